@@ -1,0 +1,201 @@
+"""What the experiments share: command line, devices, output folder, progress, tables."""
+
+import csv
+import dataclasses
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import jax
+import numpy as np
+import tyro
+import xarray as xr
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from ibjax.batching import default_lanes
+from ibjax.checks import check_whole
+from ibjax.results import load_results, save_results
+from ibjax.training import Advance
+from ibjax.training.checkpoint import describe_run
+
+__all__ = ["LabConfig", "Table", "main", "progress_bar"]
+
+SMOKE_SEEDS = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class LabConfig:
+    """Options of every experiment."""
+
+    seeds: int = 50
+    """Networks per arm."""
+    epochs: int | None = None
+    """Epochs of training; the experiment's full scale by default."""
+    seed: int = 0
+    """First seed; network i has key jax.random.key(seed + i)."""
+    out: Path = Path("results")
+    """Folder of the results; this experiment's go to a folder of its own in it."""
+    smoke: bool = False
+    """A few networks and epochs: every file in under a minute."""
+    resume: bool = False
+    """Continue an interrupted run."""
+    overwrite: bool = False
+    """Delete earlier results of this experiment."""
+    seeds_per_batch: int | None = None
+    """Networks that train together, at most; results do not depend on it."""
+
+    def __post_init__(self):
+        check_whole("seeds", self.seeds)
+        if self.epochs is not None:
+            check_whole("epochs", self.epochs)
+        if self.seeds_per_batch is not None:
+            check_whole("seeds_per_batch", self.seeds_per_batch)
+        if not 0 <= self.seed <= 2**31 - 1 - self.seeds:
+            raise ValueError(f"seed: expected 0 or more, below 2^31 - seeds, got {self.seed}")
+        if self.resume and self.overwrite:
+            raise ValueError("resume: expected without overwrite, got both")
+
+    @property
+    def seed_range(self) -> range:
+        """The seeds, reduced in number for ``smoke``."""
+        count = min(self.seeds, SMOKE_SEEDS) if self.smoke else self.seeds
+        return range(self.seed, self.seed + count)
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """What was found: a name, a header, rows of words and numbers, and plain sentences."""
+
+    name: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    sentences: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        cells = [list(self.header), *([_cell(x) for x in row] for row in self.rows)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in cells]
+        return "\n".join([self.name, *lines, *([""] if self.sentences else []), *self.sentences])
+
+    def save(self, folder: Path) -> list[Path]:
+        """``NAME.csv`` with the rows and ``NAME.txt`` as printed."""
+        numbers, text = folder / f"{self.name}.csv", folder / f"{self.name}.txt"
+        with numbers.open("w", newline="") as file:
+            csv.writer(file).writerows([self.header, *self.rows])
+        text.write_text(f"{self}\n")
+        return [numbers, text]
+
+
+def main(
+    name: str,
+    config_type: type[LabConfig],
+    run: Callable[..., xr.Dataset],
+    report: Callable[[xr.Dataset], tuple[dict[str, Figure], list[Table]]],
+) -> None:
+    """Run an experiment from the command line; user errors end it with a line and exit code 2.
+
+    Args:
+        name: of the experiment and of its folder.
+        config_type: the options.
+        run: ``run(config, folder=...)`` returns the results and keeps checkpoints in ``folder``.
+        report: figures by file name, and tables.
+    """
+    try:
+        config = tyro.cli(config_type, prog=f"python -m experiments.{name}")
+        folder = _claim_folder(config, name)
+        _use_all_cores(len(config.seed_range))
+        results_file = folder / "results.nc"
+        checkpoints = folder / "checkpoints"
+        if results_file.exists():
+            results = load_results(results_file)
+        else:
+            results = run(config, folder=checkpoints)
+            save_results(results, results_file)
+            shutil.rmtree(checkpoints, ignore_errors=True)
+        figures, tables = report(results)
+        written = [results_file]
+        for file_name, figure in figures.items():
+            written.append(folder / file_name)
+            figure.savefig(written[-1], dpi=110)
+        for table in tables:
+            print(f"{table}\n")
+            written += table.save(folder)
+        print("written:", *(f"  {path}" for path in written), sep="\n")
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+@contextmanager
+def progress_bar(arms: int) -> Iterator[Callable[[str], Callable[[Advance], None]]]:
+    """A live bar with arm, epoch, loss and time left; quiet where the output is no terminal.
+
+    Yields:
+        A function from an arm's name to ``on_advance`` for its ``fit``.
+    """
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("compiling", total=arms)
+
+        def of_arm(name: str) -> Callable[[Advance], None]:
+            bar.update(task, description=f"{name}: compiling")
+
+            def on_advance(advance: Advance) -> None:
+                loss = np.mean(advance.records["train_loss"])
+                description = f"{name}: epoch {advance.epoch}, training loss {loss:.3f} nats"
+                bar.update(task, advance=advance.fraction, description=description)
+
+            return on_advance
+
+        yield of_arm
+
+
+def _claim_folder(config: LabConfig, name: str) -> Path:
+    """The experiment's folder, empty or to be resumed, and writable: known before any training.
+
+    Raises:
+        ValueError: if it holds results already or cannot be written.
+    """
+    folder = config.out / name
+    try:
+        if folder.exists() and config.overwrite:
+            shutil.rmtree(folder)
+        if folder.exists() and any(folder.iterdir()) and not config.resume:
+            raise ValueError(
+                f"out: expected no earlier results, got {folder}, which is not empty; "
+                "--resume continues it, --overwrite deletes it, --out writes elsewhere"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ValueError(f"out: expected a folder to write to, got {folder} ({error})") from error
+    ignored = {"out", "resume", "overwrite"}
+    options = {k: v for k, v in dataclasses.asdict(config).items() if k not in ignored}
+    describe_run(folder, options, resume=config.resume)
+    return folder
+
+
+def _use_all_cores(num_seeds: int) -> None:
+    """One host device a core, as far as there are programs for them; must come before JAX starts."""
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    programs = -(-num_seeds // default_lanes("cpu"))
+    jax.config.update("jax_num_cpu_devices", min(cores, programs))
+
+
+def _cell(x: object) -> str:
+    return f"{x:.3f}" if isinstance(x, float | np.floating) else str(x)

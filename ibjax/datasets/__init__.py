@@ -1,0 +1,18 @@
+"""Tasks of the debate and splits of their rows."""
+
+from ibjax.datasets.splits import first_rows_split, random_split
+from ibjax.datasets.symmetric import (
+    draw_labels,
+    permute_labels,
+    soft_label_probability,
+    symmetric_task,
+)
+
+__all__ = [
+    "draw_labels",
+    "first_rows_split",
+    "permute_labels",
+    "random_split",
+    "soft_label_probability",
+    "symmetric_task",
+]

@@ -1,0 +1,114 @@
+"""The information plane of the reader's own network."""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+
+from ibjax.checks import (
+    check_finite,
+    check_integer,
+    check_nonempty,
+    check_rank,
+    check_same_length,
+)
+from ibjax.mi import binned_mi
+from ibjax.results import describe_function, environment
+from ibjax.types import Estimator
+
+__all__ = ["information_plane"]
+
+
+def information_plane(
+    activations: Sequence[Sequence[Any]],
+    y: Any,
+    *,
+    estimator: Estimator = binned_mi,
+    epochs: Sequence[int] | None = None,
+    **options: Any,
+) -> xr.Dataset:
+    """I(X;T) and I(T;Y) of activations that were recorded elsewhere.
+
+    Args:
+        activations: ``activations[e][l]`` is the (n_samples, width) array of layer l at recorded
+            epoch e, from any framework whose arrays NumPy can read (``__array__``); widths may
+            differ between layers.
+        y: (n_samples,) integer class labels.
+        estimator: any ``ibjax.mi`` estimator of a layer.
+        epochs: the epochs' numbers; 0, 1, 2, ... by default.
+        **options: for the estimator, for example ``bin_width=0.07``.
+
+    Returns:
+        Dataset with ``ixt`` and ``ity`` (epoch, layer), bits, and coordinates ``epoch``, ``layer``
+        = 1..L and ``width`` (layer,), which ``ibjax.plots`` draws. Several networks:
+        ``xr.concat(planes, "seed")``.
+
+    Raises:
+        ValueError: for no epochs or layers, epochs with different numbers of layers, layers whose
+            width changes, arrays that are not (n_samples, width) with one row a label, NaN or
+            infinite activations, labels that are not integers.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> y = rng.integers(0, 2, 100)
+        >>> activations = [[np.tanh(rng.normal(size=(100, w))) for w in (4, 2)] for _ in range(3)]
+        >>> information_plane(activations, y, bin_width=0.5).ixt.shape
+        (3, 2)
+    """
+    y = np.asarray(y)
+    check_rank("y", y, 1, "(n_samples,)")
+    check_integer("y", y)
+    if epochs is not None and len(epochs) != len(activations):
+        raise ValueError(
+            f"epochs: expected a number for each of the {len(activations)} recorded epochs, "
+            f"got {len(epochs)}"
+        )
+    layers = [[np.asarray(t) for t in at_epoch] for at_epoch in activations]
+    if not layers or not layers[0]:
+        raise ValueError("activations: expected at least one epoch of at least one layer, got none")
+    for e, at_epoch in enumerate(layers):
+        if len(at_epoch) != len(layers[0]):
+            raise ValueError(
+                f"activations[{e}]: expected {len(layers[0])} layers as at the first epoch, "
+                f"got {len(at_epoch)}"
+            )
+        for i, t in enumerate(at_epoch):
+            name = f"activations[{e}][{i}]"
+            check_rank(name, t, 2, "(n_samples, width)")
+            check_nonempty(name, t)
+            check_same_length(name, t, "y", y)
+            check_finite(name, t)
+            if t.shape[1] != layers[0][i].shape[1]:
+                raise ValueError(
+                    f"{name}: expected width {layers[0][i].shape[1]} as at the first epoch, "
+                    f"got {t.shape[1]}"
+                )
+    estimator = functools.partial(estimator, **options) if options else estimator
+    # Traced, the estimator does not check every array's values again.
+    measure = jax.jit(lambda t: estimator(t, y))
+    mi = jax.device_get([[measure(t) for t in at_epoch] for at_epoch in layers])
+    names = {"ixt": "I(X;T)", "ity": "I(T;Y)"}
+    return xr.Dataset(
+        {
+            name: (
+                ("epoch", "layer"),
+                np.array([[getattr(m, name) for m in at_epoch] for at_epoch in mi]),
+                {"units": "bits", "long_name": names[name]},
+            )
+            for name in names
+        },
+        {
+            "epoch": ("epoch", np.arange(len(layers)) if epochs is None else np.asarray(epochs)),
+            "layer": np.arange(1, len(layers[0]) + 1),
+            "width": ("layer", [t.shape[1] for t in layers[0]]),
+        },
+        {
+            "estimator": describe_function(estimator),
+            "num_samples": len(y),
+            "device": environment()["device"],
+            "ibjax": environment()["ibjax"],
+        },
+    )

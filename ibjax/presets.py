@@ -1,0 +1,90 @@
+"""Conventions of the papers' codes, by name. Numbers differ by 0.5 to 1 bit between them."""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from ibjax.checks import check_known
+from ibjax.mi import binned_mi
+from ibjax.types import MI, Estimator
+
+__all__ = ["PRESETS", "Preset", "idnns_binned_mi", "preset"]
+
+SAXE_BIN_WIDTH = 0.07
+
+# The code's 30 edges make 29 bins; t == 1.0 has one of its own.
+IDNNS_EDGES = np.append(np.linspace(-1, 1, 30), 2.0).astype(np.float32)
+
+
+class Preset(NamedTuple):
+    """How a code builds, trains, records and bins.
+
+    Attributes:
+        training: arguments of ``TrainConfig`` that differ from its defaults.
+        schedule: a name from ``ibjax.training.schedule.SCHEDULES``.
+        estimator: of a layer.
+        source: the paper and its code.
+    """
+
+    training: dict[str, Any]
+    schedule: str
+    estimator: Estimator
+    source: str
+
+
+def idnns_binned_mi(t, y) -> MI:
+    """``binned_mi`` with the 2017 code's bins: ``digitize(t, linspace(-1, 1, 30)) - 1``.
+
+    That is 29 bins on [-1, 1) and one for all t >= 1; t < -1 wraps around into it, and every ReLU
+    activation of 1 or more is one state.
+
+    Args:
+        t: (n, width) activations.
+        y: (n,) integer labels.
+
+    Returns:
+        ``MI(ixt, ity)``, bits. Bias and errors as in ``binned_mi``.
+    """
+    t = jnp.asarray(t, jnp.float32)
+    return binned_mi(jnp.where(t < IDNNS_EDGES[0], IDNNS_EDGES[-1], t), y, bins=IDNNS_EDGES)
+
+
+PRESETS = {
+    "paper": Preset(
+        {"init": "fan_in", "optimizer": "sgd"},
+        "log",
+        functools.partial(binned_mi, bin_width=SAXE_BIN_WIDTH),
+        "Plain SGD as in the text of Shwartz-Ziv & Tishby (2017); bins of Saxe et al. (2018)",
+    ),
+    "idnns": Preset(
+        {
+            "init": "fan_in",
+            "optimizer": "adam",
+            "learning_rate": 4e-4,
+            "batch_size": 512,
+            "split": "first_rows",
+            "shuffle": False,
+        },
+        "idnns",
+        idnns_binned_mi,
+        "The code of Shwartz-Ziv & Tishby (2017)",
+    ),
+    "saxe": Preset(
+        {"init": "fan_out", "optimizer": "adam", "learning_rate": 4e-4, "batch_size": 256},
+        "saxe",
+        functools.partial(binned_mi, bin_width=SAXE_BIN_WIDTH),
+        "The code of Saxe et al. (2018)",
+    ),
+}
+
+
+def preset(name: str) -> Preset:
+    """A preset by name.
+
+    Raises:
+        ValueError: for an unknown name, listing the known ones.
+    """
+    check_known("preset", name, PRESETS)
+    return PRESETS[name]

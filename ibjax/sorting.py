@@ -1,0 +1,70 @@
+"""Sorting of 32- and 64-bit unsigned words: XLA's sort on accelerators, NumPy's on CPUs.
+
+XLA's CPU sort compares element by element and is 10 to 16 times slower than NumPy's vectorised one
+(``benchmarks/RESULTS.md``), and both the shuffling of minibatches and the binned estimator are bound
+by a sort. The host function sees raw buffers and touches NumPy only: a callback that starts JAX work
+of its own can wait for the thread that runs it. A program that contains such a callback must
+therefore run on one device; several devices get a program each.
+"""
+
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.experimental.buffer_callback import buffer_callback
+from jaxtyping import Array, UInt32
+
+__all__ = ["join_words", "sort_words", "sort_words_64"]
+
+# Where the high half of a 64-bit word lies in this host's memory.
+HIGH = 1 if sys.byteorder == "little" else 0
+
+
+def sort_words(words: UInt32[Array, " n"]) -> UInt32[Array, " n"]:
+    """Sort 32-bit words in increasing order; the same result on every platform."""
+
+    def on_cpu(words):
+        out = jax.ShapeDtypeStruct(words.shape, words.dtype)
+        return buffer_callback(_numpy_sort, out, vmap_method="broadcast_all")(words)
+
+    return lax.platform_dependent(words, cpu=on_cpu, default=lax.sort)
+
+
+def sort_words_64(
+    high: UInt32[Array, " n"], low: UInt32[Array, " n"]
+) -> tuple[UInt32[Array, " n"], UInt32[Array, " n"]]:
+    """Sort 64-bit words, given as their high and low halves, in increasing order.
+
+    Needs no x64: the halves are 32-bit words on the device and join only on the host.
+    """
+
+    def on_cpu(high, low):
+        words = join_words(high, low)
+        out = jax.ShapeDtypeStruct(words.shape, words.dtype)
+        words = buffer_callback(_numpy_sort_64, out, vmap_method="broadcast_all")(words)
+        return words[..., HIGH], words[..., 1 - HIGH]
+
+    def on_accelerator(high, low):
+        return lax.sort((high, low), num_keys=2)
+
+    return lax.platform_dependent(high, low, cpu=on_cpu, default=on_accelerator)
+
+
+def join_words(high: UInt32[Array, " n"], low: UInt32[Array, " n"]) -> UInt32[Array, "n 2"]:
+    """Halves side by side as NumPy on this host reads them: ``.view(np.uint64)`` gives the words."""
+    halves = (low, high) if HIGH == 1 else (high, low)
+    return jnp.stack(halves, axis=-1)
+
+
+def _numpy_sort(_, out, words):
+    out = np.asarray(out)
+    np.copyto(out, np.asarray(words))
+    out.sort(axis=-1)
+
+
+def _numpy_sort_64(_, out, words):
+    out = np.asarray(out)
+    np.copyto(out, np.asarray(words))
+    out.view(np.uint64).sort(axis=-2)

@@ -1,0 +1,22 @@
+"""Training of many small networks at once."""
+
+from ibjax.training.config import TrainConfig, make_model, make_optimizer
+from ibjax.training.loop import Advance, fit
+from ibjax.training.schedule import (
+    idnns_epochs,
+    log_spaced_epochs,
+    recorded_epochs,
+    saxe_epochs,
+)
+
+__all__ = [
+    "Advance",
+    "TrainConfig",
+    "fit",
+    "idnns_epochs",
+    "log_spaced_epochs",
+    "make_model",
+    "make_optimizer",
+    "recorded_epochs",
+    "saxe_epochs",
+]

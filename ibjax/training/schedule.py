@@ -1,0 +1,71 @@
+"""Recorded epochs. Epoch e is the network after e epochs of updates; 0 and the last always are.
+
+The papers' codes count differently: the 2017 code records before the epoch with index i, which is
+epoch i here; the 2018 code records after it, which is epoch i + 1.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ibjax.checks import check_known, check_whole
+
+__all__ = ["SCHEDULES", "idnns_epochs", "log_spaced_epochs", "recorded_epochs", "saxe_epochs"]
+
+
+def log_spaced_epochs(num_epochs: int, num_recorded: int = 250) -> np.ndarray:
+    """Epochs 0 and, evenly on a log scale, ``num_recorded - 1`` more up to ``num_epochs``.
+
+    Where rounding would make epochs coincide they are spread to the next free ones, so that exactly
+    ``num_recorded`` are recorded if there are as many.
+
+    Returns:
+        (min(num_recorded, num_epochs + 1),) increasing int64.
+    """
+    check_whole("num_epochs", num_epochs)
+    check_whole("num_recorded", num_recorded)
+    count = min(num_recorded - 1, num_epochs)
+    if count < 2:
+        return _with_ends(range(1, count), num_epochs)
+    epochs = np.rint(np.geomspace(1, num_epochs, count)).astype(np.int64)
+    place = np.arange(count)
+    spread = np.maximum.accumulate(epochs - place) + place
+    return _with_ends(np.minimum(spread, num_epochs - count + 1 + place), num_epochs)
+
+
+def idnns_epochs(num_epochs: int) -> np.ndarray:
+    """The 2017 code's: unique(logspace(log2 1, log2 E, 400, base 2)) - 1, and the last."""
+    points = np.logspace(0, np.log2(num_epochs), 400, base=2).astype(np.int64)
+    return _with_ends(np.unique(points) - 1, num_epochs)
+
+
+def saxe_epochs(num_epochs: int) -> np.ndarray:
+    """The 2018 code's: all below 20, every 5th below 100, every 20th below 2000, then every 100th."""
+    index = np.arange(num_epochs)
+    step = np.select([index < 20, index < 100, index < 2000], [1, 5, 20], 100)
+    return _with_ends(index[index % step == 0] + 1, num_epochs)
+
+
+SCHEDULES = {"log": log_spaced_epochs, "idnns": idnns_epochs, "saxe": saxe_epochs}
+
+
+def recorded_epochs(schedule: str | Iterable[int], num_epochs: int) -> np.ndarray:
+    """A named schedule, or the given epochs, with 0 and ``num_epochs``; increasing int64.
+
+    Raises:
+        ValueError: for an unknown name or epochs outside 0..num_epochs.
+    """
+    if isinstance(schedule, str):
+        check_known("schedule", schedule, SCHEDULES)
+        return SCHEDULES[schedule](num_epochs)
+    epochs = np.asarray(list(schedule), np.int64)
+    if ((epochs < 0) | (epochs > num_epochs)).any():
+        raise ValueError(
+            f"schedule: expected epochs from 0 to {num_epochs}, "
+            f"got {epochs.min()} to {epochs.max()}"
+        )
+    return _with_ends(epochs, num_epochs)
+
+
+def _with_ends(epochs, num_epochs):
+    return np.unique(np.concatenate([[0], np.asarray(epochs, np.int64), [num_epochs]]))

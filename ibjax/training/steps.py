@@ -1,0 +1,179 @@
+"""One network: its initial state and its epochs, as pure functions.
+
+``training.loop`` adds the axis of seeds by ``vmap``.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+from jaxtyping import Array, Int
+
+from ibjax.models import MLP
+from ibjax.numerics import cross_entropy
+from ibjax.sorting import sort_words, sort_words_64
+from ibjax.types import Dataset, PyTree, TrainState
+
+__all__ = ["Keys", "Recipe", "epoch_order", "init_state", "seed_keys", "train_epochs"]
+
+# Columns of the blocks over which full-batch gradients are summed: they fit a core's cache.
+BLOCK = 256
+
+
+class Keys(NamedTuple):
+    """Random keys of one seed, by purpose."""
+
+    init: Array
+    split: Array
+    labels: Array
+    order: Array
+    noise: Array
+
+
+class Recipe(NamedTuple):
+    """The static part of training: what a compiled program depends on."""
+
+    model: MLP
+    optimizer: optax.GradientTransformation
+    batch_size: int | None
+    shuffle: bool
+
+
+def seed_keys(seed: Int[Array, ""]) -> Keys:
+    """The keys of a seed, each ``fold_in(key(seed), purpose)``."""
+    key = jax.random.key(seed)
+    return Keys(*(jax.random.fold_in(key, purpose) for purpose in range(len(Keys._fields))))
+
+
+def init_state(key: Array, recipe: Recipe, num_inputs: int) -> TrainState:
+    """The untrained network, epoch 0."""
+    inputs = jnp.zeros((1, num_inputs))
+    params = recipe.model.init({"params": key}, inputs)
+    return TrainState(params, recipe.optimizer.init(params))
+
+
+def train_epochs(
+    state: TrainState,
+    keys: Keys,
+    data: Dataset,
+    rows: Int[Array, " n_train"],
+    epoch: Int[Array, ""],
+    num_epochs: Int[Array, ""],
+    recipe: Recipe,
+) -> TrainState:
+    """The state after ``num_epochs`` epochs more, from ``epoch`` on.
+
+    Every epoch takes each training sample once. Steps are of ``batch_size`` samples, the last one of
+    what is left, each along the gradient of its mean cross-entropy in nats; or there is one step
+    along the gradient of all samples where ``batch_size`` is None.
+
+    Args:
+        state: after ``epoch`` epochs.
+        keys: of the seed; the order of samples and the noise depend on the seed and the epoch alone.
+        data: x (n, d), y (n,).
+        rows: (n_train,) the training samples.
+        epoch: epochs done, may be traced.
+        num_epochs: epochs to do, may be traced.
+        recipe: model, optimizer, batch size and whether to shuffle.
+    """
+    epochs = _full_batch_epoch if recipe.batch_size is None else _minibatch_epoch
+    one_epoch = epochs(keys, data, rows, recipe)
+    return lax.fori_loop(epoch, epoch + num_epochs, one_epoch, state)
+
+
+def epoch_order(key: Array, epoch: Int[Array, ""], num_samples: int) -> Int[Array, " n"]:
+    """A random permutation of 0..n-1 for the epoch, by one sort of random words.
+
+    The index lies in the words' lowest bits, so that nothing is carried along: at least 20 random
+    bits remain up to n = 4096 (pairs that tie keep their order, less than 8 in an epoch), and more
+    samples take 64-bit words with 32 random bits above the index's word.
+    """
+    key = jax.random.fold_in(key, epoch)
+    index = jnp.arange(num_samples, dtype=jnp.uint32)
+    random = jax.random.bits(key, (num_samples,), jnp.uint32)
+    if num_samples <= 4096:
+        low = jnp.uint32(max(2 ** (num_samples - 1).bit_length(), 1) - 1)
+        return (sort_words((random & ~low) | index) & low).astype(jnp.int32)
+    return sort_words_64(random, index)[1].astype(jnp.int32)
+
+
+def _minibatch_epoch(keys, data, rows, recipe):
+    positions, real = _batches(len(rows), recipe.batch_size)
+    all_weights = real / real.sum(axis=1, keepdims=True)  # of the mean over each batch
+
+    def one_epoch(epoch, state):
+        if recipe.shuffle:
+            order = rows[epoch_order(keys.order, epoch, len(rows))]
+        else:
+            order = rows
+        noise_key = jax.random.fold_in(keys.noise, epoch)
+
+        def step(state, batch):
+            number, positions, weights = batch
+            key = jax.random.fold_in(noise_key, number)
+            grads = _gradient(state.params, *_gather(data, order[positions]), weights, key, recipe)
+            return _update(state, grads, recipe), None
+
+        batches = jnp.arange(len(positions)), jnp.asarray(positions), jnp.asarray(all_weights)
+        return lax.scan(step, state, batches)[0]
+
+    return one_epoch
+
+
+def _full_batch_epoch(keys, data, rows, recipe):
+    positions, real = _batches(len(rows), min(BLOCK, len(rows)))
+    weights = real / len(rows)  # of the mean over all
+    # The same blocks in every epoch, gathered once a chunk: (blocks, d, BLOCK), (blocks, BLOCK).
+    x, y = jax.vmap(lambda block: _gather(data, rows[block]))(jnp.asarray(positions))
+
+    def one_epoch(epoch, state):
+        noise_key = jax.random.fold_in(keys.noise, epoch)
+
+        def add_block(total, block):
+            # By number: scanned over, x and y would be copied into another order in every epoch.
+            number, weights = block
+            key = jax.random.fold_in(noise_key, number)
+            grads = _gradient(state.params, x[number], y[number], weights, key, recipe)
+            return jax.tree.map(jnp.add, total, grads), None
+
+        blocks = jnp.arange(len(positions)), jnp.asarray(weights)
+        zero = jax.tree.map(jnp.zeros_like, state.params)
+        return _update(state, lax.scan(add_block, zero, blocks)[0], recipe)
+
+    return one_epoch
+
+
+def _batches(num_samples: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (batches, columns) of the samples and whether each is real.
+
+    The last batch is filled up with position 0, which is not.
+    """
+    count = -(-num_samples // columns)
+    position = np.arange(count * columns, dtype=np.int32).reshape(count, columns)
+    real = position < num_samples
+    return np.where(real, position, 0), real.astype(np.float32)
+
+
+def _gather(data, rows):
+    """The samples of ``rows``, feature-major: (d, batch), (batch,)."""
+    x = data.x.at[rows].get(mode="promise_in_bounds")
+    # Rows are gathered whole, then transposed in one go: gathering columns is twice as slow.
+    return lax.optimization_barrier(x.T), data.y.at[rows].get(mode="promise_in_bounds")
+
+
+def _gradient(params, x, y, weights, key, recipe) -> PyTree:
+    def loss(params):
+        logits, _ = recipe.model.apply(
+            params, x, train=True, method="feature_major", rngs={"noise": key}
+        )
+        return jnp.sum(weights * cross_entropy(logits, y))
+
+    return jax.grad(loss)(params)
+
+
+def _update(state, grads, recipe) -> TrainState:
+    updates, opt_state = recipe.optimizer.update(grads, state.opt_state, state.params)
+    return TrainState(optax.apply_updates(state.params, updates), opt_state)

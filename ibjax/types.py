@@ -1,0 +1,71 @@
+"""Shared containers and the two laws that every array in ibjax obeys.
+
+Axis order: ``(..., seed, epoch, layer, ...)``. Leading axes are an experiment's own factors
+(activation, optimizer, ...). Functions are written for one network; the seed axis is added by
+``vmap`` in :mod:`ibjax.training.loop`.
+
+Units: information is in bits and losses are in nats wherever they leave a function.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+__all__ = ["MI", "Dataset", "Estimator", "History", "PyTree", "Record", "Split", "TrainState"]
+
+PyTree = Any
+
+
+class Dataset(NamedTuple):
+    """Inputs and integer labels of a classification task."""
+
+    x: Float[Array, "n d"]
+    y: Int[Array, " n"]
+
+
+class Split(NamedTuple):
+    """Row numbers of the training and of the test samples of one network."""
+
+    train: Int[Array, " n_train"]
+    test: Int[Array, " n_test"]
+
+
+class MI(NamedTuple):
+    """I(X;T) and I(T;Y) of one layer, in bits."""
+
+    ixt: Float[Array, ""]
+    ity: Float[Array, ""]
+
+
+class TrainState(NamedTuple):
+    """What training carries from one epoch to the next: parameters and optimizer state."""
+
+    params: PyTree
+    opt_state: PyTree
+
+
+class History(NamedTuple):
+    """What training reports.
+
+    Attributes:
+        seeds: (seed,) the seeds, each with key ``jax.random.key(seed)``.
+        epochs: (epoch,) recorded epochs; epoch e is the network after e epochs of updates.
+        records: the record function's pytree, each leaf with leading axes ``(seed, epoch)``.
+        diverged: (seed,) True where the final parameters are not all finite.
+        params: final parameters, each leaf with leading axis ``(seed,)``.
+    """
+
+    seeds: np.ndarray
+    epochs: np.ndarray
+    records: PyTree
+    diverged: np.ndarray
+    params: PyTree
+
+
+# estimator(t, y) -> MI: t is (n, width) activations, y is (n,) integer labels.
+Estimator = Callable[..., MI]
+
+# record(params, data, split) -> pytree of arrays, for one network.
+Record = Callable[[PyTree, Dataset, Split], PyTree]

@@ -1,0 +1,126 @@
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ibjax.analysis.records import plane_record
+from ibjax.mi import binned_mi
+from ibjax.models import MLP
+from ibjax.types import Dataset, Split
+
+NUM_SAMPLES, NUM_TRAIN = 60, 45
+MODEL = MLP((5, 4, 3), ("tanh", "relu"))
+NAMES = {"ixt", "ity", "train_loss", "test_loss", "train_accuracy", "test_accuracy"}
+
+by_width = functools.partial(binned_mi, bin_width=0.25)
+
+
+@pytest.fixture(scope="module")
+def params():
+    params = MODEL.init(jax.random.key(0), jnp.zeros((1, 6)))
+    return jax.tree.map(lambda p: 2 * p, params)
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 2, size=(NUM_SAMPLES, 6))
+    return Dataset(jnp.asarray(x, jnp.float32), jnp.asarray(rng.integers(0, 3, NUM_SAMPLES)))
+
+
+@pytest.fixture(scope="module")
+def split():
+    rows = jnp.asarray(np.random.default_rng(1).permutation(NUM_SAMPLES))
+    return Split(rows[:NUM_TRAIN], rows[NUM_TRAIN:])
+
+
+def numpy_network(params, x):
+    """Hidden activations and probabilities."""
+    layers = [jax.tree.map(np.asarray, params["params"][f"layer_{i}"]) for i in (1, 2, 3)]
+    first = np.tanh(x @ layers[0]["kernel"] + layers[0]["bias"])
+    second = np.maximum(first @ layers[1]["kernel"] + layers[1]["bias"], 0)
+    e = np.exp(second @ layers[2]["kernel"] + layers[2]["bias"])
+    return first, second, e / e.sum(axis=1, keepdims=True)
+
+
+def test_losses_and_accuracies_equal_numpy_on_their_own_rows(params, data, split):
+    got = plane_record(MODEL, binned_mi)(params, data, split)
+    assert set(got) == NAMES
+    x, y = map(np.asarray, data)
+    p = numpy_network(params, x)[-1]
+    losses = -np.log(p[np.arange(NUM_SAMPLES), y])
+    correct = p.argmax(axis=1) == y
+    for part, rows in (("train", split.train), ("test", split.test)):
+        rows = np.asarray(rows)
+        assert got[f"{part}_loss"] == pytest.approx(losses[rows].mean(), rel=1e-5)
+        assert got[f"{part}_accuracy"] == pytest.approx(correct[rows].mean(), abs=1e-6)
+    # The parts differ here, so that one taken for the other is seen.
+    assert abs(got["train_loss"] - got["test_loss"]) > 1e-2
+    assert abs(got["train_accuracy"] - got["test_accuracy"]) > 1e-2
+
+
+def test_losses_are_in_nats(data, split):
+    params = MODEL.init(jax.random.key(0), jnp.zeros((1, 6)))
+    got = plane_record(MODEL, binned_mi)(jax.tree.map(jnp.zeros_like, params), data, split)
+    assert got["train_loss"] == pytest.approx(np.log(3), rel=1e-6)
+    assert got["test_loss"] == pytest.approx(np.log(3), rel=1e-6)
+
+
+@pytest.mark.parametrize("rows", ["all", "train", "test"])
+@pytest.mark.parametrize("estimator", [binned_mi, by_width], ids=["bins", "width"])
+def test_information_is_the_estimators_of_each_layers_activations(
+    params, data, split, rows, estimator
+):
+    got = plane_record(MODEL, estimator, rows=rows)(params, data, split)
+    chosen = slice(None) if rows == "all" else np.asarray(getattr(split, rows))
+    logits, hidden = MODEL.apply(params, data.x)
+    layers = [*hidden, jax.nn.softmax(logits)]
+    assert got["ixt"].shape == got["ity"].shape == (3,)
+    for layer, t in enumerate(layers):
+        expected = estimator(np.asarray(t)[chosen], np.asarray(data.y)[chosen])
+        assert float(got["ixt"][layer]) == float(expected.ixt)
+        assert float(got["ity"][layer]) == float(expected.ity)
+    # The last layer is the softmax's probabilities.
+    np.testing.assert_allclose(layers[-1], numpy_network(params, np.asarray(data.x))[-1], atol=1e-6)
+
+
+def test_information_of_other_rows_is_another(params, data, split):
+    values = [
+        np.asarray(plane_record(MODEL, binned_mi, rows=rows)(params, data, split)["ixt"])
+        for rows in ("all", "train", "test")
+    ]
+    assert (values[0] != values[1]).any()
+    assert (values[1] != values[2]).any()
+
+
+def test_noise_of_training_is_not_measured(params, data, split):
+    noisy = MLP(MODEL.widths, MODEL.activations, noise_variance=0.5)
+    quiet = plane_record(MODEL, binned_mi)(params, data, split)
+    for name, value in plane_record(noisy, binned_mi)(params, data, split).items():
+        np.testing.assert_array_equal(value, quiet[name])
+
+
+def test_a_network_that_is_not_finite_has_nan_everywhere(params, data, split):
+    broken = jax.tree.map(lambda p: jnp.full_like(p, jnp.nan), params)
+    record = jax.jit(plane_record(MODEL, binned_mi))
+    assert all(np.isfinite(v).all() for v in record(params, data, split).values())
+    for name, value in record(broken, data, split).items():
+        assert np.isnan(value).all(), name
+
+
+def test_the_same_arguments_give_the_same_function():
+    one = plane_record(MODEL, binned_mi, rows="train")
+    equal_model = MLP((5, 4, 3), ("tanh", "relu"))
+    assert plane_record(equal_model, binned_mi, rows="train") is one
+    assert plane_record(MODEL, binned_mi, rows="test") is not one
+    assert plane_record(MODEL, by_width, rows="train") is not one
+    assert plane_record(MLP((5, 4, 3), ("tanh", "tanh")), binned_mi, rows="train") is not one
+
+
+def test_unknown_rows_are_refused():
+    with pytest.raises(
+        ValueError, match="rows: expected one of all, test, train; got 'validation'"
+    ):
+        plane_record(MODEL, binned_mi, rows="validation")

@@ -1,0 +1,177 @@
+"""The floors of the house: who may import whom, read from the syntax trees."""
+
+import ast
+import importlib
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# A module imports from the floors above it and, below the first, from its own where SIBLINGS_APART
+# does not say otherwise.
+FLOORS = (
+    ("types", "numerics", "checks", "sorting", "version"),
+    ("batching",),
+    ("datasets", "models", "mi", "bottleneck"),
+    ("training",),
+    ("analysis", "results", "plane", "presets"),
+    ("plots",),
+)
+FLOOR = {unit: number for number, units in enumerate(FLOORS) for unit in units}
+SIBLINGS_APART = {FLOOR["datasets"]}
+
+# May import everything; nobody imports them.
+LEAVES = ("tests", "benchmarks", "notebooks")
+
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for folder in ("ibjax", "experiments", "benchmarks")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+}
+LIBRARY = [name for name in MODULES if name.split(".")[0] == "ibjax"]
+
+
+def imported_names(source: str) -> list[str]:
+    """Dotted names that a source imports, anywhere in it; relative imports begin with a dot."""
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            names += [f"{module}.{alias.name}" for alias in node.names]
+    return names
+
+
+def violations(module: str, source: str) -> list[str]:
+    """The imports of ``module`` that go against the arrows."""
+    return [name for name in imported_names(source) if not may_import(module, name)]
+
+
+def may_import(module: str, name: str) -> bool:
+    package, *parts = module.split(".")
+    target, *inner = name.split(".")
+    if target == "":
+        return False  # relative
+    if target in LEAVES:
+        return target == package == "benchmarks"
+    if target == "experiments":
+        if package == "experiments":
+            return inner[:1] == ["lab"] or name == module
+        return package in LEAVES
+    if target != "ibjax" or package != "ibjax" or not parts:
+        return True  # others' packages; users of the library; its front door
+    return bool(inner) and unit_may_import(parts[0], inner[0])
+
+
+def unit_may_import(unit: str, other: str) -> bool:
+    if unit == other:
+        return True
+    if other not in FLOOR:
+        return False  # the front door, or a module without a floor
+    if FLOOR[unit] == FLOOR[other]:
+        return FLOOR[unit] not in SIBLINGS_APART
+    return FLOOR[other] < FLOOR[unit]
+
+
+def test_every_module_has_a_floor():
+    units = {name.split(".")[1] for name in LIBRARY if name != "ibjax"}
+    assert {"types", "datasets", "mi", "training"} <= units  # the walk has found the library
+    assert units <= FLOOR.keys()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_only_from_the_floors_above(module):
+    assert violations(module, MODULES[module].read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("ibjax.types", "from ibjax.batching import blocks_of_seeds"),
+        ("ibjax.checks", "import ibjax.mi"),
+        ("ibjax.mi.binned", "from ibjax.datasets import symmetric_task"),
+        ("ibjax.datasets.mnist", "from ibjax import models"),
+        ("ibjax.models", "def f():\n    from ibjax.mi.binned import binned_mi"),
+        ("ibjax.training.loop", "from ibjax.analysis.records import plane_record"),
+        ("ibjax.training.loop", "import ibjax.results as r"),
+        ("ibjax.analysis.records", "import numpy, ibjax.plots"),
+        ("ibjax.mi.binned", "from .patterns import label_ranks"),
+        ("ibjax.mi.binned", "from . import patterns"),
+        ("ibjax.plots", "import ibjax"),
+        ("ibjax.plots", "from ibjax import information_plane"),
+        ("ibjax.plots", "from ibjax import *"),
+        ("ibjax.plots", "from ibjax.unheard_of import f"),
+        ("ibjax.plots", "from experiments.lab import main"),
+        ("ibjax.checks", "from tests.oracles import binned_mi_twin"),
+        ("ibjax", "import benchmarks.binned"),
+        ("experiments.a", "from experiments.b import run"),
+        ("experiments.a", "import experiments"),
+        ("experiments.a", "from experiments import b"),
+        ("experiments.lab", "from experiments.a import run"),
+        ("experiments.a", "from tests import oracles"),
+        ("experiments.a", "import notebooks.helpers"),
+        ("benchmarks.a", "from tests import oracles"),
+    ],
+)
+def test_sees_imports_against_the_arrows(module, source):
+    assert len(violations(module, source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("ibjax.mi.binned", "from ibjax.mi.patterns import label_ranks\nimport jax.numpy as jnp"),
+        ("ibjax.mi.binned", "from ibjax import numerics, types"),
+        ("ibjax.training.loop", "from ibjax.datasets import random_split"),
+        ("ibjax.plane", "from ibjax.analysis import plane_record\nimport ibjax.training"),
+        ("ibjax", "from ibjax.plots import draw_plane"),
+        ("experiments.a", "import ibjax\nfrom experiments.lab import main"),
+        ("experiments.a", "from experiments import lab"),
+        ("benchmarks.a", "import experiments.a, ibjax\nfrom benchmarks.timing import best_of"),
+    ],
+)
+def test_lets_the_arrows_pass(module, source):
+    assert violations(module, source) == []
+
+
+@pytest.mark.parametrize("module", LIBRARY)
+def test_public_names_are_listed_and_exist(module):
+    loaded = importlib.import_module(module)
+    listed = loaded.__all__
+    assert len(set(listed)) == len(listed)
+    assert [name for name in listed if not hasattr(loaded, name)] == []
+
+
+def test_importing_does_no_device_work_and_changes_no_configuration():
+    script = f"""
+        import importlib
+        import jax
+
+        before = dict(jax.config.values)
+        for module in {LIBRARY}:
+            importlib.import_module(module)
+        after = dict(jax.config.values)
+        assert before
+        changed = {{name for name in after if after[name] != before.get(name, after[name])}}
+        assert not changed, changed
+
+        # Possible only as long as no backend has started.
+        jax.config.update("jax_num_cpu_devices", 3)
+        assert jax.device_count() == 3, jax.devices()
+    """
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "XLA_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        cwd=ROOT,
+        env={**environment, "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
