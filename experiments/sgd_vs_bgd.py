@@ -116,9 +116,10 @@ def compression_table(results: xr.Dataset) -> Table:
     rows = []
     for activation, optimizer in itertools.product(ACTIVATIONS, OPTIMIZERS):
         arm = results.sel(activation=activation, optimizer=optimizer)
-        for layer, row in compression_summary(arm).to_dataframe().iterrows():
-            counts = {"peak_epoch": int(row.peak_epoch), "num_seeds": int(row.num_seeds)}
-            rows.append([activation, optimizer, layer, *(counts.get(k, v) for k, v in row.items())])
+        summary = compression_summary(arm)
+        for i, layer in enumerate(summary.layer.values):
+            values = [column.values[i] for column in summary.data_vars.values()]
+            rows.append([activation, optimizer, layer, *values])
     return Table("compression", header, rows)
 
 
@@ -128,8 +129,10 @@ def difference_table(results: xr.Dataset) -> Table:
     rows = []
     for activation in ACTIVATIONS:
         arms = [results.sel(activation=activation, optimizer=name) for name in OPTIMIZERS]
-        frame = optimizer_difference(*arms).to_dataframe()
-        rows += [[activation, layer, *row] for layer, row in frame.iterrows()]
+        difference = optimizer_difference(*arms)
+        for i, layer in enumerate(difference.layer.values):
+            values = [column.values[i] for column in difference.data_vars.values()]
+            rows.append([activation, layer, *values])
     return Table("sgd_minus_bgd", header, rows, [verdict(results, a) for a in ACTIVATIONS])
 
 

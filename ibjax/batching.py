@@ -25,9 +25,9 @@ def blocks_of_seeds(seeds: Sequence[int], size: int) -> list[np.ndarray]:
         ValueError: for no seeds, the same seed twice, or a size that is not a whole number.
     """
     check_whole("seeds_per_batch", size)
-    seeds = np.asarray(seeds)
-    if seeds.ndim != 1 or len(seeds) == 0 or not np.issubdtype(seeds.dtype, np.integer):
+    numbers = np.asarray(seeds)
+    if numbers.ndim != 1 or len(numbers) == 0 or not np.issubdtype(numbers.dtype, np.integer):
         raise ValueError(f"seeds: expected one or more whole numbers, got {seeds!r}")
-    if len(np.unique(seeds)) < len(seeds):
-        raise ValueError(f"seeds: expected each seed once, got {seeds.tolist()}")
-    return np.array_split(seeds.astype(np.int32), -(-len(seeds) // size))
+    if len(np.unique(numbers)) < len(numbers):
+        raise ValueError(f"seeds: expected each seed once, got {numbers.tolist()}")
+    return np.array_split(numbers.astype(np.int32), -(-len(numbers) // size))

@@ -7,8 +7,8 @@ on concrete arrays. A traced NaN is not an error but data, and gives NaN in the 
 from collections.abc import Iterable
 from typing import Any
 
-import jax
 import numpy as np
+from jax.core import Tracer
 
 __all__ = [
     "check_finite",
@@ -25,7 +25,7 @@ __all__ = [
 
 def is_concrete(x: Any) -> bool:
     """True where the values of ``x`` are known, False inside ``jit``, ``vmap`` or ``grad``."""
-    return not isinstance(x, jax.core.Tracer)
+    return not isinstance(x, Tracer)
 
 
 def check_rank(name: str, x: Any, rank: int, axes: str) -> None:

@@ -53,10 +53,10 @@ def _cut_normal(fan: Callable[[int, int], int]) -> Callable:
 
 # name -> (hidden kernels, output kernel); kernels are (fan_in, fan_out), biases start at 0.
 INITS: dict[str, tuple[Callable, Callable]] = {
-    "fan_in": (_cut_normal(lambda fan_in, _: fan_in),) * 2,
+    "fan_in": (_cut_normal(lambda fan_in, _: fan_in), _cut_normal(lambda fan_in, _: fan_in)),
     "fan_out": (_cut_normal(lambda _, fan_out: fan_out), initializers.glorot_uniform()),
-    "glorot": (initializers.glorot_uniform(),) * 2,
-    "he": (initializers.he_normal(),) * 2,
+    "glorot": (initializers.glorot_uniform(), initializers.glorot_uniform()),
+    "he": (initializers.he_normal(), initializers.he_normal()),
 }
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
@@ -46,7 +46,7 @@ def plot_information_plane(
         ax.set_xlabel("I(X;T) [bits]")
     for ax in axes[:, 0]:
         ax.set_ylabel("I(T;Y) [bits]")
-    colours = mpl.cm.ScalarMappable(norm, EPOCH_COLOURS)
+    colours = ScalarMappable(norm, EPOCH_COLOURS)
     figure.colorbar(
         colours, ax=axes, label="epoch (log scale; untrained at its lower end)", aspect=35
     )

@@ -91,7 +91,11 @@ def stack_arms(arms: Mapping[tuple[str, ...], xr.Dataset], factors: tuple[str, .
         for key, arm in arms.items()
     ]  # fmt: skip
     joined = xr.combine_by_coords(
-        parts, join="outer", combine_attrs="override", compat="no_conflicts"
+        parts,
+        data_vars="all",
+        join="outer",
+        combine_attrs="override",
+        compat="no_conflicts",
     )
     assert isinstance(joined, xr.Dataset)
     joined = joined.reindex({f: level for f, level in zip(factors, levels, strict=True)})

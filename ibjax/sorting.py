@@ -47,7 +47,8 @@ def sort_words_64(
         return words[..., HIGH], words[..., 1 - HIGH]
 
     def on_accelerator(high, low):
-        return lax.sort((high, low), num_keys=2)
+        high, low = lax.sort((high, low), num_keys=2)
+        return high, low
 
     return lax.platform_dependent(high, low, cpu=on_cpu, default=on_accelerator)
 

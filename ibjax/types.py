@@ -13,9 +13,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-__all__ = ["MI", "Dataset", "Estimator", "History", "PyTree", "Record", "Split", "TrainState"]
+__all__ = [
+    "MI",
+    "ArrayLike",
+    "Dataset",
+    "Estimator",
+    "History",
+    "PyTree",
+    "Record",
+    "Split",
+    "TrainState",
+]
 
 PyTree = Any
+
+# Whatever NumPy reads: arrays of any framework, nested lists, numbers.
+ArrayLike = Any
 
 
 class Dataset(NamedTuple):

@@ -1,6 +1,8 @@
 """Record functions for ``training.fit``: what is measured of one network at a recorded epoch."""
 
 import functools
+from collections.abc import Hashable
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +17,6 @@ __all__ = ["plane_record"]
 ROWS = ("all", "train", "test")
 
 
-@functools.lru_cache(maxsize=64)
 def plane_record(model: MLP, estimator: Estimator, *, rows: str = "all") -> Record:
     """A record function of the information plane and of how well the network does.
 
@@ -34,7 +35,11 @@ def plane_record(model: MLP, estimator: Estimator, *, rows: str = "all") -> Reco
         ValueError: for unknown ``rows``.
     """
     check_known("rows", rows, ROWS)
+    return _plane_record(cast(Hashable, model), estimator, rows)
 
+
+@functools.lru_cache(maxsize=64)
+def _plane_record(model, estimator: Estimator, rows: str) -> Record:
     def record(params, data: Dataset, split: Split):
         logits, hidden = model.apply(params, data.x)
         chosen = slice(None) if rows == "all" else getattr(split, rows)

@@ -1,13 +1,10 @@
 """Mutual information of a binned deterministic layer (Shwartz-Ziv & Tishby 2017; Saxe et al. 2018)."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Bool, Float, Integer
+from jaxtyping import Array, Bool, Float
 
 from ibjax.checks import (
     check_finite,
@@ -19,7 +16,7 @@ from ibjax.checks import (
     is_concrete,
 )
 from ibjax.mi.patterns import Binning, label_ranks, pattern_entropies
-from ibjax.types import MI
+from ibjax.types import MI, ArrayLike
 
 __all__ = ["binned_mi"]
 
@@ -33,12 +30,12 @@ TINY = np.finfo(np.float32).tiny
 
 
 def binned_mi(
-    t: Float[Any, "n width"],
-    y: Integer[Any, " n"],
+    t: ArrayLike,
+    y: ArrayLike,
     *,
-    bins: int | Float[Any, " edges"] | None = None,
+    bins: int | ArrayLike | None = None,
     range: tuple[float, float] | None = None,
-    bin_width: float | Float[Array, ""] | None = None,
+    bin_width: ArrayLike | None = None,
 ) -> MI:
     """I(X;T) and I(T;Y) of a deterministic layer whose activations are binned unit by unit.
 
@@ -231,7 +228,7 @@ def _checked_width(bin_width):
     return jnp.asarray(bin_width, jnp.float32)
 
 
-def _checked_edges(bins: int | Sequence[float] | Array | None, range):
+def _checked_edges(bins, range):
     bins = DEFAULT_BINS if bins is None else bins
     if np.ndim(bins) == 0:
         if not (is_concrete(bins) and np.issubdtype(np.asarray(bins).dtype, np.integer)):

@@ -9,7 +9,7 @@ not needed.
 import functools
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -49,7 +49,7 @@ class PatternEntropies(NamedTuple):
     ty: Float[Array, ""]
 
 
-def label_ranks(y: Shaped[Array, " n"]) -> Labels:
+def label_ranks(y: Shaped[Any, " n"]) -> Labels:
     """Rank integer labels 0..K-1, whatever their values; K need not be static.
 
     Labels that are known are ranked by NumPy first: 64-bit integers would otherwise lose their high
@@ -228,8 +228,10 @@ def _grouped_words(indices, smallest, span):
         return high, low
     radices, bits = _group_radices(span)
     for g, radix in enumerate(radices):
-        units = range(g * GROUP, g * GROUP + len(radix))
-        number = sum((indices[i] - smallest[i]) * r for i, r in zip(units, radix, strict=True))
+        number = jnp.zeros_like(indices[0])
+        for i in range(len(radix)):
+            unit = g * GROUP + i
+            number = number + (indices[unit] - smallest[unit]) * radix[i]
         high, low = _shift_in(high, low, bits[g], number.astype(jnp.uint32))
     return high, low
 
@@ -257,9 +259,10 @@ def _packed_words(indices, label_bits):
     fits = (span < EXACT_SPAN).all() & (num_bits.sum() + label_bits <= 64)
 
     def append(words, unit):
+        high, low = words
         row, offset, bits = unit
-        shift = jnp.minimum(row - offset, EXACT_SPAN).astype(jnp.uint32)
-        return _shift_in(*words, bits, shift)
+        value = jnp.minimum(row - offset, EXACT_SPAN).astype(jnp.uint32)
+        return _shift_in(high, low, bits, value)
 
     high, low = _over_units(append, _zero_words(indices), (indices, smallest, num_bits))
     return high, low, fits

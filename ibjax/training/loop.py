@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +35,7 @@ __all__ = ["Advance", "fit"]
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
 
 # drawn labels: (key) -> (n,) int labels of one seed.
-DrawLabels = Callable[[Array], Int[Array, " n"]]
+DrawLabels: TypeAlias = Callable[[Array], Array]
 
 
 class Advance(NamedTuple):
@@ -92,7 +92,7 @@ def fit(
     draw_labels: DrawLabels | None = None,
     seeds_per_batch: int | None = None,
     lanes: int | None = None,
-    devices: Sequence[jax.Device] | None = None,
+    devices: Sequence[Any] | None = None,
     checkpoint_dir: str | Path | None = None,
     resume: bool = False,
     on_advance: Callable[[Advance], Any] | None = None,

@@ -37,7 +37,7 @@ def assert_equals_twin(t, y, **binning):
         assert got.ixt == np.float32(np.log2(len(t)))
 
 
-# ---------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # The twin, on what hypothesis finds. Few shapes, because each one compiles a program.
 
 SHAPES = [(1, 1), (7, 2), (60, 5), (90, 40)]
@@ -99,7 +99,7 @@ def test_any_range_equals_twin(layer, ends):
     if (np.diff(edges) > 0).all():
         assert_equals_twin(*layer, bins=7, range=ends)
     else:  # narrower than float32 resolves
-        with pytest.raises(ValueError, match="range=.* with 7 bins: expected finite, increasing"):
+        with pytest.raises(ValueError, match=r"range=.* with 7 bins: expected finite, increasing"):
             binned_mi(*layer, bins=7, range=ends)
 
 
@@ -124,7 +124,7 @@ def test_any_width_equals_twin(data):
     assert_equals_twin(t, y, bin_width=w)
 
 
-# ---------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # The twin, on cases that someone thought of.
 
 
@@ -237,7 +237,7 @@ def test_labels_may_have_any_values(y):
     assert (float(mi.ixt), float(mi.ity)) == (1.5, 1.0)
 
 
-# ---------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Properties.
 
 
@@ -305,7 +305,7 @@ def test_another_unit_never_removes_information():
     assert narrow.ity <= wide.ity + 1e-6
 
 
-# ---------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # jit, vmap, tracing.
 
 
@@ -407,7 +407,7 @@ def test_compiles_once_for_equal_shapes(caplog):
     assert num_compiled(bin_width=1e-9) == 0
 
 
-# ---------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Refusals.
 
 T, Y = random_layer(15)
@@ -475,7 +475,7 @@ def test_refuses_traced_ranges_and_counts(monkeypatch):
     monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)
     with pytest.raises(ValueError, match="range: expected two numbers, got traced"):
         jax.jit(lambda hi: binned_mi(T, Y, range=(0.0, hi)))(2.0)
-    with pytest.raises(ValueError, match="bins: expected a whole number.*got"):
+    with pytest.raises(ValueError, match=r"bins: expected a whole number.*got"):
         jax.jit(lambda bins: binned_mi(T, Y, bins=bins))(30)
 
 
@@ -488,7 +488,7 @@ def test_lists_and_whole_numbers_will_do(monkeypatch):
     assert binned_mi(t, y, bin_width=1).ixt == 1
 
 
-# ---------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Known values.
 
 
@@ -511,7 +511,7 @@ def test_three_neuron_model(w, bits):
 
 @pytest.fixture(scope="module")
 def saturated_layer():
-    """A layer of 3 tanh units on the 4096 words, mildly saturated, some of it at t = 1.0 exactly."""
+    """A layer of 3 tanh units on the 4096 words, mildly saturated, some at t = 1.0 exactly."""
     rng = np.random.default_rng(4)
     data = symmetric_task(inputs="signed")
     t = np.tanh(np.asarray(data.x) @ rng.normal(scale=0.6, size=(12, 3))).astype(np.float32)
@@ -521,7 +521,7 @@ def saturated_layer():
 
 
 def test_published_binnings(saturated_layer):
-    """digitize over 30 edges gives 29 bins and one for t == 1.0 alone; floor(t / 0.07) is a width."""
+    """digitize over 30 edges: 29 bins and one for t == 1.0 alone; floor(t / 0.07): a width."""
     t, y = saturated_layer
     in_2017 = np.digitize(t, np.linspace(-1, 1, 30)) - 1
     edges_2017 = np.append(np.linspace(-1, 1, 30), 1.1).astype(np.float32)
@@ -549,7 +549,7 @@ def test_symmetric_task_itself():
     assert mi.ity == pytest.approx(0.9991571, abs=1e-5)
 
 
-# ---------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # The twin itself, where the answer is plain.
 
 

@@ -1,4 +1,4 @@
-"""What every estimator of a layer, ``f(t, y) -> MI``, must do; a new one adds a line to the list."""
+"""What every estimator of a layer, ``f(t, y) -> MI``, must do; a new one adds a line."""
 
 import functools
 
@@ -21,7 +21,7 @@ LANES, N, WIDTH = 3, 48, 3
 
 @pytest.fixture(scope="module")
 def layers():
-    """Activations (lane, n, width), with a state that several samples share, and labels (lane, n)."""
+    """Activations (lane, n, width), where several samples share a state; labels (lane, n)."""
     rng = np.random.default_rng(0)
     t = np.tanh(rng.normal(size=(LANES, N, WIDTH))).astype(np.float32)
     t[:, : N // 4] = t[:, :1]

@@ -81,9 +81,7 @@ def test_saving_does_not_change_the_results(tmp_path, straight, save_always):
 
 
 @pytest.mark.parametrize("num_calls", [1, 2, 5, 8, 13])
-def test_a_resumed_run_is_the_straight_run_bit_for_bit(
-    tmp_path, straight, save_always, num_calls
-):
+def test_a_resumed_run_is_the_straight_run_bit_for_bit(tmp_path, straight, save_always, num_calls):
     interrupted_fit(tmp_path, num_calls)
     assert saved_epochs(tmp_path)
     advances = []
@@ -179,9 +177,7 @@ OTHER_DATA = pytest.param({"data": Dataset(DATA.x, 1 - DATA.y)}, "data", marks=N
 
 
 @pytest.mark.parametrize(("changed", "message"), [*OTHER_SETTINGS, OTHER_DATA])
-def test_a_checkpoint_of_other_settings_is_refused_by_name(
-    tmp_path, save_always, changed, message
-):
+def test_a_checkpoint_of_other_settings_is_refused_by_name(tmp_path, save_always, changed, message):
     interrupted_fit(tmp_path, 3)
     files = sorted(tmp_path.rglob("*"))
     settings = {

@@ -1,0 +1,135 @@
+"""Compression statistics against loops and known cases."""
+
+import numpy as np
+import pytest
+import scipy.stats
+import xarray as xr
+
+from ibjax.analysis.compression import (
+    compression,
+    compression_at,
+    compression_summary,
+    dead_seeds,
+    epochs_of_equal_loss,
+    mean_interval,
+    optimizer_difference,
+    peak_epochs,
+)
+
+
+def make_arm(ixt, loss=None):
+    ixt = np.asarray(ixt, float)
+    variables = {"ixt": (("seed", "epoch", "layer"), ixt)}
+    if loss is not None:
+        variables["train_loss"] = (("seed", "epoch"), np.asarray(loss, float))
+    return xr.Dataset(
+        variables, {"epoch": 10 * np.arange(ixt.shape[1]), "layer": 1 + np.arange(ixt.shape[2])}
+    )
+
+
+def test_interval_is_student_t():
+    values = np.random.default_rng(0).normal(size=(7, 3))
+    interval = mean_interval(values)
+    for j in range(3):
+        low, high = scipy.stats.t.interval(
+            0.95, 6, loc=values[:, j].mean(), scale=scipy.stats.sem(values[:, j])
+        )
+        assert interval.low[j] == pytest.approx(low)
+        assert interval.high[j] == pytest.approx(high)
+    assert interval.num_seeds.tolist() == [7, 7, 7]
+
+
+def test_interval_leaves_out_nan_and_counts_the_rest():
+    interval = mean_interval(np.array([[1.0, np.nan], [3.0, np.nan]]))
+    assert interval.mean[0] == 2.0
+    assert np.isnan(interval.mean[1])
+    assert interval.num_seeds.tolist() == [2, 0]
+
+
+def test_interval_of_one_seed_has_no_limits():
+    interval = mean_interval(np.array([4.0]))
+    assert interval.mean == 4.0
+    assert np.isnan(interval.low)
+    assert np.isnan(interval.high)
+
+
+def test_peak_is_that_of_the_other_seeds():
+    ixt = np.array([[0.0, 5.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 1.5]])
+    expected = [np.delete(ixt, s, axis=0).mean(axis=0).argmax() for s in range(3)]
+    assert peak_epochs(ixt).tolist() == expected == [2, 1, 1]
+
+
+def test_compression_of_noise_is_not_biased():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(2000, 20))
+    own_peak = (noise.max(axis=1) - noise[:, -1]).mean()
+    interval = mean_interval(compression(noise))
+    assert own_peak > 1.5  # what peak minus final of the same curve would claim
+    assert interval.low < 0 < interval.high
+
+
+def test_compression_of_a_curve_that_rises_and_falls():
+    curve = np.array([1.0, 4.0, 3.0, 1.5])
+    ixt = curve + 0.01 * np.arange(5)[:, None]
+    np.testing.assert_allclose(compression(ixt), 2.5)
+
+
+def test_compression_so_far_is_zero_before_the_peak():
+    ixt = np.tile([1.0, 2.0, 5.0, 3.0], (3, 1))
+    np.testing.assert_allclose(compression_at(ixt, np.array([0, 2, 3])), [0, 0, 2])
+
+
+def test_a_diverged_seed_is_missing_and_spares_the_others():
+    ixt = np.tile([1.0, 3.0, 2.0], (3, 1))
+    ixt[1] = np.nan
+    np.testing.assert_array_equal(compression(ixt), [1.0, np.nan, 1.0])
+
+
+def test_a_single_seed_has_no_compression():
+    assert np.isnan(compression(np.array([[1.0, 3.0, 2.0]]))).all()
+
+
+def test_equal_loss_is_the_lowest_that_both_reach():
+    a = np.array([[1.0, 0.5, 0.2], [1.0, 0.9, 0.8]])
+    b = np.array([[1.0, 0.6, 0.5], [1.0, 0.3, 0.1]])
+    first, second = epochs_of_equal_loss(a, b)
+    assert first.tolist() == [1, 2]
+    assert second.tolist() == [2, 1]
+
+
+def test_equal_loss_of_a_diverged_arm_is_unknown():
+    a = np.array([[1.0, 0.5, np.nan]])
+    first, second = epochs_of_equal_loss(a, np.array([[1.0, 0.6, 0.5]]))
+    assert first.tolist() == second.tolist() == [-1]
+
+
+def test_summary_by_layer():
+    ixt = np.stack([np.tile([1.0, 4.0, 2.0], (4, 1)), np.tile([1.0, 2.0, 3.0], (4, 1))], axis=2)
+    summary = compression_summary(make_arm(ixt))
+    assert summary.peak.values.tolist() == [4.0, 3.0]
+    assert summary.peak_epoch.values.tolist() == [10, 20]
+    assert summary.final.values.tolist() == [2.0, 3.0]
+    assert summary.compression.values.tolist() == [2.0, 0.0]
+    assert all(variable.attrs["units"] for variable in summary.data_vars.values())
+
+
+def test_difference_is_paired_and_at_equal_loss_too():
+    seed = np.arange(5.0)[:, None]
+    falls = seed + np.array([1.0, 5.0, 4.0, 2.0])
+    stays = seed + np.array([1.0, 5.0, 5.0, 5.0])
+    loss = np.tile([1.0, 0.8, 0.6, 0.4], (5, 1))
+    slow = np.tile([1.0, 0.9, 0.8, 0.6], (5, 1))
+    difference = optimizer_difference(
+        make_arm(falls[..., None], loss), make_arm(stays[..., None], slow)
+    )
+    assert difference.at_end.values == pytest.approx([3.0])
+    # Both reach 0.6: the first arm at its third record, where it has lost 1 bit.
+    assert difference.at_equal_loss.values == pytest.approx([1.0])
+    assert difference.at_end_low.values == pytest.approx([3.0])  # no spread between seeds
+
+
+def test_dead_seeds_have_a_constant_hidden_layer():
+    ixt = np.ones((3, 2, 3))
+    ixt[1, -1, 0] = 0.0  # a hidden layer
+    ixt[2, -1, -1] = 0.0  # the output alone
+    assert dead_seeds(make_arm(ixt)).tolist() == [False, True, False]

@@ -1,0 +1,87 @@
+"""The plane of the reader's own activations."""
+
+import functools
+
+import numpy as np
+import pytest
+
+import ibjax
+from ibjax.mi import binned_mi
+
+RNG = np.random.default_rng(0)
+Y = RNG.integers(0, 2, 60)
+WIDTHS = (5, 3, 2)
+
+
+def activations(epochs=3):
+    return [[np.tanh(RNG.normal(size=(60, w))) for w in WIDTHS] for _ in range(epochs)]
+
+
+class Tensor:
+    """What another framework's array looks like to NumPy."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __array__(self, dtype=None, copy=None):
+        return self.array.astype(dtype) if dtype else self.array
+
+
+def test_values_are_the_estimators():
+    t = activations()
+    plane = ibjax.information_plane(t, Y, bin_width=0.5)
+    for e in range(3):
+        for i in range(3):
+            mi = binned_mi(t[e][i], Y, bin_width=0.5)
+            assert plane.ixt.values[e, i] == mi.ixt
+            assert plane.ity.values[e, i] == mi.ity
+
+
+def test_labels_and_units():
+    plane = ibjax.information_plane(activations(), Y, epochs=[0, 10, 100], bins=4)
+    assert plane.ixt.dims == plane.ity.dims == ("epoch", "layer")
+    assert plane.epoch.values.tolist() == [0, 10, 100]
+    assert plane.layer.values.tolist() == [1, 2, 3]
+    assert plane.width.values.tolist() == list(WIDTHS)
+    assert plane.ixt.attrs["units"] == plane.ity.attrs["units"] == "bits"
+    assert plane.attrs["estimator"] == "binned_mi(bins=4)"
+    assert plane.attrs["num_samples"] == 60
+
+
+def test_any_array_and_estimator():
+    t = activations(1)
+    expected = ibjax.information_plane(t, Y, bin_width=0.5)
+    wrapped = [[Tensor(layer) for layer in t[0]]]
+    estimator = functools.partial(binned_mi, bin_width=0.5)
+    actual = ibjax.information_plane(wrapped, Tensor(Y), estimator=estimator)
+    np.testing.assert_array_equal(actual.ixt, expected.ixt)
+
+
+def test_defaults_are_binned_mis():
+    t = activations(1)
+    plane = ibjax.information_plane(t, Y)
+    assert plane.ixt.values[0, 0] == binned_mi(t[0][0], Y).ixt
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: [], "at least one epoch"),
+        (lambda t: [[]], "at least one epoch"),
+        (lambda t: [t[0], t[1][:2]], r"activations\[1\]: expected 3 layers"),
+        (lambda t: [[t[0][0][:, 0]]], r"expected shape \(n_samples, width\)"),
+        (lambda t: [[t[0][0][:50]]], "got lengths 50 and 60"),
+        (lambda t: [[t[0][0] * np.nan]], r"activations\[0\]\[0\]: expected finite"),
+        (lambda t: [[t[0][0]], [t[0][1]]], "expected width 5"),
+    ],
+)
+def test_bad_activations(change, message):
+    with pytest.raises(ValueError, match=message):
+        ibjax.information_plane(change(activations(2)), Y)
+
+
+def test_bad_labels_and_epochs():
+    with pytest.raises(ValueError, match="integer class labels"):
+        ibjax.information_plane(activations(), Y.astype(float))
+    with pytest.raises(ValueError, match="each of the 3 recorded epochs, got 2"):
+        ibjax.information_plane(activations(), Y, epochs=[0, 1])
