@@ -28,6 +28,8 @@ def blocks_of_seeds(seeds: Sequence[int], size: int) -> list[np.ndarray]:
     numbers = np.asarray(seeds)
     if numbers.ndim != 1 or len(numbers) == 0 or not np.issubdtype(numbers.dtype, np.integer):
         raise ValueError(f"seeds: expected one or more whole numbers, got {seeds!r}")
+    if numbers.min() < 0 or numbers.max() >= 2**31:
+        raise ValueError(f"seeds: expected numbers from 0 to 2^31 - 1, got {seeds!r}")
     if len(np.unique(numbers)) < len(numbers):
         raise ValueError(f"seeds: expected each seed once, got {numbers.tolist()}")
     return np.array_split(numbers.astype(np.int32), -(-len(numbers) // size))

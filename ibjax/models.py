@@ -141,6 +141,7 @@ def _affine_forward(kernel, bias, h):
 
 def _affine_backward(residuals, dz):
     kernel, h = residuals
+    dz = lax.optimization_barrier(dz)  # without it XLA's CPU compiler aborts on some programs
     return lax.optimization_barrier(dz @ h.T).T, dz.sum(axis=1), kernel @ dz
 
 

@@ -25,5 +25,5 @@ def clog2c_table(n: int) -> np.ndarray:
 
 def cross_entropy(logits: Float[Array, "k n"], y: Int[Array, " n"]) -> Float[Array, " n"]:
     """-log softmax(logits)[y] in nats; class-major, by a comparison where a gather would be slow."""
-    hot = jnp.arange(logits.shape[0])[:, None] == y
+    hot = jnp.arange(logits.shape[0])[:, None] == y[None, :]
     return jax.nn.logsumexp(logits, axis=0) - jnp.sum(jnp.where(hot, logits, 0.0), axis=0)

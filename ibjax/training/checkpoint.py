@@ -29,7 +29,8 @@ def describe_run(directory: Path, description: dict[str, Any], *, resume: bool) 
     """Write what the run in ``directory`` is; or, to resume, check that it is the same.
 
     Raises:
-        ValueError: when resuming and the directory holds another run, naming what differs.
+        ValueError: when resuming and the directory holds another run, naming what differs; when not
+            resuming and it holds a run.
     """
     path = directory / "run.json"
     text = json.dumps(description, indent=1, sort_keys=True, default=str)
@@ -43,6 +44,10 @@ def describe_run(directory: Path, description: dict[str, Any], *, resume: bool) 
                 f"got other settings ({changes})"
             )
         return
+    if path.exists():
+        raise ValueError(
+            f"resume: expected True to continue the run in {directory}, or an empty folder, got False"
+        )
     directory.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".tmp")
     partial.write_text(text)

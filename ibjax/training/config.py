@@ -67,8 +67,8 @@ class TrainConfig:
         if self.batch_size is not None:
             check_whole("batch_size", self.batch_size)
         for name in ("weight_decay", "noise_variance"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)!r}")
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name}: expected 0 or more, finite, got {getattr(self, name)!r}")
         make_model(self)  # checks the names of activations and init
 
     @property

@@ -6,6 +6,7 @@ depend neither on how many seeds there are nor on how they are grouped or which 
 """
 
 import functools
+import hashlib
 import queue
 import threading
 import time
@@ -146,9 +147,14 @@ def fit(
     directories = [None] * len(blocks)
     if checkpoint_dir is not None:
         description = {
-            "config": config.as_dict(), "lanes": lanes, "epochs": epochs.tolist(),
-            "blocks": [list(map(int, block)) for block in blocks], "jax": jax.__version__,
-        }  # fmt: skip
+            **config.as_dict(),
+            "lanes": lanes,
+            "recorded": epochs.tolist(),
+            "blocks": [block.tolist() for block in blocks],
+            "data": hashlib.sha256(b"".join(np.asarray(a).tobytes() for a in data)).hexdigest(),
+            "functions": [_name(f) for f in (record, draw_labels, optimizer) if f is not None],
+            "jax": jax.__version__,
+        }
         describe_run(Path(checkpoint_dir), description, resume=resume)
         directories = [Path(checkpoint_dir) / f"seeds_{b[0]}_to_{b[-1]}" for b in blocks]
     with jax.default_device(devices[0]):
@@ -168,6 +174,8 @@ def _run_block(run: _Run, lanes: _Lanes, seeds, device, directory) -> tuple[PyTr
     lanes, data = jax.device_put((lanes, run.data), device)
     lanes, records = _resumed(run, lanes, data, checkpoint)
     num_resumed, saved_at = len(records), time.monotonic()
+    if num_resumed:
+        _report(run, len(seeds), 0, run.epochs[num_resumed - 1], records[-1])
     with jax.default_matmul_precision("float32"):
         for i in range(num_resumed, len(run.epochs)):
             if run.stop.is_set():
@@ -181,8 +189,7 @@ def _run_block(run: _Run, lanes: _Lanes, seeds, device, directory) -> tuple[PyTr
             if checkpoint and (due or i == len(run.epochs) - 1):
                 checkpoint.save(i + 1, jax.device_get(lanes.state), _stacked(records))
                 saved_at = time.monotonic()
-            start = run.epochs[i - 1] if i > num_resumed else 0  # what was resumed counts as done
-            _report(run, len(seeds), start, run.epochs[i], records[-1])
+            _report(run, len(seeds), run.epochs[max(i - 1, 0)], run.epochs[i], records[-1])
     if checkpoint:
         checkpoint.close()
     kept = jax.device_get(lanes.state.params), _stacked(records)
@@ -316,6 +323,10 @@ def _checked_data(config: TrainConfig, data: Dataset) -> Dataset:
             f"{config.widths[-1]} outputs, got {lowest} to {highest}"
         )
     return Dataset(jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.int32))
+
+
+def _name(function) -> str:
+    return getattr(function, "__qualname__", type(function).__qualname__)
 
 
 def _check_batch(config: TrainConfig, num_samples: int) -> None:

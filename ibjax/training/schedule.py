@@ -20,7 +20,7 @@ def log_spaced_epochs(num_epochs: int, num_recorded: int = 250) -> np.ndarray:
     ``num_recorded`` are recorded if there are as many.
 
     Returns:
-        (min(num_recorded, num_epochs + 1),) increasing int64.
+        (min(num_recorded, num_epochs + 1),) increasing int64; 0 and the last at least.
     """
     check_whole("num_epochs", num_epochs)
     check_whole("num_recorded", num_recorded)
@@ -35,12 +35,14 @@ def log_spaced_epochs(num_epochs: int, num_recorded: int = 250) -> np.ndarray:
 
 def idnns_epochs(num_epochs: int) -> np.ndarray:
     """The 2017 code's: unique(logspace(log2 1, log2 E, 400, base 2)) - 1, and the last."""
+    check_whole("num_epochs", num_epochs)
     points = np.logspace(0, np.log2(num_epochs), 400, base=2).astype(np.int64)
     return _with_ends(np.unique(points) - 1, num_epochs)
 
 
 def saxe_epochs(num_epochs: int) -> np.ndarray:
     """The 2018 code's: all below 20, every 5th below 100, every 20th below 2000, then every 100th."""
+    check_whole("num_epochs", num_epochs)
     index = np.arange(num_epochs)
     step = np.select([index < 20, index < 100, index < 2000], [1, 5, 20], 100)
     return _with_ends(index[index % step == 0] + 1, num_epochs)
