@@ -95,9 +95,7 @@ def versions(layer: np.ndarray, y: np.ndarray) -> dict[str, Callable[[], float]]
               for w in words]  # fmt: skip
 
     def mean(function: Callable, arguments: Sequence[tuple], networks: int, repeats=REPEATS):
-        total = sum(
-            timing.seconds(lambda args=args: function(*args), repeats) for args in arguments
-        )
+        total = sum(timing.seconds(lambda args=args: function(*args), repeats) for args in arguments)
         return total / (len(arguments) * networks)
 
     def one_core(*args: Any) -> Callable[[], float]:

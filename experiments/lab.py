@@ -190,9 +190,7 @@ def _claim_folder(config: LabConfig, name: str) -> Path:
 
 def _use_all_cores(num_seeds: int) -> None:
     """One host device a core, as far as there are programs for them; must come before JAX starts."""
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     programs = -(-num_seeds // default_lanes("cpu"))
     jax.config.update("jax_num_cpu_devices", min(cores, programs))
 

@@ -35,9 +35,7 @@ def check_rank(name: str, x: Any, rank: int, axes: str) -> None:
 
 def check_nonempty(name: str, x: Any) -> None:
     if 0 in np.shape(x):
-        raise ValueError(
-            f"{name}: expected at least one entry on every axis, got shape {np.shape(x)}"
-        )
+        raise ValueError(f"{name}: expected at least one entry on every axis, got shape {np.shape(x)}")
 
 
 def check_same_length(name_a: str, a: Any, name_b: str, b: Any) -> None:

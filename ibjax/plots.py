@@ -47,9 +47,7 @@ def plot_information_plane(
     for ax in axes[:, 0]:
         ax.set_ylabel("I(T;Y) [bits]")
     colours = ScalarMappable(norm, EPOCH_COLOURS)
-    figure.colorbar(
-        colours, ax=axes, label="epoch (log scale; untrained at its lower end)", aspect=35
-    )
+    figure.colorbar(colours, ax=axes, label="epoch (log scale; untrained at its lower end)", aspect=35)
     axes[0, 0].legend(title="layer", loc="lower right", fontsize="small", ncols=2)
     figure.suptitle(title)
     return figure

@@ -12,7 +12,6 @@ import jax
 import numpy as np
 import xarray as xr
 
-
 from ibjax.types import History
 from ibjax.version import __version__
 
@@ -98,7 +97,7 @@ def stack_arms(arms: Mapping[tuple[str, ...], xr.Dataset], factors: tuple[str, .
         compat="no_conflicts",
     )
     assert isinstance(joined, xr.Dataset)
-    joined = joined.reindex({f: level for f, level in zip(factors, levels, strict=True)})
+    joined = joined.reindex(dict(zip(factors, levels, strict=True)))
     joined.num_layers.attrs = {"units": "1", "long_name": "layers of the network"}
     for factor in factors:
         joined[factor].attrs = {"units": "1", "long_name": factor}

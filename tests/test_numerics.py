@@ -15,9 +15,7 @@ def test_table_holds_c_log_c(n):
     assert table.dtype == np.float32
     expected = [0.0] + [c / n * np.log2(c) for c in range(1, n + 1)]
     np.testing.assert_allclose(table, expected, rtol=1e-6)
-    assert (
-        table[0] == table[1] == 0.0
-    )  # so that states that occur once or never add exactly nothing
+    assert table[0] == table[1] == 0.0  # so that states that occur once or never add exactly nothing
 
 
 def test_table_cannot_be_written_by_those_who_share_it():

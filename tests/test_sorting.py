@@ -67,9 +67,7 @@ def test_sorts_64_bits_of_lanes_apart():
     high, low = random_words(6, (2, 3, 40), high=3), random_words(7, (2, 3, 40))
     got = jax.jit(jax.vmap(jax.vmap(sort_words_64)))(jnp.asarray(high), jnp.asarray(low))
     np.testing.assert_array_equal(as_64(*got), np.sort(as_64(high, low), axis=-1))
-    shared = jax.vmap(sort_words_64, in_axes=(0, None))(
-        jnp.asarray(high[0]), jnp.asarray(low[0, 0])
-    )
+    shared = jax.vmap(sort_words_64, in_axes=(0, None))(jnp.asarray(high[0]), jnp.asarray(low[0, 0]))
     np.testing.assert_array_equal(as_64(*shared), np.sort(as_64(high[0], low[0, 0]), axis=-1))
 
 

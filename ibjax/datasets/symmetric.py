@@ -10,7 +10,7 @@ The rule reproduces all 4096 labels of the original file. (n, e, a) takes 64 val
 classes; the score takes 44.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -110,7 +110,7 @@ def soft_label_probability(rule: str | SoftRule) -> np.ndarray:
     return 0.5 * (1 + np.tanh(0.5 * rule.gamma * (symmetric_score() - rule.theta)))
 
 
-def draw_labels(key: Array, probability: Float[Array, " n"]) -> Int[Array, " n"]:
+def draw_labels(key: Array, probability: Float[Any, " n"]) -> Int[Array, " n"]:
     """Draw (n,) int32 labels from p(y = 1 | x); for training, once per seed."""
     return jax.random.bernoulli(key, jnp.asarray(probability, jnp.float32)).astype(jnp.int32)
 

@@ -109,20 +109,22 @@ def binned_mi(
 
 @jax.jit
 def _mi_by_edges(t, labels, edges):
-    usable = jnp.isfinite(edges).all() & (edges[1:] > edges[:-1]).all()
+    order = _total_order(edges)
+    usable = jnp.isfinite(edges).all() & (order[1:] > order[:-1]).all()
     return _mi(t, labels, usable, BY_EDGES, edges)
 
 
 @jax.jit
 def _mi_by_width(t, labels, bin_width):
     usable = jnp.isfinite(bin_width) & (bin_width >= TINY)
-    return _mi(t, labels, usable, BY_WIDTH, bin_width)
+    return _mi(_without_subnormals(t), labels, usable, BY_WIDTH, bin_width)
 
 
 def _mi(t, labels, usable: Bool[Array, ""], binning: Binning, *parameters) -> MI:
     usable = usable & jnp.isfinite(t.min()) & jnp.isfinite(t.max())  # both are NaN where any t is
-    h = pattern_entropies(t, labels, binning, *parameters)
-    ity = jnp.maximum(h.t + labels.entropy - h.ty, 0.0)  # rounding may leave -1e-6
+    h = pattern_entropies(t, labels, binning, usable, *parameters)
+    # Rounding may leave 1e-6 outside the bounds of any mutual information.
+    ity = jnp.clip(h.t + h.y - h.ty, 0.0, jnp.minimum(h.t, h.y))
     return MI(jnp.where(usable, h.t, jnp.nan), jnp.where(usable, ity, jnp.nan))
 
 
@@ -130,9 +132,7 @@ def _index_by_edges(t: Float[Array, "*shape"], edges: Float[Array, " edges"]):
     last = edges.shape[0] - 2
     method = "compare_all" if edges.shape[0] <= COMPARED_EDGES else "scan_unrolled"
     # The outermost edges do not matter: whatever lies outside is clipped into the outermost bins.
-    index = jnp.searchsorted(
-        _total_order(edges[1:-1]), _total_order(t), side="right", method=method
-    )
+    index = jnp.searchsorted(_total_order(edges[1:-1]), _total_order(t), side="right", method=method)
     return jnp.clip(index, 0, last).astype(jnp.float32)
 
 
@@ -142,7 +142,6 @@ def _index_near_zero(t: Float[Array, "*shape"], bin_width: Float[Array, ""]):
     The quotient is only a guess: XLA's division is not correctly rounded. There it is off by less
     than 1/2, so the answer is the guess or one of its neighbours.
     """
-    t = _without_subnormals(t)
     guess = jnp.floor(t / bin_width)
     above = guess + 1.0
     m = jnp.where(guess * bin_width <= t, guess, guess - 1.0)
@@ -160,21 +159,19 @@ def _index_anywhere(t: Float[Array, "*shape"], bin_width: Float[Array, ""]):
     <= t ends on it. A step is 1, or one unit in the last place where float32 holds only whole
     numbers.
     """
-    t = _without_subnormals(t)
     largest = np.finfo(np.float32).max
     guess = jnp.clip(jnp.floor(t / bin_width), -largest, largest)
     # Just over half a unit in the last place: the sum rounds to the next float32.
     step = jnp.maximum(1.0, jnp.abs(guess) * np.float32(2.0**-24 * (1 + 2.0**-10)))
-    m = guess - step - step - step
+    m = jnp.maximum(guess - step - step - step, -largest)
     for _ in np.arange(6):
-        m = jnp.where((m + step) * bin_width <= t, m + step, m)
+        above = jnp.minimum(m + step, largest)
+        m = jnp.where(above * bin_width <= t, above, m)
     return m
 
 
 def _numpy_index_by_edges(t, edges):
-    return np.clip(np.searchsorted(edges, t, side="right") - 1, 0, len(edges) - 2).astype(
-        np.float32
-    )
+    return np.clip(np.searchsorted(edges, t, side="right") - 1, 0, len(edges) - 2).astype(np.float32)
 
 
 def _numpy_index_by_width(t, bin_width):
@@ -206,6 +203,15 @@ def _total_order(x):
     return jnp.where(bits < 0, jnp.int32(-(2**31)) - bits, bits)
 
 
+def _from_total_order(order):
+    bits = jnp.where(order < 0, jnp.int32(-(2**31)) - order, order)
+    return lax.bitcast_convert_type(bits, jnp.float32)
+
+
+def _bounds(columns):
+    return jnp.stack([columns.min(axis=1), columns.max(axis=1)])  # (width, n) -> (2, width)
+
+
 def _checked_layer(t, y):
     t = t if hasattr(t, "dtype") else np.asarray(t)
     y = y if hasattr(y, "dtype") else np.asarray(y)
@@ -216,14 +222,16 @@ def _checked_layer(t, y):
     check_integer("y", y)
     if not (jnp.issubdtype(t.dtype, jnp.floating) or jnp.issubdtype(t.dtype, jnp.integer)):
         raise ValueError(f"t: expected real activations, got dtype {t.dtype}")
-    t = jnp.asarray(t, jnp.float32)
     check_finite("t", t)
+    with np.errstate(over="ignore"):
+        t = jnp.asarray(t, jnp.float32)
+    check_finite("t as float32", t)
     return t, y
 
 
 def _checked_width(bin_width):
     check_positive("bin_width", bin_width)
-    if is_concrete(bin_width) and not TINY <= np.float32(bin_width) < np.inf:
+    if is_concrete(bin_width) and not TINY <= float(bin_width) <= np.finfo(np.float32).max:
         raise ValueError(f"bin_width: expected a normal float32 number, got {bin_width!r}")
     return jnp.asarray(bin_width, jnp.float32)
 
@@ -234,11 +242,12 @@ def _checked_edges(bins, range):
         if not (is_concrete(bins) and np.issubdtype(np.asarray(bins).dtype, np.integer)):
             raise ValueError(f"bins: expected a whole number or 1-D edges, got {bins!r}")
         check_positive("bins", bins)
-        lo, hi = DEFAULT_RANGE if range is None else range
-        if not (is_concrete(lo) and is_concrete(hi)):
-            raise ValueError("range: expected two numbers, got traced values; pass edges as bins")
-        bins = np.linspace(lo, hi, int(bins) + 1, dtype=np.float32)
-        described = f"range={range} with {len(bins) - 1} bins"
+        limits = DEFAULT_RANGE if range is None else range
+        if np.shape(limits) != (2,) or not all(map(is_concrete, limits)):
+            raise ValueError(f"range: expected two numbers, got {range!r}; traced edges go to bins")
+        with np.errstate(all="ignore"):  # what is not finite is refused below
+            bins = np.linspace(*limits, int(bins) + 1, dtype=np.float32)
+        described = f"range={limits} with {len(bins) - 1} bins"
     else:
         if range is not None:
             raise ValueError(f"range: expected None together with edges, got {range!r}")
@@ -247,7 +256,8 @@ def _checked_edges(bins, range):
     if np.shape(bins)[0] < 2:
         raise ValueError(f"bins: expected at least 2 edges, got {np.shape(bins)[0]}")
     if is_concrete(bins):
-        bins = np.asarray(bins, np.float32)
+        with np.errstate(over="ignore"):
+            bins = np.asarray(bins, np.float32)
         if not (np.isfinite(bins).all() and (np.diff(bins) > 0).all()):
             raise ValueError(f"{described}: expected finite, increasing float32 edges, got {bins}")
     return jnp.asarray(bins, jnp.float32)
@@ -257,11 +267,13 @@ BY_EDGES = Binning(
     _index_by_edges,
     easy_index=_index_by_edges,
     is_easy=lambda t, _: jnp.ones_like(t, bool),
+    bounds=lambda t: _from_total_order(_bounds(_total_order(t))),
     numpy_index=_numpy_index_by_edges,
 )
 BY_WIDTH = Binning(
     _index_anywhere,
     easy_index=_index_near_zero,
     is_easy=_is_near_zero,
+    bounds=_bounds,
     numpy_index=_numpy_index_by_width,
 )

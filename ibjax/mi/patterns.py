@@ -35,17 +35,17 @@ EXACT_SPAN = 2.0**24
 
 
 class Labels(NamedTuple):
-    """Class labels as ranks 0..K-1, the bits that the largest one takes, and H(Y) in bits."""
+    """Class labels as ranks 0..K-1, and the bits that the largest one takes."""
 
     rank: UInt32[Array, " n"]
     num_bits: UInt32[Array, ""]
-    entropy: Float[Array, ""]
 
 
 class PatternEntropies(NamedTuple):
-    """H(T) and H(T,Y) in bits."""
+    """H(T), H(Y) and H(T,Y) in bits."""
 
     t: Float[Array, ""]
+    y: Float[Array, ""]
     ty: Float[Array, ""]
 
 
@@ -63,7 +63,7 @@ def label_ranks(y: Shaped[Any, " n"]) -> Labels:
     differs = ordered[1:] != ordered[:-1]
     ranks = jnp.pad(jnp.cumsum(differs, dtype=jnp.uint32), (1, 0))
     rank = ranks[jnp.searchsorted(ordered, y)]
-    return Labels(rank, _bit_length(ranks[-1]), _entropy(differs))
+    return Labels(rank, _bit_length(ranks[-1]))
 
 
 class Binning(NamedTuple):
@@ -73,19 +73,25 @@ class Binning(NamedTuple):
         index: activations of any shape to float32 whole numbers that do not decrease with them.
         easy_index: the same, cheaper, right where ``is_easy``.
         is_easy: activations to booleans that hold for all activations between two where they hold.
+        bounds: (width, n) activations to (2, width), the smallest and the largest.
         numpy_index: ``index`` on the host.
     """
 
     index: Callable
     easy_index: Callable
     is_easy: Callable
+    bounds: Callable
     numpy_index: Callable
 
 
 def pattern_entropies(
-    t: Float[Array, "n width"], labels: Labels, binning: Binning, *parameters: Array
+    t: Float[Array, "n width"],
+    labels: Labels,
+    binning: Binning,
+    usable: Bool[Array, ""],
+    *parameters: Array,
 ) -> PatternEntropies:
-    """H(T) and H(T,Y), where a sample's state T is its row of bin indices.
+    """H(T), H(Y) and H(T,Y), where a sample's state T is its row of bin indices.
 
     Where the units' index spans and the label fit into 64 bits together, words are packed and the
     counts are exact. Beyond that the pattern is hashed to 64 bits less the label's.
@@ -94,34 +100,37 @@ def pattern_entropies(
         t: (n, width) finite activations.
         labels: of the n samples.
         binning: of the activations.
+        usable: whether activations and parameters are valid; where not, the result is arbitrary.
         parameters: the binning's arrays.
     """
-    arguments = t.T, labels.rank, labels.num_bits, *parameters
-    h_t, h_ty = lax.platform_dependent(
+    arguments = t.T, usable, labels.rank, labels.num_bits, *parameters
+    entropies = lax.platform_dependent(
         *arguments,
         cpu=functools.partial(_entropies_on_host, binning),
         default=functools.partial(_entropies_on_device, binning),
     )
-    return PatternEntropies(h_t, h_ty)
+    return PatternEntropies(*entropies)
 
 
-def _entropies_on_device(binning, columns, rank, label_bits, *parameters):
+def _entropies_on_device(binning, columns, usable, rank, label_bits, *parameters):
     indices = binning.index(columns, *parameters)
-    words = _packed_or_hashed_words(indices, label_bits)
-    return _run_entropies(*_shift_in(*words, label_bits, rank), label_bits)
+    high, low = _packed_or_hashed_words(indices, label_bits)
+    h_t, h_ty = _run_entropies(*_shift_in(high, low, label_bits, rank), label_bits)
+    ordered = lax.sort(rank)
+    return jnp.stack([h_t, _entropy(ordered[1:] != ordered[:-1]), h_ty])
 
 
-def _entropies_on_host(binning, columns, rank, label_bits, *parameters):
+def _entropies_on_host(binning, columns, usable, rank, label_bits, *parameters):
     """Nearly every layer is packed here; NumPy sorts, counts, and packs or hashes what is left."""
-    bounds = jnp.stack([columns.min(axis=1), columns.max(axis=1)])  # (width, n) -> (2, width)
+    bounds = binning.bounds(columns)
     smallest, largest = binning.index(bounds, *parameters)
     span = largest - smallest
-    fits = _groups_fit(span, label_bits) & binning.is_easy(bounds, *parameters).all()
+    fits = ~usable | _groups_fit(span, label_bits) & binning.is_easy(bounds, *parameters).all()
     indices = binning.easy_index(columns, *parameters)
     high, low = _shift_in(*_grouped_words(indices, smallest, span), label_bits, rank)
     call = buffer_callback(
         functools.partial(_numpy_run_entropies, binning.numpy_index),
-        jax.ShapeDtypeStruct((2,), jnp.float32),
+        jax.ShapeDtypeStruct((3,), jnp.float32),
         vmap_method="broadcast_all",
     )
     return call(join_words(high, low), fits, columns, rank, label_bits, *parameters)
@@ -157,32 +166,36 @@ def _sum(x: Float[Array, " n"], block: int = 256) -> Float[Array, ""]:
 
 
 def _numpy_run_entropies(numpy_index, _, out, *arguments):
-    """``_run_entropies`` of every lane, from words where they fit and from activations elsewhere."""
+    """H(T), H(Y), H(T,Y) of every lane, from words where they fit, else from activations."""
     words, fits, columns, rank, label_bits, *parameters = map(np.asarray, arguments)
     *lanes, n, _ = words.shape
     words = words.reshape(-1, n, 2).copy().view(np.uint64)[..., 0]  # (..., n, 2) -> (lanes, n)
     # Whether a word equals the one before it, without its label and with it; False at both ends.
     same = np.zeros((2, len(words), n + 1), bool)
+    h = np.zeros((3, len(words)))
+    lane_before = None
     for i, lane in enumerate(np.ndindex(*lanes)):
         ordered = words[i]
-        if not fits[lane] and np.isfinite(columns[lane]).all():
-            with np.errstate(all="ignore"):  # parameters may be invalid: the result is NaN then
-                indices = numpy_index(columns[lane], *(p[lane] for p in parameters))
-                ordered = _numpy_words(indices, rank[lane], int(label_bits[lane]))
+        if not fits[lane]:
+            indices = numpy_index(columns[lane], *(p[lane] for p in parameters))
+            ordered = _numpy_words(indices, rank[lane], int(label_bits[lane]))
         if ordered.max() < 2**32:
             ordered = ordered.astype(np.uint32)  # half the words, twice the speed
         ordered.sort()
         t = ordered >> label_bits[lane].astype(ordered.dtype)
         np.equal(t[1:], t[:-1], out=same[0, i, 1:n])
         np.equal(ordered[1:], ordered[:-1], out=same[1, i, 1:n])
-    h = _numpy_entropies(same.reshape(-1, n + 1))
-    np.copyto(np.asarray(out), h.reshape(2, -1).T.reshape(out.shape), casting="same_kind")
+        if lane_before is None or not np.array_equal(rank[lane], rank[lane_before]):
+            h_y = clog2c_table(n)[n] - clog2c_table(n)[np.bincount(rank[lane])].sum(dtype=float)
+        h[1, i], lane_before = h_y, lane
+    h[0], h[2] = _numpy_entropies(same.reshape(-1, n + 1)).reshape(2, -1)
+    np.copyto(np.asarray(out), h.T.reshape(out.shape), casting="same_kind")
 
 
 def _numpy_words(indices: np.ndarray, rank: np.ndarray, label_bits: int) -> np.ndarray:
     """``_packed_or_hashed_words`` with the label, (width, n) -> (n,) uint64."""
     smallest = indices.min(axis=1, keepdims=True)
-    radices = [int(span) + 1 for span in np.nan_to_num(indices.max(axis=1) - smallest[:, 0])]
+    radices = [int(span) + 1 for span in indices.max(axis=1) - smallest[:, 0]]
     word = np.zeros(indices.shape[1], np.uint64)
     if max(radices) <= EXACT_SPAN and math.prod(radices) <= 2 ** (64 - label_bits):
         for unit, radix in zip(indices - smallest, radices, strict=True):

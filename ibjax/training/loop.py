@@ -28,7 +28,7 @@ from ibjax.training.checkpoint import BlockCheckpoint, describe_run
 from ibjax.training.config import TrainConfig, make_model, make_optimizer
 from ibjax.training.schedule import recorded_epochs
 from ibjax.training.steps import Keys, Recipe, init_state, seed_keys, train_epochs
-from ibjax.types import Dataset, History, PyTree, Record, Split, TrainState
+from ibjax.types import ArrayLike, Dataset, History, PyTree, Record, Split, TrainState
 
 __all__ = ["Advance", "fit"]
 
@@ -78,7 +78,7 @@ class _Run(NamedTuple):
     stop: threading.Event
 
 
-class _Stopped(Exception):
+class _StoppedError(Exception):
     """Another block has failed, or the user has interrupted."""
 
 
@@ -88,7 +88,7 @@ def fit(
     *,
     seeds: Sequence[int],
     record: Record,
-    schedule: str | Sequence[int] = "log",
+    schedule: str | ArrayLike = "log",
     optimizer: optax.GradientTransformation | None = None,
     draw_labels: DrawLabels | None = None,
     seeds_per_batch: int | None = None,
@@ -179,7 +179,7 @@ def _run_block(run: _Run, lanes: _Lanes, seeds, device, directory) -> tuple[PyTr
     with jax.default_matmul_precision("float32"):
         for i in range(num_resumed, len(run.epochs)):
             if run.stop.is_set():
-                raise _Stopped
+                raise _StoppedError
             if i > 0:
                 last, epoch = run.epochs[i - 1], run.epochs[i]
                 state = _advance(lanes, data, last, epoch - last, run.recipe)
@@ -266,7 +266,7 @@ def _on_devices(task, num_tasks, devices, stop) -> list:
             while not stop.is_set():
                 i = waiting.get_nowait()
                 results[i] = task(device, i)
-        except (queue.Empty, _Stopped):
+        except (queue.Empty, _StoppedError):
             return
         except BaseException:
             stop.set()

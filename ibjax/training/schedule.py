@@ -4,11 +4,10 @@ The papers' codes count differently: the 2017 code records before the epoch with
 epoch i here; the 2018 code records after it, which is epoch i + 1.
 """
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from ibjax.checks import check_known, check_whole
+from ibjax.types import ArrayLike
 
 __all__ = ["SCHEDULES", "idnns_epochs", "log_spaced_epochs", "recorded_epochs", "saxe_epochs"]
 
@@ -51,7 +50,7 @@ def saxe_epochs(num_epochs: int) -> np.ndarray:
 SCHEDULES = {"log": log_spaced_epochs, "idnns": idnns_epochs, "saxe": saxe_epochs}
 
 
-def recorded_epochs(schedule: str | Iterable[int], num_epochs: int) -> np.ndarray:
+def recorded_epochs(schedule: str | ArrayLike, num_epochs: int) -> np.ndarray:
     """A named schedule, or the given epochs, with 0 and ``num_epochs``; increasing int64.
 
     Raises:
@@ -63,8 +62,7 @@ def recorded_epochs(schedule: str | Iterable[int], num_epochs: int) -> np.ndarra
     epochs = np.asarray(list(schedule), np.int64)
     if ((epochs < 0) | (epochs > num_epochs)).any():
         raise ValueError(
-            f"schedule: expected epochs from 0 to {num_epochs}, "
-            f"got {epochs.min()} to {epochs.max()}"
+            f"schedule: expected epochs from 0 to {num_epochs}, got {epochs.min()} to {epochs.max()}"
         )
     return _with_ends(epochs, num_epochs)
 

@@ -105,10 +105,7 @@ def _minibatch_epoch(keys, data, rows, recipe):
     all_weights = real / real.sum(axis=1, keepdims=True)  # of the mean over each batch
 
     def one_epoch(epoch, state):
-        if recipe.shuffle:
-            order = rows[epoch_order(keys.order, epoch, len(rows))]
-        else:
-            order = rows
+        order = rows[epoch_order(keys.order, epoch, len(rows))] if recipe.shuffle else rows
         noise_key = jax.random.fold_in(keys.noise, epoch)
 
         def step(state, batch):

@@ -119,9 +119,7 @@ def test_difference_is_paired_and_at_equal_loss_too():
     stays = seed + np.array([1.0, 5.0, 5.0, 5.0])
     loss = np.tile([1.0, 0.8, 0.6, 0.4], (5, 1))
     slow = np.tile([1.0, 0.9, 0.8, 0.6], (5, 1))
-    difference = optimizer_difference(
-        make_arm(falls[..., None], loss), make_arm(stays[..., None], slow)
-    )
+    difference = optimizer_difference(make_arm(falls[..., None], loss), make_arm(stays[..., None], slow))
     assert difference.at_end.values == pytest.approx([3.0])
     # Both reach 0.6: the first arm at its third record, where it has lost 1 bit.
     assert difference.at_equal_loss.values == pytest.approx([1.0])

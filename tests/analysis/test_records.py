@@ -70,9 +70,7 @@ def test_losses_are_in_nats(data, split):
 
 @pytest.mark.parametrize("rows", ["all", "train", "test"])
 @pytest.mark.parametrize("estimator", [binned_mi, by_width], ids=["bins", "width"])
-def test_information_is_the_estimators_of_each_layers_activations(
-    params, data, split, rows, estimator
-):
+def test_information_is_the_estimators_of_each_layers_activations(params, data, split, rows, estimator):
     got = plane_record(MODEL, estimator, rows=rows)(params, data, split)
     chosen = slice(None) if rows == "all" else np.asarray(getattr(split, rows))
     logits, hidden = MODEL.apply(params, data.x)
@@ -120,7 +118,5 @@ def test_the_same_arguments_give_the_same_function():
 
 
 def test_unknown_rows_are_refused():
-    with pytest.raises(
-        ValueError, match="rows: expected one of all, test, train; got 'validation'"
-    ):
+    with pytest.raises(ValueError, match="rows: expected one of all, test, train; got 'validation'"):
         plane_record(MODEL, binned_mi, rows="validation")

@@ -23,9 +23,7 @@ def test_refuses_an_empty_part(fraction):
             split()
 
 
-@pytest.mark.parametrize(
-    ("n", "fraction", "num_train"), [(4096, 0.8, 3277), (5, 0.5, 2), (2, 0.5, 1)]
-)
+@pytest.mark.parametrize(("n", "fraction", "num_train"), [(4096, 0.8, 3277), (5, 0.5, 2), (2, 0.5, 1)])
 def test_parts_are_disjoint_and_complete(n, fraction, num_train):
     for split in (random_split(jax.random.key(3), n, fraction), first_rows_split(n, fraction)):
         assert split.train.shape == (num_train,)

@@ -148,9 +148,7 @@ def test_sixty_four_classes_are_label_pure(invariants):
 def test_soft_rules_keep_the_information_they_are_named_by(name, information):
     p = soft_label_probability(name)
     assert p.shape == (4096,)
-    assert binary_entropy(p.mean()) - binary_entropy(p).mean() == pytest.approx(
-        information, abs=1e-3
-    )
+    assert binary_entropy(p.mean()) - binary_entropy(p).mean() == pytest.approx(information, abs=1e-3)
     assert ((p > 0.5) == np.asarray(symmetric_task().y, bool)).all()
 
 

@@ -29,9 +29,7 @@ def command(out, *options):
 
 
 def run(out, *options):
-    return subprocess.run(
-        command(out, *options), cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    return subprocess.run(command(out, *options), cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +145,7 @@ def test_the_claim_at_reduced_size(tmp_path):
     results = sgd_vs_bgd.run(config)
     _, tables = sgd_vs_bgd.report(results)
     difference = next(table for table in tables if table.name == "sgd_minus_bgd")
-    tanh, relu, _ = difference.sentences
+    tanh, _, _ = difference.sentences
     assert "Noise is not needed" in tanh
     last_hidden = results.ixt.sel(activation="tanh", layer=5).mean("seed")
     for optimizer in ("sgd", "bgd"):

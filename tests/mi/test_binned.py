@@ -156,16 +156,12 @@ def test_multiples_of_the_width_begin_their_bins(w):
     y = np.arange(2000) % 2
     assert binned_mi(multiples, y, bin_width=w).ixt == np.float32(np.log2(2000))
     assert binned_mi(np.concatenate([multiples, below]), np.tile(y, 2), bin_width=w).ixt == (
-        pytest.approx(
-            binned_mi_twin(np.concatenate([multiples, below]), np.tile(y, 2), bin_width=w).ixt
-        )
+        pytest.approx(binned_mi_twin(np.concatenate([multiples, below]), np.tile(y, 2), bin_width=w).ixt)
     )
     # A multiple shares its bin with what lies just above it, not with what lies just below it.
     above = np.nextafter(multiples, np.float32(np.inf))
     shared = np.stack([multiples, above]).reshape(-1, 1)
-    assert binned_mi(shared, np.tile(y, 2), bin_width=w).ixt == pytest.approx(
-        np.log2(2000), abs=1e-5
-    )
+    assert binned_mi(shared, np.tile(y, 2), bin_width=w).ixt == pytest.approx(np.log2(2000), abs=1e-5)
     apart = np.stack([multiples[1000], below[1000]])
     assert binned_mi(apart, y[:2], bin_width=w).ixt == 1
 

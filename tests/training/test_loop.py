@@ -26,9 +26,7 @@ NUM_SAMPLES = 50
 DATA = make_data(NUM_SAMPLES)
 # 40 training samples: the last batch is short. Compiling takes most of the time here, so that
 # nearly all tests, those of checkpoints too, share this config's programs of two lanes.
-CONFIG = TrainConfig(
-    widths=(4, 2), optimizer="momentum", learning_rate=0.1, batch_size=12, num_epochs=6
-)
+CONFIG = TrainConfig(widths=(4, 2), optimizer="momentum", learning_rate=0.1, batch_size=12, num_epochs=6)
 FULL = dataclasses.replace(CONFIG, batch_size=None)
 # Linear, so that a step out of all proportion is not saturated away.
 EXPLODING = dataclasses.replace(FULL, activation="linear", learning_rate=1e30, split="first_rows")
@@ -264,9 +262,7 @@ def test_programs_are_compiled_once():
 @pytest.mark.parametrize("seeds_per_batch", [1, 2])
 def test_progress_adds_up_to_one(straight, seeds_per_batch):
     advances = []
-    quick_fit(
-        CONFIG, DATA, seeds=SEEDS, seeds_per_batch=seeds_per_batch, on_advance=advances.append
-    )
+    quick_fit(CONFIG, DATA, seeds=SEEDS, seeds_per_batch=seeds_per_batch, on_advance=advances.append)
     assert sum(a.fraction for a in advances) == pytest.approx(1, abs=1e-12)
     assert all(a.fraction >= 0 for a in advances)
     num_blocks = -(-5 // seeds_per_batch)

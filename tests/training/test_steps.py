@@ -207,9 +207,7 @@ def gradients_only() -> optax.GradientTransformation:
         (600, None, True),
     ],
 )
-def test_each_sample_is_seen_once_an_epoch_with_its_share_of_its_batch(
-    num_train, batch_size, shuffle
-):
+def test_each_sample_is_seen_once_an_epoch_with_its_share_of_its_batch(num_train, batch_size, shuffle):
     # Sample i has the i-th unit vector as its input: it alone moves row i of the kernel.
     num_samples = num_train + 5
     recipe = make_recipe(batch_size, shuffle, gradients_only(), widths=(2,))
@@ -368,9 +366,7 @@ def test_seed_keys_are_of_the_seed_and_distinct_by_purpose():
     expected = [jax.random.fold_in(jax.random.key(7), purpose) for purpose in range(5)]
     for key, e in zip(keys, expected, strict=True):
         np.testing.assert_array_equal(jax.random.key_data(key), jax.random.key_data(e))
-    words = {
-        tuple(jax.random.key_data(k).tolist()) for s in range(3) for k in seed_keys(jnp.asarray(s))
-    }
+    words = {tuple(jax.random.key_data(k).tolist()) for s in range(3) for k in seed_keys(jnp.asarray(s))}
     assert len(words) == 15
 
 
