@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import io
 import os
 import shutil
 import sys
@@ -14,6 +15,7 @@ import numpy as np
 import tyro
 import xarray as xr
 from matplotlib.figure import Figure
+from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -121,7 +123,7 @@ def main(
         written = [results_file]
         for file_name, figure in figures.items():
             written.append(folder / file_name)
-            figure.savefig(written[-1], dpi=110)
+            _save_figure(figure, written[-1])
         for table in tables:
             print(f"{table}\n")
             written += table.save(folder)
@@ -159,6 +161,13 @@ def progress_bar(arms: int) -> Iterator[Callable[[str], Callable[[Advance], None
             return on_advance
 
         yield of_arm
+
+
+def _save_figure(figure: Figure, path: Path) -> None:
+    """PNG with a palette of 256 colours: a third of the size, and no difference to the eye."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=100)
+    Image.open(file).convert("RGB").quantize(256).save(path, optimize=True)
 
 
 def _claim_folder(config: LabConfig, name: str) -> Path:

@@ -18,6 +18,9 @@ EPOCH_COLOURS = "viridis"
 OPTIMIZER_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 MARKERS = "osD^vP*Xph"
 
+# Epochs at which the faint paths of single seeds are drawn: enough for their spread.
+SPREAD_EPOCHS = 60
+
 
 def plot_information_plane(
     plane: xr.Dataset, *, row: str | None = None, column: str | None = None, title: str = ""
@@ -99,7 +102,9 @@ def _draw_paths(ax: Axes, panel: xr.Dataset, norm: LogNorm) -> None:
         if not np.isfinite(x).any():
             continue  # a layer that this network does not have
         if len(x) > 1:
-            _add_path(ax, x, y, colour_of, norm, linewidth=0.5, alpha=0.12)
+            some = np.unique(np.linspace(0, x.shape[1] - 1, SPREAD_EPOCHS).astype(int))
+            faint = {"linewidth": 0.5, "alpha": 0.15}
+            _add_path(ax, x[:, some], y[:, some], colour_of[some], norm, **faint)
         mean_x, mean_y = mean_interval(x).mean, mean_interval(y).mean
         _add_path(ax, mean_x[None], mean_y[None], colour_of, norm, linewidth=2.2, alpha=1.0)
         marker = MARKERS[i % len(MARKERS)]

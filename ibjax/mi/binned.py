@@ -27,6 +27,7 @@ DEFAULT_RANGE = (-1.0, 1.0)
 COMPARED_EDGES = 128
 
 TINY = np.finfo(np.float32).tiny
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def binned_mi(
@@ -159,13 +160,12 @@ def _index_anywhere(t: Float[Array, "*shape"], bin_width: Float[Array, ""]):
     <= t ends on it. A step is 1, or one unit in the last place where float32 holds only whole
     numbers.
     """
-    largest = np.finfo(np.float32).max
-    guess = jnp.clip(jnp.floor(t / bin_width), -largest, largest)
+    guess = jnp.clip(jnp.floor(t / bin_width), -LARGEST, LARGEST)
     # Just over half a unit in the last place: the sum rounds to the next float32.
     step = jnp.maximum(1.0, jnp.abs(guess) * np.float32(2.0**-24 * (1 + 2.0**-10)))
-    m = jnp.maximum(guess - step - step - step, -largest)
+    m = jnp.maximum(guess - step - step - step, -LARGEST)
     for _ in np.arange(6):
-        above = jnp.minimum(m + step, largest)
+        above = jnp.minimum(m + step, LARGEST)
         m = jnp.where(above * bin_width <= t, above, m)
     return m
 
@@ -175,20 +175,20 @@ def _numpy_index_by_edges(t, edges):
 
 
 def _numpy_index_by_width(t, bin_width):
-    largest = np.finfo(np.float32).max
-    m = np.clip(np.floor(t / bin_width), -largest, largest)
-    while True:
-        below = np.minimum(m - 1, np.nextafter(m, -largest))
-        too_high = (m * bin_width > t) & (below < m)
-        if not too_high.any():
-            break
-        m = np.where(too_high, below, m)
-    while True:
-        above = np.maximum(m + 1, np.nextafter(m, largest))
-        too_low = (above * bin_width <= t) & (above > m)
-        if not too_low.any():
-            return m
-        m = np.where(too_low, above, m)
+    with np.errstate(over="ignore"):  # products and quotients beyond float32 compare as they should
+        m = np.clip(np.floor(t / bin_width), -LARGEST, LARGEST)
+        while True:
+            below = np.minimum(m - 1, np.nextafter(m, np.float32(-LARGEST)))
+            too_high = (m * bin_width > t) & (below < m)
+            if not too_high.any():
+                break
+            m = np.where(too_high, below, m)
+        while True:
+            above = np.maximum(m + 1, np.nextafter(m, np.float32(LARGEST)))
+            too_low = (above * bin_width <= t) & (above > m)
+            if not too_low.any():
+                return m
+            m = np.where(too_low, above, m)
 
 
 def _without_subnormals(t):
@@ -222,16 +222,15 @@ def _checked_layer(t, y):
     check_integer("y", y)
     if not (jnp.issubdtype(t.dtype, jnp.floating) or jnp.issubdtype(t.dtype, jnp.integer)):
         raise ValueError(f"t: expected real activations, got dtype {t.dtype}")
-    check_finite("t", t)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):  # what float32 cannot hold is not finite
         t = jnp.asarray(t, jnp.float32)
-    check_finite("t as float32", t)
+    check_finite("t", t)
     return t, y
 
 
 def _checked_width(bin_width):
     check_positive("bin_width", bin_width)
-    if is_concrete(bin_width) and not TINY <= float(bin_width) <= np.finfo(np.float32).max:
+    if is_concrete(bin_width) and not float(TINY) <= float(bin_width) <= LARGEST:
         raise ValueError(f"bin_width: expected a normal float32 number, got {bin_width!r}")
     return jnp.asarray(bin_width, jnp.float32)
 
@@ -239,28 +238,34 @@ def _checked_width(bin_width):
 def _checked_edges(bins, range):
     bins = DEFAULT_BINS if bins is None else bins
     if np.ndim(bins) == 0:
-        if not (is_concrete(bins) and np.issubdtype(np.asarray(bins).dtype, np.integer)):
-            raise ValueError(f"bins: expected a whole number or 1-D edges, got {bins!r}")
-        check_positive("bins", bins)
-        limits = DEFAULT_RANGE if range is None else range
-        if np.shape(limits) != (2,) or not all(map(is_concrete, limits)):
-            raise ValueError(f"range: expected two numbers, got {range!r}; traced edges go to bins")
-        with np.errstate(all="ignore"):  # what is not finite is refused below
-            bins = np.linspace(*limits, int(bins) + 1, dtype=np.float32)
-        described = f"range={limits} with {len(bins) - 1} bins"
+        edges = _equal_width_edges(bins, DEFAULT_RANGE if range is None else range)
+        name = f"range={range} with {bins} bins"
     else:
         if range is not None:
             raise ValueError(f"range: expected None together with edges, got {range!r}")
         check_rank("bins", bins, 1, "(edges,)")
-        described = "bins"
-    if np.shape(bins)[0] < 2:
-        raise ValueError(f"bins: expected at least 2 edges, got {np.shape(bins)[0]}")
-    if is_concrete(bins):
+        edges, name = bins, "bins"
+    if np.shape(edges)[0] < 2:
+        raise ValueError(f"bins: expected at least 2 edges, got {np.shape(edges)[0]}")
+    if is_concrete(edges):
         with np.errstate(over="ignore"):
-            bins = np.asarray(bins, np.float32)
-        if not (np.isfinite(bins).all() and (np.diff(bins) > 0).all()):
-            raise ValueError(f"{described}: expected finite, increasing float32 edges, got {bins}")
-    return jnp.asarray(bins, jnp.float32)
+            edges = np.asarray(edges, np.float32)
+        if not (np.isfinite(edges).all() and (np.diff(edges) > 0).all()):
+            raise ValueError(f"{name}: expected finite, increasing float32 edges, got {edges}")
+    return jnp.asarray(edges, jnp.float32)
+
+
+def _equal_width_edges(bins, limits) -> np.ndarray:
+    if not (is_concrete(bins) and np.issubdtype(np.asarray(bins).dtype, np.integer)):
+        raise ValueError(f"bins: expected a whole number or 1-D edges, got {bins!r}")
+    check_positive("bins", bins)
+    if not isinstance(limits, tuple | list | np.ndarray) or len(limits) != 2:
+        raise ValueError(f"range: expected two numbers, got {limits!r}")
+    low, high = limits
+    if not (is_concrete(low) and is_concrete(high)):
+        raise ValueError("range: expected two numbers, got traced values; pass edges as bins")
+    with np.errstate(all="ignore"):  # what is not finite is refused with the edges
+        return np.linspace(low, high, int(bins) + 1, dtype=np.float32)
 
 
 BY_EDGES = Binning(
