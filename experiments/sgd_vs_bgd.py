@@ -39,6 +39,9 @@ ACTIVATIONS = ("tanh", "relu", "linear")
 OPTIMIZERS = ("sgd", "bgd")
 FULL_EPOCHS, SMOKE_EPOCHS = 8000, 30
 
+# A layer compresses if the interval of its compression lies above this.
+NEGLIGIBLE_BITS = 0.05
+
 # Full-batch descent makes 1 step where SGD makes 13; linear networks diverge at 0.5.
 BGD_RATE = {"tanh": 0.5, "relu": 0.5, "linear": 0.1}
 
@@ -141,7 +144,9 @@ def verdict(results: xr.Dataset, activation: str) -> str:
     arms = {name: results.sel(activation=activation, optimizer=name) for name in OPTIMIZERS}
     hidden = {"layer": slice(0, -1)}
     summary = {name: compression_summary(arm).isel(hidden) for name, arm in arms.items()}
-    found = {name: s.layer[s.compression_low > 0].values.tolist() for name, s in summary.items()}
+    found = {
+        name: s.layer[s.compression_low > NEGLIGIBLE_BITS].values.tolist() for name, s in summary.items()
+    }
 
     def amount(name: str) -> str:
         if not found[name]:

@@ -118,7 +118,8 @@ def fit(
             default 13 on CPUs (50 seeds on 2 or 4 cores) and 64 on accelerators. Results of equal
             ``lanes`` are bit-identical, of different ones equal up to rounding.
         devices: run one program each; by default all local devices of the default platform.
-        checkpoint_dir: where to save at recorded epochs, at most every 10 seconds and at the end.
+        checkpoint_dir: where to save, at the first recorded epoch after every 10 seconds and at the
+            end; a folder without another run, unless ``resume``.
         resume: continue from the newest checkpoints in ``checkpoint_dir``, if any.
         on_advance: called after every stretch of training, from worker threads one at a time.
 
@@ -128,8 +129,8 @@ def fit(
 
     Raises:
         ValueError: for data of other shapes or kinds, NaN or infinite inputs, labels without an
-            output, a batch larger than the training set, no seeds or the same seed twice, and, when
-            resuming, checkpoints of other settings.
+            output, a batch larger than the training set, no seeds or the same seed twice, checkpoints
+            of other settings when resuming, and of any run when not.
     """
     data = _checked_data(config, data)
     _check_batch(config, len(data.y))
