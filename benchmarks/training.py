@@ -6,7 +6,7 @@ steps, the last of 205). All versions take every training sample once an epoch.
 
 * ibjax: ``fit``, recording epochs 0 and the last only; on one device and on all.
 * obvious JAX: ``jit(vmap(scan))`` over seeds, ``jax.random.permutation``, row-major dense layers, a
-  gather per step; its loss by a one-hot product, whose gradient is faster than a gather's.
+  gather per step; its loss by a one-hot product.
 * PyTorch: ``nn.Sequential``, ``optim.SGD`` and a loop over ``randperm``, one network after another;
   a few networks are timed and scaled to 50. With its default threads and with one: on a machine
   that does other work too, its threads wait for each other and the default is many times slower.

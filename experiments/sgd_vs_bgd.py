@@ -168,7 +168,7 @@ def verdict(results: xr.Dataset, activation: str) -> str:
         follows += "is supported." if equal else "does not follow, since it also trains further."
         limits += " information does not follow."
     else:
-        follows = "With this activation training fits without compressing, with noise or without."
+        follows = "With this activation training does not compress, with noise or without."
         limits += " information is not at issue; that the network keeps every bit does not follow."
     return f"{facts} {follows} {limits}"
 

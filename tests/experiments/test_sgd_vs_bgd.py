@@ -180,7 +180,7 @@ def test_verdict_says_what_the_intervals_say():
     assert "no hidden layer compresses under BGD" in only
     assert "Only SGD compresses, at equal training loss too" in only
     neither = sgd_vs_bgd.verdict(results(rises, rises), "tanh")
-    assert "fits without compressing" in neither
+    assert "training does not compress" in neither
 
 
 def test_presets_set_both_arms():
