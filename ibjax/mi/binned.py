@@ -171,7 +171,8 @@ def _index_anywhere(t: Float[Array, "*shape"], bin_width: Float[Array, ""]):
 
 
 def _numpy_index_by_edges(t, edges):
-    return np.clip(np.searchsorted(edges, t, side="right") - 1, 0, len(edges) - 2).astype(np.float32)
+    index = np.searchsorted(_total_order(edges[1:-1]), _total_order(t), side="right")
+    return index.astype(np.float32)
 
 
 def _numpy_index_by_width(t, bin_width):
@@ -198,14 +199,17 @@ def _without_subnormals(t):
 
 
 def _total_order(x):
-    """float32 as int32 in the same order, where subnormals are not 0 and -0.0 equals 0.0."""
-    bits = lax.bitcast_convert_type(jnp.asarray(x, jnp.float32), jnp.int32)
-    return jnp.where(bits < 0, jnp.int32(-(2**31)) - bits, bits)
+    """float32 as int32 in the same order, where subnormals are not 0 and -0.0 equals 0.0.
+
+    XLA takes subnormals for 0, and so does NumPy in a callback, which runs on a thread of XLA's.
+    """
+    bits = x.view(np.int32)
+    sign = bits >> 31  # 0 or -1
+    return (bits ^ (sign & np.int32(2**31 - 1))) - sign
 
 
 def _from_total_order(order):
-    bits = jnp.where(order < 0, jnp.int32(-(2**31)) - order, order)
-    return lax.bitcast_convert_type(bits, jnp.float32)
+    return _total_order(order.view(np.float32)).view(np.float32)  # its own inverse
 
 
 def _bounds(columns):

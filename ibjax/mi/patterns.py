@@ -195,7 +195,7 @@ def _numpy_run_entropies(numpy_index, _, out, *arguments):
 def _numpy_words(indices: np.ndarray, rank: np.ndarray, label_bits: int) -> np.ndarray:
     """``_packed_or_hashed_words`` with the label, (width, n) -> (n,) uint64."""
     smallest = indices.min(axis=1, keepdims=True)
-    radices = [int(span) + 1 for span in indices.max(axis=1) - smallest[:, 0]]
+    radices = [int(span) + 1 for span in np.ptp(indices.astype(np.float64), axis=1)]
     word = np.zeros(indices.shape[1], np.uint64)
     if max(radices) <= EXACT_SPAN and math.prod(radices) <= 2 ** (64 - label_bits):
         for unit, radix in zip(indices - smallest, radices, strict=True):
