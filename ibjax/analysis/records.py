@@ -41,13 +41,13 @@ def plane_record(model: MLP, estimator: Estimator, *, rows: str = "all") -> Reco
 @functools.lru_cache(maxsize=64)
 def _plane_record(model, estimator: Estimator, rows: str) -> Record:
     def record(params, data: Dataset, split: Split):
-        logits, hidden = model.apply(params, data.x)
+        logits, hidden = model.apply(params, data.x.T, method="feature_major")
         chosen = slice(None) if rows == "all" else getattr(split, rows)
-        layers = [*hidden, jax.nn.softmax(logits)]
-        information = [estimator(t[chosen], data.y[chosen]) for t in layers]
-        loss = cross_entropy(logits.T, data.y)
+        layers = [*hidden, jax.nn.softmax(logits, axis=0)]
+        information = [estimator(t.T[chosen], data.y[chosen]) for t in layers]
+        loss = cross_entropy(logits, data.y)
         # A network whose outputs are not finite has no accuracy, whatever argmax says.
-        correct = jnp.where(jnp.isfinite(loss), jnp.argmax(logits, axis=1) == data.y, jnp.nan)
+        correct = jnp.where(jnp.isfinite(loss), jnp.argmax(logits, axis=0) == data.y, jnp.nan)
         return {
             "ixt": jnp.stack([mi.ixt for mi in information]),
             "ity": jnp.stack([mi.ity for mi in information]),

@@ -3,8 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool
 
 from ibjax.checks import (
     check_finite,
@@ -15,19 +14,14 @@ from ibjax.checks import (
     check_same_length,
     is_concrete,
 )
-from ibjax.mi.patterns import Binning, label_ranks, pattern_entropies
+from ibjax.mi.binnings import BY_EDGES, BY_WIDTH, LARGEST, TINY, Binning, total_order
+from ibjax.mi.patterns import label_ranks, pattern_entropies
 from ibjax.types import MI, ArrayLike
 
 __all__ = ["binned_mi"]
 
 DEFAULT_BINS = 30
 DEFAULT_RANGE = (-1.0, 1.0)
-
-# Up to this many edges comparing with each is faster than a binary search.
-COMPARED_EDGES = 128
-
-TINY = np.finfo(np.float32).tiny
-LARGEST = float(np.finfo(np.float32).max)
 
 
 def binned_mi(
@@ -77,7 +71,7 @@ def binned_mi(
     Exactness:
         Counts are exact where the units' index spans and the label fit into 64 bits (every width up
         to 10 at 30 bins and up to 1 << 14 classes). Beyond that the pattern is hashed to 64 - L bits,
-        L being the bits of the number of classes less one; two of n samples collide with
+        L being the bits of the number of classes less one, or at most 4; two of n samples collide with
         probability below n^2 / 2^(65 - L) a call, 1e-12 for n = 4096 and two classes.
 
     Raises:
@@ -110,110 +104,25 @@ def binned_mi(
 
 @jax.jit
 def _mi_by_edges(t, labels, edges):
-    order = _total_order(edges)
+    order = total_order(edges)
     usable = jnp.isfinite(edges).all() & (order[1:] > order[:-1]).all()
-    return _mi(t, labels, usable, BY_EDGES, edges)
+    return _mi(t.T, labels, usable, BY_EDGES, edges)
 
 
 @jax.jit
 def _mi_by_width(t, labels, bin_width):
     usable = jnp.isfinite(bin_width) & (bin_width >= TINY)
-    return _mi(_without_subnormals(t), labels, usable, BY_WIDTH, bin_width)
+    return _mi(t.T, labels, usable, BY_WIDTH, bin_width)
 
 
-def _mi(t, labels, usable: Bool[Array, ""], binning: Binning, *parameters) -> MI:
-    usable = usable & jnp.isfinite(t.min()) & jnp.isfinite(t.max())  # both are NaN where any t is
-    h = pattern_entropies(t, labels, binning, usable, *parameters)
+def _mi(columns, labels, usable: Bool[Array, ""], binning: Binning, *parameters) -> MI:
+    # Both bounds are NaN where any activation is.
+    bounds = jnp.stack([columns.min(axis=1), columns.max(axis=1)])
+    usable = usable & jnp.isfinite(bounds).all()
+    h = pattern_entropies(columns, bounds, labels, binning, usable, *parameters)
     # Rounding may leave 1e-6 outside the bounds of any mutual information.
     ity = jnp.clip(h.t + h.y - h.ty, 0.0, jnp.minimum(h.t, h.y))
     return MI(jnp.where(usable, h.t, jnp.nan), jnp.where(usable, ity, jnp.nan))
-
-
-def _index_by_edges(t: Float[Array, "*shape"], edges: Float[Array, " edges"]):
-    last = edges.shape[0] - 2
-    method = "compare_all" if edges.shape[0] <= COMPARED_EDGES else "scan_unrolled"
-    # The outermost edges do not matter: whatever lies outside is clipped into the outermost bins.
-    index = jnp.searchsorted(_total_order(edges[1:-1]), _total_order(t), side="right", method=method)
-    return jnp.clip(index, 0, last).astype(jnp.float32)
-
-
-def _index_near_zero(t: Float[Array, "*shape"], bin_width: Float[Array, ""]):
-    """The largest whole m with float32(m * bin_width) <= t, where |t / bin_width| < 2^21.
-
-    The quotient is only a guess: XLA's division is not correctly rounded. There it is off by less
-    than 1/2, so the answer is the guess or one of its neighbours.
-    """
-    guess = jnp.floor(t / bin_width)
-    above = guess + 1.0
-    m = jnp.where(guess * bin_width <= t, guess, guess - 1.0)
-    return jnp.where(above * bin_width <= t, above, m)
-
-
-def _is_near_zero(t, bin_width):
-    return jnp.abs(t) < 2.0**21 * bin_width
-
-
-def _index_anywhere(t: Float[Array, "*shape"], bin_width: Float[Array, ""]):
-    """The largest whole float32 m with float32(m * bin_width) <= t.
-
-    Three steps below the guess lies below the answer, and climbing while the next product is still
-    <= t ends on it. A step is 1, or one unit in the last place where float32 holds only whole
-    numbers.
-    """
-    guess = jnp.clip(jnp.floor(t / bin_width), -LARGEST, LARGEST)
-    # Just over half a unit in the last place: the sum rounds to the next float32.
-    step = jnp.maximum(1.0, jnp.abs(guess) * np.float32(2.0**-24 * (1 + 2.0**-10)))
-    m = jnp.maximum(guess - step - step - step, -LARGEST)
-    for _ in np.arange(6):
-        above = jnp.minimum(m + step, LARGEST)
-        m = jnp.where(above * bin_width <= t, above, m)
-    return m
-
-
-def _numpy_index_by_edges(t, edges):
-    index = np.searchsorted(_total_order(edges[1:-1]), _total_order(t), side="right")
-    return index.astype(np.float32)
-
-
-def _numpy_index_by_width(t, bin_width):
-    with np.errstate(over="ignore"):  # products and quotients beyond float32 compare as they should
-        m = np.clip(np.floor(t / bin_width), -LARGEST, LARGEST)
-        while True:
-            below = np.minimum(m - 1, np.nextafter(m, np.float32(-LARGEST)))
-            too_high = (m * bin_width > t) & (below < m)
-            if not too_high.any():
-                break
-            m = np.where(too_high, below, m)
-        while True:
-            above = np.maximum(m + 1, np.nextafter(m, np.float32(LARGEST)))
-            too_low = (above * bin_width <= t) & (above > m)
-            if not too_low.any():
-                return m
-            m = np.where(too_low, above, m)
-
-
-def _without_subnormals(t):
-    """Negative subnormals as -TINY, which no width tells apart: XLA reads them as 0."""
-    bits = lax.bitcast_convert_type(t, jnp.uint32)
-    return jnp.where(bits - jnp.uint32(0x80000001) < jnp.uint32(0x7FFFFF), -TINY, t)
-
-
-def _total_order(x):
-    """float32 as int32 in the same order, where subnormals are not 0 and -0.0 equals 0.0.
-
-    XLA takes subnormals for 0, and so does NumPy in a callback, which runs on a thread of XLA's.
-    """
-    bits = x.view(np.int32)
-    sign = bits >> 31  # 0 or -1
-    return (bits ^ (sign & np.int32(2**31 - 1))) - sign
-
-
-def _from_total_order(order):
-    return _total_order(order.view(np.float32)).view(np.float32)  # its own inverse
-
-
-def _bounds(columns):
-    return jnp.stack([columns.min(axis=1), columns.max(axis=1)])  # (width, n) -> (2, width)
 
 
 def _checked_layer(t, y):
@@ -234,7 +143,7 @@ def _checked_layer(t, y):
 
 def _checked_width(bin_width):
     check_positive("bin_width", bin_width)
-    if is_concrete(bin_width) and not float(TINY) <= float(bin_width) <= LARGEST:
+    if is_concrete(bin_width) and not float(TINY) <= float(bin_width) <= float(LARGEST):
         raise ValueError(f"bin_width: expected a normal float32 number, got {bin_width!r}")
     return jnp.asarray(bin_width, jnp.float32)
 
@@ -270,19 +179,3 @@ def _equal_width_edges(bins, limits) -> np.ndarray:
         raise ValueError("range: expected two numbers, got traced values; pass edges as bins")
     with np.errstate(all="ignore"):  # what is not finite is refused with the edges
         return np.linspace(low, high, int(bins) + 1, dtype=np.float32)
-
-
-BY_EDGES = Binning(
-    _index_by_edges,
-    easy_index=_index_by_edges,
-    is_easy=lambda t, _: jnp.ones_like(t, bool),
-    bounds=lambda t: _from_total_order(_bounds(_total_order(t))),
-    numpy_index=_numpy_index_by_edges,
-)
-BY_WIDTH = Binning(
-    _index_anywhere,
-    easy_index=_index_near_zero,
-    is_easy=_is_near_zero,
-    bounds=_bounds,
-    numpy_index=_numpy_index_by_width,
-)

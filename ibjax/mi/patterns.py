@@ -7,35 +7,33 @@ not needed.
 """
 
 import functools
-import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.experimental.buffer_callback import buffer_callback
 from jaxtyping import Array, Bool, Float, Shaped, UInt32
 
 from ibjax.checks import is_concrete
+from ibjax.mi.binnings import Binning
+from ibjax.mi.host_patterns import entropies_on_host
 from ibjax.numerics import clog2c_table
-from ibjax.sorting import join_words, sort_words, sort_words_64
+from ibjax.sorting import sort_words, sort_words_64
 
-__all__ = ["Binning", "Labels", "PatternEntropies", "label_ranks", "pattern_entropies"]
+__all__ = ["Labels", "PatternEntropies", "label_ranks", "pattern_entropies"]
 
-# Wider layers are not packed in groups, so that the program does not grow with the width.
-GROUPED_WIDTH = 32
-
-# Units of one mixed-radix number: 4 units of 64 bins each fill the 24 bits that float32 holds exactly.
-GROUP = 4
+# Labels that differ by less are told apart by 4 bits, ranked or not.
+CLOSE = 16
 
 # Differences of whole float32 numbers are exact up to here.
 EXACT_SPAN = 2.0**24
 
 
 class Labels(NamedTuple):
-    """Class labels as ranks 0..K-1, and the bits that the largest one takes."""
+    """Class labels as numbers from 0 on, and the bits that the largest one takes.
+
+    They are ranks 0..K-1, or have gaps and are below ``CLOSE``.
+    """
 
     rank: UInt32[Array, " n"]
     num_bits: UInt32[Array, ""]
@@ -50,42 +48,32 @@ class PatternEntropies(NamedTuple):
 
 
 def label_ranks(y: Shaped[Any, " n"]) -> Labels:
-    """Rank integer labels 0..K-1, whatever their values; K need not be static.
+    """Integer labels as small numbers, whatever their values; K need not be static.
 
-    Labels that are known are ranked by NumPy first: 64-bit integers would otherwise lose their high
-    half where x64 is off.
+    Labels that are known are ranked by NumPy: 64-bit integers would otherwise lose their high half
+    where x64 is off. Traced labels are ranked by a sort, unless they lie close together already.
     """
     if is_concrete(y):
-        y = np.unique(np.asarray(y), return_inverse=True)[1].astype(np.int32)
+        values, rank = np.unique(np.asarray(y), return_inverse=True)
+        num_bits = (len(values) - 1).bit_length()
+        return Labels(jnp.asarray(rank, jnp.uint32), jnp.asarray(num_bits, jnp.uint32))
     sign = jnp.uint32(0 if jnp.issubdtype(y.dtype, jnp.unsignedinteger) else 2**31)
     y = y.astype(jnp.uint32) ^ sign  # in the same order
+    offset = y - y.min()
+    rank = lax.cond(offset.max() < CLOSE, lambda offset: offset, _ranks, offset)
+    return Labels(rank, _bit_length(rank.max()))
+
+
+def _ranks(y: UInt32[Array, " n"]) -> UInt32[Array, " n"]:
     ordered = sort_words(y)
     differs = ordered[1:] != ordered[:-1]
     ranks = jnp.pad(jnp.cumsum(differs, dtype=jnp.uint32), (1, 0))
-    rank = ranks[jnp.searchsorted(ordered, y)]
-    return Labels(rank, _bit_length(ranks[-1]))
-
-
-class Binning(NamedTuple):
-    """How activations become whole numbers: functions of activations and the binning's arrays.
-
-    Attributes:
-        index: activations of any shape to float32 whole numbers that do not decrease with them.
-        easy_index: the same, cheaper, right where ``is_easy``.
-        is_easy: activations to booleans that hold for all activations between two where they hold.
-        bounds: (width, n) activations to (2, width), the smallest and the largest.
-        numpy_index: ``index`` on the host.
-    """
-
-    index: Callable
-    easy_index: Callable
-    is_easy: Callable
-    bounds: Callable
-    numpy_index: Callable
+    return ranks[jnp.searchsorted(ordered, y)]
 
 
 def pattern_entropies(
-    t: Float[Array, "n width"],
+    columns: Float[Array, "width n"],
+    bounds: Float[Array, "2 width"],
     labels: Labels,
     binning: Binning,
     usable: Bool[Array, ""],
@@ -97,43 +85,28 @@ def pattern_entropies(
     counts are exact. Beyond that the pattern is hashed to 64 bits less the label's.
 
     Args:
-        t: (n, width) finite activations.
+        columns: (width, n) finite activations.
+        bounds: the smallest and the largest of each unit.
         labels: of the n samples.
         binning: of the activations.
         usable: whether activations and parameters are valid; where not, the result is arbitrary.
         parameters: the binning's arrays.
     """
-    arguments = t.T, usable, labels.rank, labels.num_bits, *parameters
+    arguments = columns, bounds, usable, labels.rank, labels.num_bits, *parameters
     entropies = lax.platform_dependent(
         *arguments,
-        cpu=functools.partial(_entropies_on_host, binning),
+        cpu=functools.partial(entropies_on_host, binning),
         default=functools.partial(_entropies_on_device, binning),
     )
     return PatternEntropies(*entropies)
 
 
-def _entropies_on_device(binning, columns, usable, rank, label_bits, *parameters):
+def _entropies_on_device(binning, columns, bounds, usable, rank, label_bits, *parameters):
     indices = binning.index(columns, *parameters)
     high, low = _packed_or_hashed_words(indices, label_bits)
     h_t, h_ty = _run_entropies(*_shift_in(high, low, label_bits, rank), label_bits)
     ordered = lax.sort(rank)
     return jnp.stack([h_t, _entropy(ordered[1:] != ordered[:-1]), h_ty])
-
-
-def _entropies_on_host(binning, columns, usable, rank, label_bits, *parameters):
-    """Nearly every layer is packed here; NumPy sorts, counts, and packs or hashes what is left."""
-    bounds = binning.bounds(columns)
-    smallest, largest = binning.index(bounds, *parameters)
-    span = largest - smallest
-    fits = ~usable | _groups_fit(span, label_bits) & binning.is_easy(bounds, *parameters).all()
-    indices = binning.easy_index(columns, *parameters)
-    high, low = _shift_in(*_grouped_words(indices, smallest, span), label_bits, rank)
-    call = buffer_callback(
-        functools.partial(_numpy_run_entropies, binning.numpy_index),
-        jax.ShapeDtypeStruct((3,), jnp.float32),
-        vmap_method="broadcast_all",
-    )
-    return call(join_words(high, low), fits, columns, rank, label_bits, *parameters)
 
 
 def _run_entropies(high, low, label_bits):
@@ -163,99 +136,6 @@ def _sum(x: Float[Array, " n"], block: int = 256) -> Float[Array, ""]:
     """A sum in two levels, so that float32 rounding grows with sqrt(n), not with n."""
     padded = jnp.pad(x, (0, -len(x) % block))
     return padded.reshape(-1, block).sum(axis=1).sum()
-
-
-def _numpy_run_entropies(numpy_index, _, out, *arguments):
-    """H(T), H(Y), H(T,Y) of every lane, from words where they fit, else from activations."""
-    words, fits, columns, rank, label_bits, *parameters = map(np.asarray, arguments)
-    *lanes, n, _ = words.shape
-    words = words.reshape(-1, n, 2).copy().view(np.uint64)[..., 0]  # (..., n, 2) -> (lanes, n)
-    # Whether a word equals the one before it, without its label and with it; False at both ends.
-    same = np.zeros((2, len(words), n + 1), bool)
-    h = np.zeros((3, len(words)))
-    lane_before = None
-    for i, lane in enumerate(np.ndindex(*lanes)):
-        ordered = words[i]
-        if not fits[lane]:
-            indices = numpy_index(columns[lane], *(p[lane] for p in parameters))
-            ordered = _numpy_words(indices, rank[lane], int(label_bits[lane]))
-        if ordered.max() < 2**32:
-            ordered = ordered.astype(np.uint32)  # half the words, twice the speed
-        ordered.sort()
-        t = ordered >> label_bits[lane].astype(ordered.dtype)
-        np.equal(t[1:], t[:-1], out=same[0, i, 1:n])
-        np.equal(ordered[1:], ordered[:-1], out=same[1, i, 1:n])
-        if lane_before is None or not np.array_equal(rank[lane], rank[lane_before]):
-            h_y = clog2c_table(n)[n] - clog2c_table(n)[np.bincount(rank[lane])].sum(dtype=float)
-        h[1, i], lane_before = h_y, lane
-    h[0], h[2] = _numpy_entropies(same.reshape(-1, n + 1)).reshape(2, -1)
-    np.copyto(np.asarray(out), h.T.reshape(out.shape), casting="same_kind")
-
-
-def _numpy_words(indices: np.ndarray, rank: np.ndarray, label_bits: int) -> np.ndarray:
-    """``_packed_or_hashed_words`` with the label, (width, n) -> (n,) uint64."""
-    smallest = indices.min(axis=1, keepdims=True)
-    radices = [int(span) + 1 for span in np.ptp(indices.astype(np.float64), axis=1)]
-    word = np.zeros(indices.shape[1], np.uint64)
-    if max(radices) <= EXACT_SPAN and math.prod(radices) <= 2 ** (64 - label_bits):
-        for unit, radix in zip(indices - smallest, radices, strict=True):
-            word = word * np.uint64(radix) + unit.astype(np.uint64)
-    else:
-        for unit in indices + np.float32(0):  # -0.0 and 0.0 are one state
-            word = (word ^ unit.view(np.uint32)) * np.uint64(0x9FB21C651E98DF25)
-            word ^= word >> np.uint64(32)
-        word *= np.uint64(0x9E3779B97F4A7C15)
-        word ^= word >> np.uint64(29)
-    return (word << np.uint64(label_bits)) | rank
-
-
-def _numpy_entropies(same: np.ndarray) -> np.ndarray:
-    """Entropies of runs; words that occur once add 0 to sum_k c_k log2 c_k and are passed over.
-
-    Args:
-        same: (lanes, n + 1) whether each of n sorted words equals the one before it.
-    """
-    lanes, n = same.shape[0], same.shape[1] - 1
-    flat = same.reshape(-1)
-    change = np.flatnonzero(flat[1:] != flat[:-1])  # begin and end of each run, by turns
-    begin, end = change[::2], change[1::2]
-    table = clog2c_table(n)
-    total = np.concatenate([[0.0], np.cumsum(table[end - begin + 1], dtype=np.float64)])
-    of_lane = total[np.searchsorted(begin, np.arange(lanes + 1) * (n + 1))]
-    return table[n] - np.diff(of_lane)
-
-
-def _groups_fit(span, label_bits):
-    if len(span) > GROUPED_WIDTH:
-        return jnp.zeros((), bool)
-    _, bits = _group_radices(span)
-    return (bits <= 24).all() & (bits.sum() + label_bits <= 64)
-
-
-def _grouped_words(indices, smallest, span):
-    """Words of the patterns where ``_groups_fit``.
-
-    Mixed-radix numbers of ``GROUP`` units each, exact in float32, side by side."""
-    high, low = _zero_words(indices)
-    if len(span) > GROUPED_WIDTH:
-        return high, low
-    radices, bits = _group_radices(span)
-    for g, radix in enumerate(radices):
-        number = jnp.zeros_like(indices[0])
-        for i in range(len(radix)):
-            unit = g * GROUP + i
-            number = number + (indices[unit] - smallest[unit]) * radix[i]
-        high, low = _shift_in(high, low, bits[g], number.astype(jnp.uint32))
-    return high, low
-
-
-def _group_radices(span):
-    """Per group: each unit's radix, and the bits of the group's largest number (25 if over 24)."""
-    groups = [span[i : i + GROUP] for i in range(0, len(span), GROUP)]
-    products = [jnp.cumprod(group + 1.0) for group in groups]
-    radices = [jnp.concatenate([jnp.ones(1), product[:-1]]) for product in products]
-    largest = jnp.stack([product[-1] - 1.0 for product in products])
-    return radices, _bit_length(jnp.minimum(largest, EXACT_SPAN).astype(jnp.uint32))
 
 
 def _packed_or_hashed_words(indices, label_bits):

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ibjax.mi.binnings import Binning
 from ibjax.mi.patterns import (
-    Binning,
     Labels,
     _entropies_on_device,
     _run_entropies,
@@ -19,8 +19,7 @@ from tests.oracles import entropy_bits
 WHOLE = Binning(
     index=lambda t: t,
     easy_index=lambda t: t,
-    is_easy=lambda t: jnp.abs(t) < 2.0**21,
-    bounds=lambda columns: jnp.stack([columns.min(axis=1), columns.max(axis=1)]),
+    easy_range=lambda bounds: (*bounds, (jnp.abs(bounds) < 2.0**22).all()),
     numpy_index=lambda t: t,
 )
 
@@ -77,13 +76,14 @@ USABLE = jnp.ones((), bool)
 
 @jax.jit
 def on_host(t, y):
-    return tuple(pattern_entropies(t, label_ranks(y), WHOLE, USABLE))
+    bounds = jnp.stack([t.min(axis=0), t.max(axis=0)])
+    return tuple(pattern_entropies(t.T, bounds, label_ranks(y), WHOLE, USABLE))
 
 
 @jax.jit
 def on_accelerator(t, y):
     labels = label_ranks(y)
-    return tuple(_entropies_on_device(WHOLE, t.T, USABLE, labels.rank, labels.num_bits))
+    return tuple(_entropies_on_device(WHOLE, t.T, None, USABLE, labels.rank, labels.num_bits))
 
 
 @pytest.mark.parametrize("entropies", [on_host, on_accelerator], ids=["host", "accelerator"])

@@ -1,0 +1,148 @@
+"""How activations become bin indices: bins between edges, and unbounded bins of one width.
+
+The index of a bin is defined by float32 comparisons alone, so that XLA and NumPy agree on it. Both
+read subnormal numbers as 0, NumPy because its callbacks run on XLA's threads; comparisons that may
+meet them compare bits.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+__all__ = ["BY_EDGES", "BY_WIDTH", "LARGEST", "TINY", "Binning", "total_order"]
+
+TINY = np.finfo(np.float32).tiny
+LARGEST = np.finfo(np.float32).max
+
+# Up to this many edges comparing with each is faster than a binary search.
+COMPARED_EDGES = 128
+
+# Quotients up to this, of widths up to that, are known to less than 1/8.
+EASY_QUOTIENT = np.float32(2.0**19)
+EASY_WIDTH = np.float32(2.0**100)
+
+
+class Binning(NamedTuple):
+    """How activations become whole numbers: functions of activations and the binning's arrays.
+
+    Attributes:
+        index: activations of any shape to float32 whole numbers that do not decrease with them.
+        easy_index: the same, cheaper, right where ``easy_range`` says so.
+        easy_range: each unit's smallest and largest activation, (2, width), to bounds of its indices,
+            (width,) each, and whether ``easy_index`` is right between them.
+        numpy_index: ``index`` in NumPy.
+    """
+
+    index: Callable
+    easy_index: Callable
+    easy_range: Callable
+    numpy_index: Callable
+
+
+def total_order(x):
+    """float32 as int32 in the same order, where subnormals are not 0 and -0.0 equals 0.0."""
+    bits = x.view(np.int32)
+    sign = bits >> 31  # 0 or -1
+    return (bits ^ (sign & np.int32(2**31 - 1))) - sign
+
+
+def _index_by_edges(t: Float[Array, "*shape"], edges: Float[Array, " edges"]):
+    method = "compare_all" if edges.shape[0] <= COMPARED_EDGES else "scan_unrolled"
+    # The outermost edges do not matter: whatever lies outside falls into the outermost bins.
+    index = jnp.searchsorted(total_order(edges[1:-1]), total_order(t), side="right", method=method)
+    return index.astype(jnp.float32)
+
+
+def _range_by_edges(bounds, edges):
+    smallest = jnp.zeros_like(bounds[0])
+    return smallest, smallest + (edges.shape[0] - 2), jnp.ones((), bool)
+
+
+def _numpy_index_by_edges(t, edges):
+    index = np.searchsorted(total_order(edges[1:-1]), total_order(t), side="right")
+    return index.astype(np.float32)
+
+
+def _index_near_zero(t, bin_width, xp=jnp):
+    """The largest whole m with float32(m * bin_width) <= t, where ``_is_near_zero``.
+
+    The product with the reciprocal is off by less than 1/8 there, and the answer by less than 1/32
+    from the floor of the exact quotient. So the floor of 1/4 less is the answer or one below it.
+    """
+    t = _without_subnormals(t, xp)
+    below = xp.floor(t * (1 / bin_width) - np.float32(0.25))
+    above = below + 1
+    return xp.where(above * bin_width <= t, above, below)
+
+
+def _is_near_zero(smallest, largest, bin_width):
+    low, high = smallest.min() / EASY_QUOTIENT, largest.max() / EASY_QUOTIENT
+    return (low > -bin_width) & (high < bin_width) & (bin_width <= EASY_WIDTH)
+
+
+def _range_near_zero(bounds, bin_width):
+    smallest, largest = bounds
+    easy = _is_near_zero(smallest, largest, bin_width)
+    # What reads as 0 may be a negative subnormal, whose index is -1.
+    smallest = jnp.where(smallest == 0, -TINY, smallest)
+    return *_index_near_zero(jnp.stack([smallest, largest]), bin_width), easy
+
+
+def _index_anywhere(t: Float[Array, "*shape"], bin_width: Float[Array, ""]):
+    """The largest whole float32 m with float32(m * bin_width) <= t.
+
+    Three steps below the guess lies below the answer, and climbing while the next product is still
+    <= t ends on it. A step is 1, or one unit in the last place where float32 holds only whole
+    numbers.
+    """
+    t = _without_subnormals(t, jnp)
+    guess = jnp.clip(jnp.floor(t / bin_width), -LARGEST, LARGEST)
+    # Just over half a unit in the last place: the sum rounds to the next float32.
+    step = jnp.maximum(1.0, jnp.abs(guess) * np.float32(2.0**-24 * (1 + 2.0**-10)))
+    m = jnp.maximum(guess - step - step - step, -LARGEST)
+    for _ in range(6):
+        above = jnp.minimum(m + step, LARGEST)
+        m = jnp.where(above * bin_width <= t, above, m)
+    return m
+
+
+def _numpy_index_by_width(t, bin_width):
+    if _is_near_zero(t.min(axis=1), t.max(axis=1), bin_width):
+        return _index_near_zero(t, bin_width, np)
+    t = _without_subnormals(t, np)
+    with np.errstate(over="ignore"):  # products and quotients beyond float32 compare as they should
+        m = np.clip(np.floor(t / bin_width), -LARGEST, LARGEST)
+        while True:
+            below = np.minimum(m - 1, np.nextafter(m, -LARGEST))
+            too_high = (m * bin_width > t) & (below < m)
+            if not too_high.any():
+                break
+            m = np.where(too_high, below, m)
+        while True:
+            above = np.maximum(m + 1, np.nextafter(m, LARGEST))
+            too_low = (above * bin_width <= t) & (above > m)
+            if not too_low.any():
+                return m
+            m = np.where(too_low, above, m)
+
+
+def _without_subnormals(t, xp):
+    """Negative subnormals as -TINY, which no width tells apart."""
+    return xp.where(t.view(np.uint32) - np.uint32(0x80000001) < np.uint32(0x7FFFFF), -TINY, t)
+
+
+BY_EDGES = Binning(
+    _index_by_edges,
+    easy_index=_index_by_edges,
+    easy_range=_range_by_edges,
+    numpy_index=_numpy_index_by_edges,
+)
+BY_WIDTH = Binning(
+    _index_anywhere,
+    easy_index=_index_near_zero,
+    easy_range=_range_near_zero,
+    numpy_index=_numpy_index_by_width,
+)
