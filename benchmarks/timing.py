@@ -10,7 +10,7 @@ import contextlib
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ import jax
 import numpy as np
 
 __all__ = [
-    "interleaved", "machine", "on_devices", "on_one_core", "ratio", "seconds", "seconds_per_unit",
-    "table", "use_all_cores",
+    "interleaved", "machine", "on_devices", "ratio", "seconds", "seconds_per_unit", "table",
+    "use_all_cores", "use_one_core",
 ]  # fmt: skip
 
 # Seconds of each round, by version.
@@ -39,6 +39,12 @@ def use_all_cores() -> None:
     jax.config.update("jax_num_cpu_devices", num_cores())
 
 
+def use_one_core() -> None:
+    """Keep this process, and what it starts, on one core where the system can; before JAX starts."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
 def machine() -> str:
     """Processor, cores, load, versions of what is compared, and JAX's devices."""
     info = Path("/proc/cpuinfo")
@@ -53,8 +59,8 @@ def machine() -> str:
     devices = jax.local_devices()
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return (
-        f"{names[0] if names else platform.processor()}, {num_cores()} cores{load}\n"
-        f"{', '.join(versions)}\n{len(devices)} JAX devices: {devices[0].device_kind}"
+        f"{names[0] if names else platform.processor()}, {num_cores()} of its cores{load}\n"
+        f"{', '.join(versions)}\nJAX devices: {len(devices)} {devices[0].device_kind}"
     )
 
 
@@ -83,25 +89,6 @@ def interleaved(versions: Mapping[str, Callable[[], float]], rounds: int) -> Tim
 def ratio(times: Times, slower: str, faster: str) -> float:
     """Median over rounds of how many times faster."""
     return float(np.median(times[slower] / times[faster]))
-
-
-@contextlib.contextmanager
-def on_one_core() -> Iterator[None]:
-    """Keep all threads of this process on one core; where the system cannot, a ``RuntimeError``."""
-    if not hasattr(os, "sched_setaffinity"):
-        raise RuntimeError("threads can be kept on one core on Linux only")
-    allowed = os.sched_getaffinity(0)
-    try:
-        _set_affinity({min(allowed)})
-        yield
-    finally:
-        _set_affinity(allowed)
-
-
-def _set_affinity(cores: set[int]) -> None:
-    for thread in Path("/proc/self/task").iterdir():
-        with contextlib.suppress(ProcessLookupError):  # a thread that ended meanwhile
-            os.sched_setaffinity(int(thread.name), cores)
 
 
 def on_devices(function: Callable[..., Any], blocks: Sequence[tuple]) -> list[Any]:

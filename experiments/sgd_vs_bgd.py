@@ -114,15 +114,22 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def compression_table(results: xr.Dataset) -> Table:
-    """Per arm and layer: peak, final, compression with its interval; bits."""
+    """Per arm and layer: peak, final, compression with its interval; bits.
+
+    Arms with dead seeds are shown once more without them.
+    """
     header = "activation optimizer layer peak peak_epoch final compression low high seeds".split()
     rows = []
     for activation, optimizer in itertools.product(ACTIVATIONS, OPTIMIZERS):
         arm = results.sel(activation=activation, optimizer=optimizer)
-        summary = compression_summary(arm)
-        for i, layer in enumerate(summary.layer.values):
-            values = [column.values[i] for column in summary.data_vars.values()]
-            rows.append([activation, optimizer, layer, *values])
+        shown, dead = {optimizer: arm}, dead_seeds(arm)
+        if dead.any() and not dead.all():
+            shown[f"{optimizer} alive"] = arm.isel(seed=~dead)
+        for name, seeds in shown.items():
+            summary = compression_summary(seeds)
+            for i, layer in enumerate(summary.layer.values):
+                values = [column.values[i] for column in summary.data_vars.values()]
+                rows.append([activation, name, layer, *values])
     return Table("compression", header, rows)
 
 
@@ -185,7 +192,7 @@ def seeds_table(results: xr.Dataset) -> Table:
         rows.append([activation, optimizer, arm.sizes["seed"], diverged, dead, *quality])
     note = (
         "diverged: not finite at the end, left out of means; "
-        "dead: a hidden layer ends constant over all inputs, kept in means"
+        "dead: a hidden layer ends constant over all inputs, kept in means but for rows of the alive"
     )
     return Table("seeds", header, rows, [note])
 

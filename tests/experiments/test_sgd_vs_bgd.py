@@ -152,35 +152,53 @@ def test_the_claim_at_reduced_size(tmp_path):
     assert np.isfinite(results.ixt).all()
 
 
-def test_verdict_says_what_the_intervals_say():
-    epochs, layers = 4, 3
-    rises = np.array([1.0, 2.0, 3.0, 4.0])
-    falls = np.array([1.0, 4.0, 3.0, 2.0])
+RISES = np.array([1.0, 2.0, 3.0, 4.0])
+FALLS = np.array([1.0, 4.0, 3.0, 2.0])
+
+
+def made_up(sgd, bgd):
+    """Results of 6 seeds and 3 layers with these curves of I(X;T), nearly, in all arms."""
+    epochs, layers = len(sgd), 3
     dims = ("activation", "optimizer", "seed", "epoch", "layer")
+    noise = 0.01 * np.random.default_rng(0).normal(size=(3, 2, 6, epochs, layers))
+    curves = np.stack([sgd, bgd])[None, :, None, :, None] + noise
+    loss = np.broadcast_to(np.array([0.7, 0.5, 0.3, 0.1]), (3, 2, 6, epochs))
+    return xr.Dataset(
+        {"ixt": (dims, curves), "train_loss": (dims[:-1], loss)},
+        {
+            "activation": ["tanh", "relu", "linear"],
+            "optimizer": ["sgd", "bgd"],
+            "epoch": range(epochs),
+            "layer": range(1, layers + 1),
+        },
+    )
 
-    def results(sgd, bgd):
-        noise = 0.01 * np.random.default_rng(0).normal(size=(1, 2, 6, epochs, layers))
-        curves = np.stack([sgd, bgd])[None, :, None, :, None] + noise
-        loss = np.broadcast_to(np.array([0.7, 0.5, 0.3, 0.1]), (1, 2, 6, epochs))
-        return xr.Dataset(
-            {"ixt": (dims, curves), "train_loss": (dims[:-1], loss)},
-            {
-                "activation": ["tanh"],
-                "optimizer": ["sgd", "bgd"],
-                "epoch": range(epochs),
-                "layer": range(1, layers + 1),
-            },
-        )
 
-    both = sgd_vs_bgd.verdict(results(falls, falls), "tanh")
+def test_verdict_says_what_the_intervals_say():
+    both = sgd_vs_bgd.verdict(made_up(FALLS, FALLS), "tanh")
     assert "layers 1, 2 compress under SGD (by up to 2.0" in both
     assert "layers 1, 2 compress under BGD" in both
     assert "Noise is not needed" in both
-    only = sgd_vs_bgd.verdict(results(falls, rises), "tanh")
+    only = sgd_vs_bgd.verdict(made_up(FALLS, RISES), "tanh")
     assert "no hidden layer compresses under BGD" in only
     assert "Only SGD compresses, at equal training loss too" in only
-    neither = sgd_vs_bgd.verdict(results(rises, rises), "tanh")
+    neither = sgd_vs_bgd.verdict(made_up(RISES, RISES), "tanh")
     assert "training does not compress" in neither
+
+
+def test_arms_with_dead_seeds_are_shown_with_and_without_them():
+    results = made_up(FALLS, FALLS)
+    dead = {"activation": "relu", "optimizer": "bgd", "layer": 2}
+    ixt = results.ixt.sel(dead).values.copy()
+    ixt[:2, -1] = 0.0
+    results.ixt.loc[dead] = ixt
+    rows = {tuple(row[:3]): row for row in sgd_vs_bgd.compression_table(results).rows}
+    assert len(rows) == (6 + 1) * 3
+    *_, all_final, all_bits, _, _, all_seeds = rows["relu", "bgd", 2]
+    *_, final, bits, _, _, seeds = rows["relu", "bgd alive", 2]
+    assert (all_seeds, seeds) == (6, 4)
+    np.testing.assert_allclose([all_final, final], [4 * 2 / 6, 2.0], atol=0.03)
+    np.testing.assert_allclose([all_bits, bits], [2 + 2 * 2 / 6, 2.0], atol=0.03)
 
 
 def test_presets_set_both_arms():
