@@ -17,6 +17,10 @@ __all__ = ["BY_EDGES", "BY_WIDTH", "LARGEST", "TINY", "Binning", "total_order"]
 TINY = np.finfo(np.float32).tiny
 LARGEST = np.finfo(np.float32).max
 
+# The bits of the negative subnormal next to 0, and how many follow until -TINY.
+SMALLEST_NEGATIVE = np.uint32(0x80000001)
+NUM_SUBNORMALS = np.uint32(0x7FFFFF)
+
 # Up to this many edges comparing with each is faster than a binary search.
 COMPARED_EDGES = 128
 
@@ -131,7 +135,9 @@ def _numpy_index_by_width(t, bin_width):
 
 def _without_subnormals(t, xp):
     """Negative subnormals as -TINY, which no width tells apart."""
-    return xp.where(t.view(np.uint32) - np.uint32(0x80000001) < np.uint32(0x7FFFFF), -TINY, t)
+    # Counted from the smallest of them on, they are the first, and all other numbers come after.
+    place = t.view(np.uint32) - SMALLEST_NEGATIVE
+    return (xp.maximum(place, NUM_SUBNORMALS) + SMALLEST_NEGATIVE).view(np.float32)
 
 
 BY_EDGES = Binning(

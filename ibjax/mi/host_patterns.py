@@ -26,6 +26,9 @@ PACKED_WIDTH = 16
 # Differences of whole float32 numbers are exact up to here.
 EXACT_SPAN = 2.0**24
 
+# The bits of the float32 number 2^23.
+TWO_TO_23 = np.float32(2.0**23).view(np.uint32)
+
 # NumPy works on so many words at a time, which stay in a core's cache.
 WORDS_AT_ONCE = 2**16
 
@@ -61,9 +64,11 @@ def _mixed_radix_number(indices, smallest, largest, units):
     number, product, estimate = jnp.zeros_like(indices[0], jnp.uint32), jnp.uint32(1), 1.0
     for i in units:
         radix = largest[i] - smallest[i] + 1
-        number += (indices[i] - smallest[i]).astype(jnp.uint32) * product
-        product *= jnp.minimum(radix, EXACT_SPAN).astype(jnp.uint32)
-        estimate *= radix
+        # A whole number below 2^23, added to 2^23, is in the lowest bits; a conversion would be slow.
+        shifted = lax.bitcast_convert_type(indices[i] + (2.0**23 - smallest[i]), jnp.uint32)
+        number += (shifted - TWO_TO_23) * product
+        product *= jnp.minimum(radix, 2.0**23).astype(jnp.uint32)
+        estimate *= jnp.where(radix <= 2.0**23, radix, jnp.inf)
     return number, 32 - lax.clz(product - 1), estimate <= 2.0**31
 
 
