@@ -88,7 +88,8 @@ def _numpy_entropies(numpy_index, _, out, *arguments):
             columns, rank, *parameters = (_of_lanes(a, lanes)[first + i] for a in arguments[5:])
             indices = numpy_index(columns, *parameters)
             words[i] = _numpy_words(indices, rank, int(label_bits[first + i]))
-        h_t[some], h_ty[some] = _entropies(words, label_bits[some])
+        words.sort(axis=1)
+        h_t[some], h_ty[some] = _run_entropies(words, label_bits[some])
     out[..., 0], out[..., 2] = h_t.reshape(lanes), h_ty.reshape(lanes)
     out[..., 1] = _label_entropies(arguments[6])
 
@@ -126,35 +127,14 @@ def _numpy_words(indices: np.ndarray, rank: np.ndarray, label_bits: int) -> np.n
     return (word << np.uint64(label_bits)) | rank
 
 
-def _entropies(words: np.ndarray, label_bits: np.ndarray) -> np.ndarray:
+def _run_entropies(words: np.ndarray, label_bits: np.ndarray) -> np.ndarray:
     """(2, lanes): entropies of equal words without their lowest bits, the label, and of whole words.
 
-    Args:
-        words: (lanes, n), changed on return.
-        label_bits: (lanes,)
-    """
-    n = words.shape[1]
-    num_states = int(words.max()) + 1 if words.itemsize == 4 else n + 1
-    if num_states <= n:  # one count of all states takes less time than a sort
-        return np.stack([_count_entropies(words >> label_bits[:, None], num_states),
-                         _count_entropies(words, num_states)])  # fmt: skip
-    words.sort(axis=1)
-    return _run_entropies(words, label_bits)
-
-
-def _count_entropies(states: np.ndarray, num_states: int) -> np.ndarray:
-    """H in bits of the frequencies of whole numbers below ``num_states``, (lanes, n) -> (lanes,)."""
-    lanes, n = states.shape
-    of_lane = np.arange(lanes, dtype=np.uint32)[:, None] * np.uint32(num_states)
-    counts = np.bincount((states + of_lane).reshape(-1), minlength=lanes * num_states)
-    table = clog2c_table(n)
-    return table[n] - table[counts].reshape(lanes, -1).sum(axis=1, dtype=np.float64)
-
-
-def _run_entropies(words: np.ndarray, label_bits: np.ndarray) -> np.ndarray:
-    """``_entropies`` of sorted words, by the lengths of runs.
-
     Words that occur once add 0 to sum_k c_k log2 c_k and are passed over.
+
+    Args:
+        words: (lanes, n), sorted.
+        label_bits: (lanes,)
     """
     lanes, n = words.shape
     differing = words[:, 1:] ^ words[:, :-1]
@@ -172,5 +152,7 @@ def _run_entropies(words: np.ndarray, label_bits: np.ndarray) -> np.ndarray:
 
 def _label_entropies(rank: np.ndarray) -> np.ndarray:
     """H(Y) in bits, (..., n) -> (...,)."""
+    table = clog2c_table(rank.shape[-1])
     rows = rank.reshape(-1, rank.shape[-1])
-    return _count_entropies(rows, int(rows.max()) + 1).reshape(rank.shape[:-1])
+    h = [table[-1] - table[np.bincount(row)].sum(dtype=np.float64) for row in rows]
+    return np.reshape(h, rank.shape[:-1])
