@@ -12,10 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-__all__ = ["BY_EDGES", "BY_WIDTH", "LARGEST", "TINY", "Binning", "total_order"]
+__all__ = ["BY_EDGES", "BY_WIDTH", "EXACT_SPAN", "LARGEST", "TINY", "Binning", "total_order"]
 
 TINY = np.finfo(np.float32).tiny
 LARGEST = np.finfo(np.float32).max
+
+# Differences of whole float32 numbers are exact up to here.
+EXACT_SPAN = 2.0**24
 
 # The bits of the negative subnormal next to 0, and how many follow until -TINY.
 SMALLEST_NEGATIVE = np.uint32(0x80000001)

@@ -15,16 +15,13 @@ import numpy as np
 from jax import lax
 from jax.experimental.buffer_callback import buffer_callback
 
-from ibjax.mi.binnings import Binning
+from ibjax.mi.binnings import EXACT_SPAN, Binning
 from ibjax.numerics import clog2c_table
 
 __all__ = ["entropies_on_host"]
 
 # Wider layers are left to NumPy, so that the program does not grow with the width.
 PACKED_WIDTH = 16
-
-# Differences of whole float32 numbers are exact up to here.
-EXACT_SPAN = 2.0**24
 
 # The bits of the float32 number 2^23.
 TWO_TO_23 = np.float32(2.0**23).view(np.uint32)
@@ -97,7 +94,9 @@ def _numpy_entropies(numpy_index, _, out, *arguments):
 def _of_lanes(array: np.ndarray, lanes: tuple[int, ...]) -> np.ndarray:
     """An array with leading axes of 1 or of ``lanes`` as (number of lanes, ...)."""
     rest = array.shape[len(lanes) :]
-    return np.broadcast_to(array, lanes + rest).reshape(math.prod(lanes), *rest)
+    if array.shape != lanes + rest:
+        array = np.broadcast_to(array, lanes + rest)
+    return array.reshape(math.prod(lanes), *rest)
 
 
 def _joined(high, low, low_bits, *, narrow):

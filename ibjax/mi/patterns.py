@@ -15,7 +15,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Shaped, UInt32
 
 from ibjax.checks import is_concrete
-from ibjax.mi.binnings import Binning
+from ibjax.mi.binnings import EXACT_SPAN, Binning
 from ibjax.mi.host_patterns import entropies_on_host
 from ibjax.numerics import clog2c_table
 from ibjax.sorting import sort_words, sort_words_64
@@ -24,9 +24,6 @@ __all__ = ["Labels", "PatternEntropies", "label_ranks", "pattern_entropies"]
 
 # Labels that differ by less are told apart by 4 bits, ranked or not.
 CLOSE = 16
-
-# Differences of whole float32 numbers are exact up to here.
-EXACT_SPAN = 2.0**24
 
 
 class Labels(NamedTuple):
