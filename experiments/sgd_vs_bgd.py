@@ -92,8 +92,9 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 def arm_config(config: Config, activation: str, optimizer: str) -> TrainConfig:
     """One arm's training: the preset's, with full batches and their rate for "bgd"."""
-    options = dict(preset(config.preset).training)
-    options["num_epochs"] = config.epochs or (SMOKE_EPOCHS if config.smoke else FULL_EPOCHS)
+    options = {"num_epochs": FULL_EPOCHS, **preset(config.preset).training}
+    if config.epochs or config.smoke:
+        options["num_epochs"] = config.epochs or SMOKE_EPOCHS
     if optimizer == "bgd":
         options["batch_size"] = None
         if config.preset == "paper":

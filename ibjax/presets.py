@@ -72,7 +72,13 @@ PRESETS = {
         "The code of Shwartz-Ziv & Tishby (2017)",
     ),
     "saxe": Preset(
-        {"init": "fan_out", "optimizer": "adam", "learning_rate": 4e-4, "batch_size": 256},
+        {
+            "init": "fan_out",
+            "optimizer": "adam",
+            "learning_rate": 4e-4,
+            "batch_size": 256,
+            "num_epochs": 10_000,
+        },
         "saxe",
         functools.partial(binned_mi, bin_width=SAXE_BIN_WIDTH),
         "The code of Saxe et al. (2018)",

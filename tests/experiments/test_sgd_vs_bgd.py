@@ -207,6 +207,10 @@ def test_presets_set_both_arms():
         arm = sgd_vs_bgd.arm_config(config, "tanh", optimizer)
         assert (arm.batch_size, arm.optimizer, arm.learning_rate) == (batch, "adam", 4e-4)
         assert (arm.split, arm.shuffle, arm.num_epochs) == ("first_rows", False, 8000)
+    saxe = sgd_vs_bgd.arm_config(sgd_vs_bgd.Config(preset="saxe"), "tanh", "sgd")
+    assert (saxe.batch_size, saxe.shuffle, saxe.num_epochs) == (256, True, 10_000)
+    smoke = sgd_vs_bgd.arm_config(sgd_vs_bgd.Config(preset="saxe", smoke=True), "tanh", "sgd")
+    assert smoke.num_epochs == 30
 
 
 def test_full_scale_is_the_default():
