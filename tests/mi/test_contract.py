@@ -48,8 +48,8 @@ def test_gives_two_finite_float32_scalars(estimator, layers):
 def test_is_in_bits(estimator):
     t = np.repeat(np.float32([[-0.9, 0.9], [0.9, -0.9], [-0.9, -0.9], [0.9, 0.9]]), 8, axis=0)
     mi = estimator(jnp.asarray(t), jnp.asarray(np.arange(32) // 16))
-    assert mi.ixt == pytest.approx(2.0, abs=1e-4)
-    assert mi.ity == pytest.approx(1.0, abs=1e-4)
+    assert mi.ixt == pytest.approx(2.0, abs=1e-5)
+    assert mi.ity == pytest.approx(1.0, abs=1e-5)
 
 
 def test_jit_agrees_with_eager(estimator, layers):

@@ -106,6 +106,9 @@ def rmsprop(g1, g2):
     return -LEARNING_RATE * g2 / np.sqrt(square + 1e-8)
 
 
+# float32 holds Adam's 1 - 0.999^2 to 3e-5 only, of which the root makes half.
+ADAM_ROUNDING = 2e-5
+
 TWINS = {"sgd": sgd, "momentum": momentum, "adam": adam, "adamw": adam, "rmsprop": rmsprop}
 
 
@@ -115,7 +118,7 @@ def test_steps_are_those_of_the_named_algorithm(name):
     params = jnp.array([1.0, -1.0, 3.0])
     grads = jnp.asarray(g1, jnp.float32), jnp.asarray(g2, jnp.float32)
     _, second = updates_of(optimizer_of(name), params, grads)
-    np.testing.assert_allclose(second, TWINS[name](g1, g2), rtol=1e-4)
+    np.testing.assert_allclose(second, TWINS[name](g1, g2), rtol=ADAM_ROUNDING)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -142,7 +145,7 @@ def test_weight_decay_is_added_to_the_gradient_of_adam():
         jnp.asarray(params, jnp.float32),
         (jnp.asarray(g1, jnp.float32), jnp.asarray(g2, jnp.float32)),
     )
-    np.testing.assert_allclose(steps[1], adam(g1 + 0.1 * params, g2 + 0.1 * params), rtol=1e-4)
+    np.testing.assert_allclose(steps[1], adam(g1 + 0.1 * params, g2 + 0.1 * params), rtol=ADAM_ROUNDING)
 
 
 def test_equal_settings_give_the_same_optimizer_object():
