@@ -1,12 +1,17 @@
-"""Seeds in blocks of a fixed number of lanes."""
+"""Work in pieces that fit: seeds in blocks of a fixed number of lanes, rows in blocks of memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import jax
 import numpy as np
 
 from ibjax.checks import check_whole
 
-__all__ = ["blocks_of_seeds", "default_lanes"]
+__all__ = ["blocks_of_seeds", "default_lanes", "map_rows"]
+
+# float32 entries of the temporary arrays of one block of rows: 16 MB.
+BLOCK_ENTRIES = 2**22
 
 
 def default_lanes(platform: str) -> int:
@@ -33,3 +38,14 @@ def blocks_of_seeds(seeds: Sequence[int], size: int) -> list[np.ndarray]:
     if len(np.unique(numbers)) < len(numbers):
         raise ValueError(f"seeds: expected each seed once, got {numbers.tolist()}")
     return np.array_split(numbers.astype(np.int32), -(-len(numbers) // size))
+
+
+def map_rows(f: Callable[..., Any], rows: Any, *, entries_per_row: int) -> Any:
+    """``vmap(f)(rows)`` in blocks of as many rows as keep temporary arrays at about 16 MB a lane.
+
+    Args:
+        f: of one row of each leaf of ``rows``.
+        rows: a pytree of arrays with one leading axis.
+        entries_per_row: entries that f's temporary arrays take for one row.
+    """
+    return jax.lax.map(f, rows, batch_size=max(1, BLOCK_ENTRIES // entries_per_row))

@@ -5,16 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
-from ibjax.checks import (
-    check_finite,
-    check_integer,
-    check_nonempty,
-    check_positive,
-    check_rank,
-    check_same_length,
-    is_concrete,
-)
+from ibjax.checks import check_positive, check_rank, is_concrete
 from ibjax.mi.binnings import BY_EDGES, BY_WIDTH, LARGEST, TINY, Binning, total_order
+from ibjax.mi.inputs import checked_layer
 from ibjax.mi.patterns import label_ranks, pattern_entropies
 from ibjax.types import MI, ArrayLike
 
@@ -90,7 +83,7 @@ def binned_mi(
         Shwartz-Ziv & Tishby (2017), section 3.2 (30 bins of tanh's range); Saxe et al. (2018),
         appendix C, and their code (``floor(t / 0.07)``).
     """
-    t, y = _checked_layer(t, y)
+    t, y = checked_layer(t, y)
     labels = label_ranks(y)
     if bin_width is not None:
         if bins is not None or range is not None:
@@ -123,22 +116,6 @@ def _mi(columns, labels, usable: Bool[Array, ""], binning: Binning, *parameters)
     # Rounding may leave 1e-6 outside the bounds of any mutual information.
     ity = jnp.clip(h.t + h.y - h.ty, 0.0, jnp.minimum(h.t, h.y))
     return MI(jnp.where(usable, h.t, jnp.nan), jnp.where(usable, ity, jnp.nan))
-
-
-def _checked_layer(t, y):
-    t = t if hasattr(t, "dtype") else np.asarray(t)
-    y = y if hasattr(y, "dtype") else np.asarray(y)
-    check_rank("t", t, 2, "(n_samples, width)")
-    check_rank("y", y, 1, "(n_samples,)")
-    check_nonempty("t", t)
-    check_same_length("t", t, "y", y)
-    check_integer("y", y)
-    if not (jnp.issubdtype(t.dtype, jnp.floating) or jnp.issubdtype(t.dtype, jnp.integer)):
-        raise ValueError(f"t: expected real activations, got dtype {t.dtype}")
-    with np.errstate(over="ignore"):  # what float32 cannot hold is not finite
-        t = jnp.asarray(t, jnp.float32)
-    check_finite("t", t)
-    return t, y
 
 
 def _checked_width(bin_width):
