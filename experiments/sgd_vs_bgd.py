@@ -13,7 +13,7 @@ Expect:   tanh: hidden layers 2 to 5 compress under both, by up to 4.7 bits; rel
 50 networks 12-10-7-5-4-3-2 per arm on the 12-bit symmetric task, each with its own initial weights,
 split and shuffling; plain SGD (rate 0.1, batches of 256) against full-batch descent (rate 0.5, but
 0.1 for linear, which diverges at 0.5); 8000 epochs; I(X;T) and I(T;Y) on all 4096 inputs in bins of
-0.07 at 250 epochs. ``--preset idnns`` and ``--preset saxe`` give the codes' own settings instead.
+0.07 at 210 epochs. ``--preset idnns`` and ``--preset saxe`` give the codes' own settings instead.
 
 Dims: activation, optimizer, seed, epoch, layer.
 """
@@ -27,7 +27,12 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import LabConfig, Table, main, progress_bar
-from ibjax.analysis.compression import compression_summary, dead_seeds, optimizer_difference
+from ibjax.analysis.compression import (
+    NEGLIGIBLE_BITS,
+    compression_summary,
+    dead_seeds,
+    optimizer_difference,
+)
 from ibjax.analysis.records import plane_record
 from ibjax.datasets import symmetric_task
 from ibjax.plots import plot_compression, plot_information_plane
@@ -38,9 +43,6 @@ from ibjax.training import TrainConfig, fit, make_model
 ACTIVATIONS = ("tanh", "relu", "linear")
 OPTIMIZERS = ("sgd", "bgd")
 FULL_EPOCHS, SMOKE_EPOCHS = 8000, 30
-
-# A layer compresses if the interval of its compression lies above this.
-NEGLIGIBLE_BITS = 0.05
 
 # Full-batch descent makes 1 step where SGD makes 13; linear networks diverge at 0.5.
 BGD_RATE = {"tanh": 0.5, "relu": 0.5, "linear": 0.1}

@@ -1,5 +1,6 @@
 """From labelled arrays to matplotlib figures. No training, no files, no choice of a backend."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,10 +13,10 @@ from matplotlib.figure import Figure
 
 from ibjax.analysis.compression import mean_interval
 
-__all__ = ["plot_compression", "plot_information_plane"]
+__all__ = ["plot_compression", "plot_compression_table", "plot_curves", "plot_information_plane"]
 
 EPOCH_COLOURS = "viridis"
-OPTIMIZER_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+ARM_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 MARKERS = "osD^vP*Xph"
 
 # Epochs at which the faint paths of single seeds are drawn: enough for their spread.
@@ -73,23 +74,112 @@ def plot_compression(
     for i, r in enumerate(rows):
         for j, layer in enumerate(layers):
             ax = axes[i, j]
-            for colour, arm in zip(OPTIMIZER_COLOURS, plane[compare].values, strict=False):
+            for colour, arm in zip(ARM_COLOURS, plane[compare].values, strict=False):
                 ixt = plane.ixt.sel({row: r, compare: arm, "layer": layer})
-                band = mean_interval(ixt.transpose("seed", "epoch").values)
-                ax.plot(plane.epoch, band.mean, color=colour, label=str(arm).upper())
-                ax.fill_between(plane.epoch, band.low, band.high, color=colour, alpha=0.25, lw=0)
-            ax.set_xscale("symlog", linthresh=1, linscale=0.4)
-            ax.set_xlim(0, max(int(plane.epoch.max()), 2))
-            ax.grid(alpha=0.3)
+                _draw_band(ax, ixt, colour, str(arm).upper())
+            _epoch_axis(ax, plane)
             if i == 0:
                 ax.set_title(f"layer {layer}" + (" (softmax)" if layer == layers[-1] else ""))
         axes[i, 0].set_ylabel(f"{r}\nI(X;T) [bits]")
-    for ax in axes[-1]:
-        ax.set_xlabel("epoch")
-        ax.set_xticks([t for t in (0, 1, 10, 100, 1000, 10000) if t <= ax.get_xlim()[1]])
+    _label_epochs(axes)
     axes[0, -1].legend(fontsize="small")
     figure.suptitle(title)
     return figure
+
+
+def plot_curves(
+    plane: xr.Dataset,
+    *,
+    row: str = "activation",
+    column: str = "estimator",
+    compare: str = "setting",
+    title: str = "",
+) -> Figure:
+    """I(X;T) of one layer against the epoch, with a 95% band over seeds; one panel an estimator.
+
+    Args:
+        plane: ``ixt`` of dims ``(row, column, compare, seed, epoch)``; a coordinate ``option`` of
+            dims ``(column, compare)`` names the curves.
+        row: the dimension for rows of panels.
+        column: the dimension for columns of panels.
+        compare: the dimension whose levels share a panel.
+        title: of the figure.
+    """
+    rows, columns = _levels(plane, row), _levels(plane, column)
+    figure = Figure(figsize=(2.7 * len(columns) + 0.5, 2.6 * len(rows) + 0.7), layout="constrained")
+    axes = figure.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey="row")
+    for (i, r), (j, c) in itertools.product(enumerate(rows), enumerate(columns)):
+        ax, panel = axes[i, j], plane.sel({row: r, column: c})
+        for colour, level in zip(ARM_COLOURS, plane[compare].values, strict=False):
+            arm = panel.sel({compare: level})
+            _draw_band(ax, arm.ixt, colour, str(arm.option.item()))
+        _epoch_axis(ax, plane)
+        if i == 0:
+            ax.set_title(str(c))
+            ax.legend(fontsize="x-small")
+        axes[i, 0].set_ylabel(f"{r}\nI(X;T) [bits]")
+    _label_epochs(axes)
+    figure.suptitle(title)
+    return figure
+
+
+def plot_compression_table(summary: xr.Dataset, *, title: str = "") -> Figure:
+    """Compression of every layer (columns) as every estimator sees it (rows), one panel an activation.
+
+    The number is the mean over seeds; it is bold where the 95% interval leaves out 0.
+
+    Args:
+        summary: ``compression``, ``compression_low`` and ``compression_high`` of dims ``(activation,
+            estimator, setting, layer)``, bits, and a coordinate ``option`` (estimator, setting).
+        title: of the figure.
+    """
+    names = [
+        f"{estimator}, {option.item()}"
+        for estimator in summary.estimator.values
+        for option in summary.option.sel(estimator=estimator)
+    ]
+    layers, activations = summary.layer.values, summary.activation.values
+    size = ((0.75 * len(layers) + 0.6) * len(activations) + 2.6, 0.28 * len(names) + 1.3)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(1, len(activations), squeeze=False, sharey=True)[0]
+    scale = max(float(np.abs(summary.compression).max()), 0.1)
+    for ax, activation in zip(axes, activations, strict=True):
+        panel = summary.sel(activation=activation).stack(row=("estimator", "setting"))
+        panel = panel.transpose("row", "layer")
+        image = ax.imshow(panel.compression, cmap="RdBu_r", vmin=-scale, vmax=scale, aspect="auto")
+        sure = (panel.compression_low > 0) | (panel.compression_high < 0)
+        for (i, j), value in np.ndenumerate(panel.compression.values):
+            weight = "bold" if sure.values[i, j] else "normal"
+            colour = "white" if abs(value) > 0.6 * scale else "black"
+            ax.text(j, i, f"{value:.1f}", ha="center", va="center", weight=weight, color=colour, size=8)
+        ax.set_xticks(range(len(layers)), layers)
+        ax.set_yticks(range(len(names)), names)
+        ax.set_title(activation)
+        ax.set_xlabel("layer")
+        for line in range(1, summary.sizes["estimator"]):
+            ax.axhline(line * summary.sizes["setting"] - 0.5, color="black", lw=0.8)
+    figure.colorbar(image, ax=axes, label="compression of I(X;T) [bits]", aspect=35)
+    figure.suptitle(title)
+    return figure
+
+
+def _draw_band(ax: Axes, ixt: xr.DataArray, colour: str, label: str) -> None:
+    """Mean over seeds and its 95% interval."""
+    band = mean_interval(ixt.transpose("seed", "epoch").values)
+    ax.plot(ixt.epoch, band.mean, color=colour, label=label)
+    ax.fill_between(ixt.epoch, band.low, band.high, color=colour, alpha=0.25, lw=0)
+
+
+def _epoch_axis(ax: Axes, plane: xr.Dataset) -> None:
+    ax.set_xscale("symlog", linthresh=1, linscale=0.4)
+    ax.set_xlim(0, max(int(plane.epoch.max()), 2))
+    ax.grid(alpha=0.3)
+
+
+def _label_epochs(axes: np.ndarray) -> None:
+    for ax in axes[-1]:
+        ax.set_xlabel("epoch")
+        ax.set_xticks([t for t in (0, 1, 10, 100, 1000, 10000) if t <= ax.get_xlim()[1]])
 
 
 def _draw_paths(ax: Axes, panel: xr.Dataset, norm: LogNorm) -> None:

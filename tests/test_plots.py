@@ -8,7 +8,12 @@ import xarray as xr
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from ibjax.plots import plot_compression, plot_information_plane
+from ibjax.plots import (
+    plot_compression,
+    plot_compression_table,
+    plot_curves,
+    plot_information_plane,
+)
 
 EPOCHS = [0, 1, 10, 100]
 
@@ -79,4 +84,59 @@ def test_compression_draws_arms_on_the_same_axes(planes):
     mean = planes.ixt.sel(activation="tanh", optimizer="sgd", layer=1).mean("seed")
     np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), mean)
     assert figure.axes[0].get_ylabel() == "tanh\nI(X;T) [bits]"
+    assert rendered(figure).startswith(b"\x89PNG")
+
+
+@pytest.fixture
+def estimators():
+    rng = np.random.default_rng(1)
+    dims = ("activation", "estimator", "setting", "seed", "epoch")
+    return xr.Dataset(
+        {"ixt": (dims, 12 * rng.random((2, 3, 2, 5, 4)))},
+        {
+            "activation": ["tanh", "relu"],
+            "estimator": ["binned", "noisy", "KDE"],
+            "setting": ["fine", "coarse"],
+            "epoch": EPOCHS,
+            "option": (("estimator", "setting"), [[f"{m}={s}" for s in (1, 2)] for m in "wnk"]),
+        },
+    )
+
+
+def test_curves_of_settings_share_the_panel_of_their_estimator(estimators):
+    figure = plot_curves(estimators, title="layer 5")
+    assert len(figure.axes) == 2 * 3
+    assert [ax.get_title() for ax in figure.axes[:3]] == ["binned", "noisy", "KDE"]
+    assert [line.get_label() for line in figure.axes[1].lines] == ["n=1", "n=2"]
+    last = estimators.ixt.sel(activation="relu", estimator="KDE", setting="coarse").mean("seed")
+    np.testing.assert_allclose(figure.axes[-1].lines[1].get_ydata(), last)
+    assert {ax.get_xlabel() for ax in figure.axes[3:]} == {"epoch"}
+    assert rendered(figure).startswith(b"\x89PNG")
+
+
+def test_table_of_compression_writes_what_is_sure_in_bold(estimators):
+    dims = ("activation", "estimator", "setting", "layer")
+    amount = xr.DataArray(np.linspace(-3, 3, 36).reshape(2, 3, 2, 3), dims=dims)
+    summary = xr.Dataset(
+        {
+            "compression": amount,
+            "compression_low": amount - 1,
+            "compression_high": amount + 1,
+        },
+        {**estimators.drop_vars(["ixt", "epoch"]).coords, "layer": [1, 2, 3]},
+    )
+    figure = plot_compression_table(summary)
+    first, second, bar = figure.axes
+    assert [label.get_text() for label in first.get_yticklabels()] == [
+        f"{name}, {option}"
+        for name, options in zip(estimators.estimator.values, estimators.option.values, strict=True)
+        for option in options
+    ]
+    for ax, values in zip((first, second), amount.values, strict=True):
+        texts = {tuple(text.get_position()[::-1]): text for text in ax.texts}
+        assert len(texts) == 6 * 3
+        for place, value in np.ndenumerate(values.reshape(6, 3)):
+            assert texts[place].get_text() == f"{value:.1f}"
+            assert texts[place].get_fontweight() == ("bold" if abs(value) > 1 else "normal")
+    assert "[bits]" in bar.get_ylabel()
     assert rendered(figure).startswith(b"\x89PNG")

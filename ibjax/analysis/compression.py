@@ -15,6 +15,7 @@ import xarray as xr
 from ibjax.checks import check_rank, check_same_length
 
 __all__ = [
+    "NEGLIGIBLE_BITS",
     "Interval",
     "compression",
     "compression_at",
@@ -25,6 +26,9 @@ __all__ = [
     "optimizer_difference",
     "peak_epochs",
 ]
+
+# A layer compresses if the interval of its compression lies above this.
+NEGLIGIBLE_BITS = 0.05
 
 
 class Interval(NamedTuple):

@@ -12,7 +12,7 @@ from ibjax.types import ArrayLike
 __all__ = ["SCHEDULES", "idnns_epochs", "log_spaced_epochs", "recorded_epochs", "saxe_epochs"]
 
 
-def log_spaced_epochs(num_epochs: int, num_recorded: int = 250) -> np.ndarray:
+def log_spaced_epochs(num_epochs: int, num_recorded: int = 210) -> np.ndarray:
     """Epochs 0 and, evenly on a log scale, ``num_recorded - 1`` more up to ``num_epochs``.
 
     Where rounding would make epochs coincide they are spread to the next free ones, so that exactly
