@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Array, Bool
 
 from ibjax.checks import check_positive, check_rank, is_concrete
@@ -110,12 +111,20 @@ def _mi_by_width(t, labels, bin_width):
 
 def _mi(columns, labels, usable: Bool[Array, ""], binning: Binning, *parameters) -> MI:
     # Both bounds are NaN where any activation is.
-    bounds = jnp.stack([columns.min(axis=1), columns.max(axis=1)])
+    bounds = jnp.stack(
+        lax.reduce(
+            (columns, columns), (np.float32(np.inf), np.float32(-np.inf)), _wider, dimensions=(1,)
+        )
+    )
     usable = usable & jnp.isfinite(bounds).all()
     h = pattern_entropies(columns, bounds, labels, binning, usable, *parameters)
     # Rounding may leave 1e-6 outside the bounds of any mutual information.
     ity = jnp.clip(h.t + h.y - h.ty, 0.0, jnp.minimum(h.t, h.y))
     return MI(jnp.where(usable, h.t, jnp.nan), jnp.where(usable, ity, jnp.nan))
+
+
+def _wider(bounds, others):
+    return jnp.minimum(bounds[0], others[0]), jnp.maximum(bounds[1], others[1])
 
 
 def _checked_width(bin_width):

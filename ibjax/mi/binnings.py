@@ -31,21 +31,24 @@ COMPARED_EDGES = 128
 EASY_QUOTIENT = np.float32(2.0**19)
 EASY_WIDTH = np.float32(2.0**100)
 
+# Numbers of this size have no fraction, and neighbours differ by 1, in their bits too.
+SHIFT = np.float32(1.5 * 2.0**23)
+ZERO = SHIFT.view(np.uint32)
+
 
 class Binning(NamedTuple):
     """How activations become whole numbers: functions of activations and the binning's arrays.
 
     Attributes:
         index: activations of any shape to float32 whole numbers that do not decrease with them.
-        easy_index: the same, cheaper, right where ``easy_range`` says so.
-        easy_range: each unit's smallest and largest activation, (2, width), to bounds of its indices,
-            (width,) each, and whether ``easy_index`` is right between them.
+        easy_number: the index as uint32, cheaper, less a constant, right where ``is_easy``.
+        is_easy: whether ``easy_number`` is right for all activations between bounds (2, width).
         numpy_index: ``index`` in NumPy.
     """
 
     index: Callable
-    easy_index: Callable
-    easy_range: Callable
+    easy_number: Callable
+    is_easy: Callable
     numpy_index: Callable
 
 
@@ -57,15 +60,18 @@ def total_order(x):
 
 
 def _index_by_edges(t: Float[Array, "*shape"], edges: Float[Array, " edges"]):
+    return _number_by_edges(t, edges).astype(jnp.float32)
+
+
+def _number_by_edges(t, edges):
     method = "compare_all" if edges.shape[0] <= COMPARED_EDGES else "scan_unrolled"
     # The outermost edges do not matter: whatever lies outside falls into the outermost bins.
     index = jnp.searchsorted(total_order(edges[1:-1]), total_order(t), side="right", method=method)
-    return index.astype(jnp.float32)
+    return index.astype(jnp.uint32)
 
 
-def _range_by_edges(bounds, edges):
-    smallest = jnp.zeros_like(bounds[0])
-    return smallest, smallest + (edges.shape[0] - 2), jnp.ones((), bool)
+def _always(bounds, edges):
+    return jnp.ones((), bool)
 
 
 def _numpy_index_by_edges(t, edges):
@@ -73,29 +79,26 @@ def _numpy_index_by_edges(t, edges):
     return index.astype(np.float32)
 
 
-def _index_near_zero(t, bin_width, xp=jnp):
-    """The largest whole m with float32(m * bin_width) <= t, where ``_is_near_zero``.
+def _number_near_zero(t, bin_width, xp=jnp):
+    """The largest whole m with float32(m * bin_width) <= t as uint32, from ``ZERO`` on.
 
-    The product with the reciprocal is off by less than 1/8 there, and the answer by less than 1/32
-    from the floor of the exact quotient. So the floor of 1/4 less is the answer or one below it.
+    Right where ``_is_near_zero``: the product with the reciprocal is off by less than 1/8 there, and
+    the answer by less than 1/32 from the floor of the exact quotient. So the quotient rounded, less
+    1, is the answer or one below it. A sum with 2^23 rounds, and leaves the whole number in the
+    lowest bits.
     """
     t = _without_subnormals(t, xp)
-    below = xp.floor(t * (1 / bin_width) - np.float32(0.25))
-    above = below + 1
-    return xp.where(above * bin_width <= t, above, below)
+    # 1 for every bin width, which no compiler knows: it would cancel ``shift`` before rounding.
+    one = xp.where(bin_width > 0, np.float32(1), np.float32(np.nan))
+    shift = SHIFT - one
+    shifted = t * (1 / bin_width) + shift
+    above = shifted - shift
+    return shifted.view(np.uint32) + (above * bin_width <= t).astype(np.uint32)
 
 
-def _is_near_zero(smallest, largest, bin_width):
-    low, high = smallest.min() / EASY_QUOTIENT, largest.max() / EASY_QUOTIENT
+def _is_near_zero(bounds, bin_width):
+    low, high = bounds[0].min() / EASY_QUOTIENT, bounds[1].max() / EASY_QUOTIENT
     return (low > -bin_width) & (high < bin_width) & (bin_width <= EASY_WIDTH)
-
-
-def _range_near_zero(bounds, bin_width):
-    smallest, largest = bounds
-    easy = _is_near_zero(smallest, largest, bin_width)
-    # What reads as 0 may be a negative subnormal, whose index is -1.
-    smallest = jnp.where(smallest == 0, -TINY, smallest)
-    return *_index_near_zero(jnp.stack([smallest, largest]), bin_width), easy
 
 
 def _index_anywhere(t: Float[Array, "*shape"], bin_width: Float[Array, ""]):
@@ -117,8 +120,8 @@ def _index_anywhere(t: Float[Array, "*shape"], bin_width: Float[Array, ""]):
 
 
 def _numpy_index_by_width(t, bin_width):
-    if _is_near_zero(t.min(axis=1), t.max(axis=1), bin_width):
-        return _index_near_zero(t, bin_width, np)
+    if _is_near_zero((t.min(axis=1), t.max(axis=1)), bin_width):
+        return (_number_near_zero(t, bin_width, np) - ZERO).view(np.int32).astype(np.float32)
     t = _without_subnormals(t, np)
     with np.errstate(over="ignore"):  # products and quotients beyond float32 compare as they should
         m = np.clip(np.floor(t / bin_width), -LARGEST, LARGEST)
@@ -145,13 +148,13 @@ def _without_subnormals(t, xp):
 
 BY_EDGES = Binning(
     _index_by_edges,
-    easy_index=_index_by_edges,
-    easy_range=_range_by_edges,
+    easy_number=_number_by_edges,
+    is_easy=_always,
     numpy_index=_numpy_index_by_edges,
 )
 BY_WIDTH = Binning(
     _index_anywhere,
-    easy_index=_index_near_zero,
-    easy_range=_range_near_zero,
+    easy_number=_number_near_zero,
+    is_easy=_is_near_zero,
     numpy_index=_numpy_index_by_width,
 )

@@ -15,16 +15,13 @@ import numpy as np
 from jax import lax
 from jax.experimental.buffer_callback import buffer_callback
 
-from ibjax.mi.binnings import EXACT_SPAN, Binning
+from ibjax.mi.binnings import EXACT_SPAN, TINY, Binning
 from ibjax.numerics import clog2c_table
 
 __all__ = ["entropies_on_host"]
 
 # Wider layers are left to NumPy, so that the program does not grow with the width.
 PACKED_WIDTH = 16
-
-# The bits of the float32 number 2^23.
-TWO_TO_23 = np.float32(2.0**23).view(np.uint32)
 
 # NumPy works on so many words at a time, which stay in a core's cache.
 WORDS_AT_ONCE = 2**16
@@ -36,12 +33,15 @@ LOW = 0 if sys.byteorder == "little" else 1
 def entropies_on_host(binning: Binning, columns, bounds, usable, rank, label_bits, *parameters):
     """(3,): H(T), H(Y) and H(T,Y) in bits; see ``pattern_entropies``."""
     width = len(columns)
-    smallest, largest, fits = binning.easy_range(bounds, *parameters)
     if width <= PACKED_WIDTH:
-        indices = binning.easy_index(columns, *parameters)
+        fits = binning.is_easy(bounds, *parameters)
+        numbers = binning.easy_number(columns, *parameters)
+        # What reads as 0 may be a subnormal.
+        bounds = jnp.where(bounds == 0, jnp.asarray([[-TINY], [TINY]]), bounds)
+        smallest, largest = binning.easy_number(bounds, *parameters)
         halves = np.array_split(np.arange(width), 2)
-        numbers = [_mixed_radix_number(indices, smallest, largest, units) for units in halves]
-        (high, _, high_fits), (low, low_bits, low_fits) = numbers
+        words = [_mixed_radix_number(numbers, smallest, largest, units) for units in halves]
+        (high, _, high_fits), (low, low_bits, low_fits) = words
         low_bits += label_bits
         fits = fits & high_fits & low_fits & (low_bits <= 32)
     else:
@@ -56,17 +56,18 @@ def entropies_on_host(binning: Binning, columns, bounds, usable, rank, label_bit
     return call(high, low, low_bits, label_bits, fits, columns, rank, *parameters)
 
 
-def _mixed_radix_number(indices, smallest, largest, units):
-    """The units' indices as one uint32, the bits of its largest value, and whether 31 hold it."""
-    number, product, estimate = jnp.zeros_like(indices[0], jnp.uint32), jnp.uint32(1), 1.0
+def _mixed_radix_number(numbers, smallest, largest, units):
+    """The units' numbers as one uint32, the bits of its largest value, and whether 31 hold it."""
+    total, offset = jnp.zeros_like(numbers[0]), jnp.uint32(0)
+    product, estimate = jnp.uint32(1), 1.0
     for i in units:
         radix = largest[i] - smallest[i] + 1
-        # A whole number below 2^23, added to 2^23, is in the lowest bits; a conversion would be slow.
-        shifted = lax.bitcast_convert_type(indices[i] + (2.0**23 - smallest[i]), jnp.uint32)
-        number += (shifted - TWO_TO_23) * product
-        product *= jnp.minimum(radix, 2.0**23).astype(jnp.uint32)
-        estimate *= jnp.where(radix <= 2.0**23, radix, jnp.inf)
-    return number, 32 - lax.clz(product - 1), estimate <= 2.0**31
+        total += numbers[i] * product
+        offset += smallest[i] * product
+        product *= radix
+        estimate *= radix.astype(jnp.float32)
+    # Modulo 2^32, as each sum is.
+    return total - offset, 32 - lax.clz(product - 1), estimate <= 2.0**31
 
 
 def _numpy_entropies(numpy_index, _, out, *arguments):
