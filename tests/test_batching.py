@@ -1,9 +1,11 @@
-"""Blocks of seeds."""
+"""Blocks of seeds and blocks of rows."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ibjax.batching import blocks_of_seeds, default_lanes
+from ibjax.batching import blocks_of_seeds, default_lanes, map_rows
 
 
 @pytest.mark.parametrize(
@@ -39,3 +41,32 @@ def test_fifty_seeds_fill_the_default_lanes_of_a_cpu():
     blocks = blocks_of_seeds(range(50), default_lanes("cpu"))
     assert len(blocks) == 4
     assert default_lanes("gpu") == default_lanes("tpu") >= default_lanes("cpu")
+
+
+@pytest.mark.parametrize("num_rows", [1, 5, 8, 11])
+def test_rows_in_blocks_are_rows_at_once(monkeypatch, num_rows):
+    monkeypatch.setattr("ibjax.batching.BLOCK_ENTRIES", 40)
+    rows = {"x": jnp.arange(3.0 * num_rows).reshape(num_rows, 3), "y": jnp.arange(num_rows)}
+
+    def f(row):
+        return row["x"].sum(), {"doubled": 2 * row["y"]}
+
+    for entries_per_row in (10, 40, 1000):  # blocks of 4 rows, of 1, of 1
+        total, rest = map_rows(f, rows, entries_per_row=entries_per_row)
+        np.testing.assert_array_equal(total, rows["x"].sum(axis=1))
+        np.testing.assert_array_equal(rest["doubled"], 2 * rows["y"])
+
+
+def test_blocks_of_rows_bound_the_memory():
+    def nearest(x):
+        def of_row(row):
+            return jnp.sort(jnp.abs(x - row))[1]
+
+        return map_rows(of_row, x, entries_per_row=x.shape[0])
+
+    compiled = jax.jit(nearest).lower(jax.ShapeDtypeStruct((20_000,), jnp.float32)).compile()
+    assert compiled.memory_analysis().temp_size_in_bytes < 100e6  # all pairs take 1600e6
+    x = jnp.array([0.0, 1.0, 3.0, 7.0])
+    np.testing.assert_array_equal(nearest(x), [1.0, 1.0, 2.0, 4.0])
+    lanes = jnp.stack([x, 2 * x])
+    np.testing.assert_array_equal(jax.vmap(nearest)(lanes), np.outer([1, 2], nearest(x)))

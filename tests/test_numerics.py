@@ -5,7 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ibjax.numerics import clog2c_table, cross_entropy
+from ibjax.numerics import (
+    clog2c_table,
+    cross_entropy,
+    logmeanexp,
+    squared_distances,
+    sum_over_columns,
+    to_bits,
+)
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 4096])
@@ -56,3 +63,47 @@ def test_gradient_is_softmax_minus_one_hot():
     got = jax.grad(lambda z: cross_entropy(z, y).sum())(logits)
     expected = jax.nn.softmax(logits, axis=0) - jax.nn.one_hot(y, 3, axis=0)
     np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
+def test_nats_become_bits():
+    got = to_bits(jnp.array([0.0, np.log(2.0), 1.0]))
+    assert got.dtype == jnp.float32
+    np.testing.assert_allclose(got, [0.0, 1.0, 1.4426950], rtol=1e-6)
+
+
+def test_log_of_a_mean_of_exponentials():
+    x = np.float32([[0.0, np.log(3.0)], [1e4, 1e4], [-np.inf, 0.0], [-np.inf, -np.inf]])
+    expected = [np.log(2.0), 1e4, -np.log(2.0), -np.inf]
+    np.testing.assert_allclose(logmeanexp(jnp.asarray(x)), expected, rtol=1e-6)
+    np.testing.assert_allclose(logmeanexp(jnp.asarray(x).T, axis=0), expected, rtol=1e-6)
+    assert np.isnan(logmeanexp(jnp.array([0.0, np.nan])))
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
+@pytest.mark.parametrize("width", [1, 16, 17, 64, 65, 1024])
+def test_squared_distances_keep_their_digits_at_any_scale_and_width(width, scale):
+    """Also of close neighbours, where |a|^2 + |b|^2 - 2ab has none left."""
+    rng = np.random.default_rng(width)
+    a = np.float32(scale * rng.normal(size=(5, width)))
+    b = np.float32(np.concatenate([a + 1e-3 * scale * rng.normal(size=a.shape), -a, a[:1]]))
+    expected = ((a.astype(np.float64)[:, None] - b.astype(np.float64)[None]) ** 2).sum(axis=-1)
+    got = jax.jit(squared_distances)(jnp.asarray(a), jnp.asarray(b))
+    assert got.shape == (5, 11)
+    np.testing.assert_allclose(got, expected, rtol=2e-6)
+    assert got[0, 10] == 0.0
+
+
+def test_squared_distances_of_nan_are_nan_in_their_row():
+    a = jnp.array([[0.0, jnp.nan], [0.0, 1.0]])
+    np.testing.assert_array_equal(np.isnan(squared_distances(a, a)), [[True, True], [True, False]])
+
+
+@pytest.mark.parametrize("num_columns", [1, 2, 15, 16, 17, 32, 33, 100])
+def test_sum_over_columns_adds_each_once(num_columns):
+    x = jnp.asarray(np.arange(2 * num_columns).reshape(2, num_columns), jnp.float32)
+
+    def term(c):
+        return jax.lax.dynamic_index_in_dim(x, c, axis=1, keepdims=False)
+
+    got = jax.jit(lambda: sum_over_columns(term, num_columns))()
+    np.testing.assert_array_equal(got, x.sum(axis=1))
