@@ -1,0 +1,127 @@
+"""Mutual information of two discrete variables, from the counts of their values and pairs."""
+
+import functools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Bool, Float, Shaped, UInt32
+
+from ibjax.checks import check_integer, check_known, check_nonempty, check_same_length, is_concrete
+from ibjax.mi.entropy import CORRECTIONS, entropy_of_tally, run_lengths, tally
+from ibjax.numerics import to_bits
+from ibjax.sorting import sort_words, sort_words_64
+from ibjax.types import ArrayLike
+
+__all__ = ["discrete_mi"]
+
+
+def discrete_mi(x: ArrayLike, y: ArrayLike, *, correction: str = "none") -> Float[Array, ""]:
+    """I(X;Y) of samples of two discrete variables.
+
+    Entropies of the counts of the values of x, of y and of the pairs, each corrected alike::
+
+        I(X;Y) = H(X) + H(Y) - H(X,Y).
+
+    Args:
+        x: (n,) integers of any values, or (n, d) of which each row is one value.
+        y: the same of the other variable.
+        correction: of the three entropies; the names and formulas of :func:`entropy`. "shrinkage" and
+            "nsb" need the number of states: for X and for Y the values observed, Kx and Ky, and for
+            the pairs the product Kx Ky.
+
+    Returns:
+        Scalar, bits, float32.
+
+    Bias:
+        "none" is never negative, and biased upward: for independent variables by about
+        (Kx - 1) (Ky - 1) / (2 n ln 2) bits, and up to the smaller of H(X) and H(Y) where nearly every
+        pair is seen once. The corrections remove most of it while n is above Kx Ky. Below that
+        "miller_madow", "jackknife" and Grassberger's stay biased upward (by 2 bits for independent
+        variables of 30 values each at n = 100), "shrinkage" is biased towards 0, and "chao_shen" and
+        "nsb" err to either side. Corrected results may be negative, or exceed H(X): they are not
+        clipped, which would bias their averages.
+
+    Memory:
+        O(n); no table of Kx by Ky. n = 60,000 takes below 100 MB.
+
+    Raises:
+        ValueError: for other shapes than these, empty arrays, different lengths, values that are not
+            integers, an unknown correction.
+
+    Example:
+        >>> x = [0, 0, 0, 0, 1, 1, 1, 1]
+        >>> y = [5, 5, 5, 7, 7, 7, 7, 5]
+        >>> print(f"{discrete_mi(x, y):.3f}", f"{discrete_mi(x, y, correction='miller_madow'):.3f}")
+        0.189 0.099
+
+    References:
+        Those of :func:`entropy`; Panzeri, Senatore, Montemurro & Petersen (2007) on the bias of I.
+    """
+    check_known("correction", correction, CORRECTIONS)
+    x, y = _checked_symbols("x", x), _checked_symbols("y", y)
+    check_same_length("x", x, "y", y)
+    return _discrete_mi(_words(x), _words(y), correction)
+
+
+@functools.partial(jax.jit, static_argnames="correction")
+def _discrete_mi(x: UInt32[Array, " n"], y: UInt32[Array, " n"], correction: str):
+    # Distinct counts c1 < c2 < ... of n samples are at most sqrt(2 n), and 0 may be one more.
+    size = math.isqrt(2 * len(x)) + 1
+
+    def entropy(counts, num_states):
+        return entropy_of_tally(tally(counts, num_states, size), correction)
+
+    sorted_words = (sort_words(x),), (sort_words(y),), sort_words_64(x, y)
+    counts = jnp.stack([_counts(*words) for words in sorted_words])  # of x, of y, of pairs: (3, n)
+    num_x, num_y, _ = jnp.sum(counts > 0, axis=1).astype(jnp.float32)
+    h_x, h_y, h_xy = jax.vmap(entropy)(counts, jnp.stack([num_x, num_y, num_x * num_y]))
+    mi = h_x + h_y - h_xy
+    if correction == "none":  # rounding may leave 1e-6 outside its bounds
+        mi = jnp.clip(mi, 0.0, jnp.minimum(h_x, h_y))
+    return to_bits(mi)
+
+
+def _counts(*ordered: UInt32[Array, " n"]) -> Float[Array, " n"]:
+    """How often each word, given in parts, occurs among sorted ones; then zeros."""
+    return run_lengths(_differs(*ordered), len(ordered[0]))[1].astype(jnp.float32)
+
+
+def _differs(*ordered: UInt32[Array, " n"]) -> Bool[Array, " n_minus_1"]:
+    """Whether each word, given in parts, differs from the one before it."""
+    return jnp.stack([part[1:] != part[:-1] for part in ordered]).any(axis=0)
+
+
+def _words(x: Shaped[Any, "n *d"]) -> UInt32[Array, " n"]:
+    """Rows as words, equal for equal rows and for no others.
+
+    Rows that are known are ranked by NumPy: 64-bit integers would otherwise lose their high half where
+    x64 is off.
+    """
+    if is_concrete(x):
+        ranks = np.unique(np.asarray(x), axis=0, return_inverse=True)[1]
+        return jnp.asarray(ranks.reshape(-1), jnp.uint32)
+    x = x.astype(jnp.uint32)
+    if x.ndim == 1:
+        return x
+    zeros = jnp.zeros_like(x[:, 0])
+    return lax.scan(lambda ranks, column: (_ranks(ranks, column), None), zeros, x.T)[0]
+
+
+def _ranks(a: UInt32[Array, " n"], b: UInt32[Array, " n"]) -> UInt32[Array, " n"]:
+    """The rank of each pair among the distinct pairs."""
+    *ordered, sample = lax.sort((a, b, jnp.arange(len(a))), num_keys=2)
+    ranks = jnp.pad(jnp.cumsum(_differs(*ordered), dtype=jnp.uint32), (1, 0))
+    return jnp.zeros_like(ranks).at[sample].set(ranks)
+
+
+def _checked_symbols(name, x):
+    x = x if hasattr(x, "dtype") else np.asarray(x)
+    if x.ndim not in (1, 2):
+        raise ValueError(f"{name}: expected shape (n_samples,) or (n_samples, d), got shape {x.shape}")
+    check_nonempty(name, x)
+    check_integer(name, x)
+    return x
