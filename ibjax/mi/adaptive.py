@@ -57,7 +57,7 @@ def adaptive_edges(t: ArrayLike, bins: int) -> Float[Array, " edges"]:
         [0.5, 0.75, 1.0, 1.25, 1.5]
 
     References:
-        Chelombiev, Houghton & O'Donnell (2019), section 3.1 (entropy-based adaptive binning). Their
+        Chelombiev, Houghton & O'Donnell (2019) (entropy-based adaptive binning). Their
         code gives the zeros of ReLU, and the largest value, a bin of their own.
     """
     check_whole("bins", bins)

@@ -60,7 +60,7 @@ def entropy(
 
     Accuracy:
         About 1e-6 of a bit and of the result. "nsb": 1e-5 bits; where nearly all of 60,000 samples
-        differ and K is above 1e8, 0.01 bits, below 2% of the posterior's own deviation.
+        differ and K is above 1e8, 0.01 bits, about 2% of the posterior's own deviation.
 
     Raises:
         ValueError: for counts that are empty, negative, not whole or all 0, an unknown correction, and
@@ -72,9 +72,8 @@ def entropy(
         2.840 3.106
 
     References:
-        Miller (1955); Efron & Stein (1981) (jackknife); Grassberger (1988), eq. (13); Grassberger
-        (2003), eqs. (28)-(35); Chao & Shen (2003), eq. (5); Hausser & Strimmer (2009), eqs. (4)-(9);
-        Nemenman, Shafee & Bialek (2002), eqs. (7)-(10).
+        Miller (1955); Efron & Stein (1981) (jackknife); Grassberger (1988, 2003); Chao & Shen (2003);
+        Hausser & Strimmer (2009) (shrinkage); Nemenman, Shafee & Bialek (2002).
     """
     check_known("correction", correction, CORRECTIONS)
     counts = _checked_counts(counts)
