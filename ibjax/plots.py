@@ -13,7 +13,13 @@ from matplotlib.figure import Figure
 
 from ibjax.analysis.compression import mean_interval
 
-__all__ = ["plot_compression", "plot_compression_table", "plot_curves", "plot_information_plane"]
+__all__ = [
+    "plot_against_truth",
+    "plot_compression",
+    "plot_compression_table",
+    "plot_curves",
+    "plot_information_plane",
+]
 
 EPOCH_COLOURS = "viridis"
 ARM_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
@@ -76,7 +82,7 @@ def plot_compression(
             ax = axes[i, j]
             for colour, arm in zip(ARM_COLOURS, plane[compare].values, strict=False):
                 ixt = plane.ixt.sel({row: r, compare: arm, "layer": layer})
-                _draw_band(ax, ixt, colour, str(arm).upper())
+                _draw_band(ax, ixt, "epoch", colour, str(arm).upper())
             _epoch_axis(ax, plane)
             if i == 0:
                 ax.set_title(f"layer {layer}" + (" (softmax)" if layer == layers[-1] else ""))
@@ -112,7 +118,7 @@ def plot_curves(
         ax, panel = axes[i, j], plane.sel({row: r, column: c})
         for colour, level in zip(ARM_COLOURS, plane[compare].values, strict=False):
             arm = panel.sel({compare: level})
-            _draw_band(ax, arm.ixt, colour, str(arm.option.item()))
+            _draw_band(ax, arm.ixt, "epoch", colour, str(arm.option.item()))
         _epoch_axis(ax, plane)
         if i == 0:
             ax.set_title(str(c))
@@ -163,11 +169,41 @@ def plot_compression_table(summary: xr.Dataset, *, title: str = "") -> Figure:
     return figure
 
 
-def _draw_band(ax: Axes, ixt: xr.DataArray, colour: str, label: str) -> None:
+def plot_against_truth(results: xr.Dataset, *, over: str = "weight", title: str = "") -> Figure:
+    """Each estimator's mean over seeds with a 95% band, and the exact value, one panel each.
+
+    Args:
+        results: ``ixt`` of dims ``("estimator", over, "seed")`` and ``exact`` (over), bits.
+        over: the dimension of the horizontal axis, drawn on a log scale.
+        title: of the figure.
+    """
+    names = _levels(results, "estimator")
+    num_rows = -(-len(names) // 4)
+    figure = Figure(figsize=(11.5, 2.5 * num_rows + 0.7), layout="constrained")
+    axes = figure.subplots(num_rows, 4, squeeze=False, sharex=True, sharey=True)
+    for ax, name in itertools.zip_longest(axes.flat, names):
+        if name is None:
+            ax.set_axis_off()
+            continue
+        ax.plot(results[over], results.exact, color="black", linestyle="--", label="exact")
+        _draw_band(ax, results.ixt.sel(estimator=name), over, ARM_COLOURS[0], "estimate")
+        ax.set_xscale("log")
+        ax.set_title(name)
+        ax.grid(alpha=0.3)
+    for ax in axes[-1]:
+        ax.set_xlabel(results[over].attrs.get("long_name", over))
+    for ax in axes[:, 0]:
+        ax.set_ylabel("I(X;T) [bits]")
+    axes[0, 0].legend(fontsize="small")
+    figure.suptitle(title)
+    return figure
+
+
+def _draw_band(ax: Axes, ixt: xr.DataArray, over: str, colour: str, label: str) -> None:
     """Mean over seeds and its 95% interval."""
-    band = mean_interval(ixt.transpose("seed", "epoch").values)
-    ax.plot(ixt.epoch, band.mean, color=colour, label=label)
-    ax.fill_between(ixt.epoch, band.low, band.high, color=colour, alpha=0.25, lw=0)
+    band = mean_interval(ixt.transpose("seed", over).values)
+    ax.plot(ixt[over], band.mean, color=colour, label=label)
+    ax.fill_between(ixt[over], band.low, band.high, color=colour, alpha=0.25, lw=0)
 
 
 def _epoch_axis(ax: Axes, plane: xr.Dataset) -> None:

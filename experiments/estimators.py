@@ -1,0 +1,204 @@
+"""What one sees depends on the estimator: the same networks through every estimator of the plane.
+
+Claim: Saxe et al. (2018), sections 2 and 5 and appendix C, and Goldfeld et al. (2019): a deterministic
+layer keeps log2 n bits or infinitely many, so compression on the information plane is a property of
+the noise, or of the bins, that an estimator adds. Chelombiev et al. (2019): with bins that follow the
+activations relu networks compress, too. Lorenzen et al. (2021): in a quantised network's own states
+there is little to see.
+
+Command:  python -m experiments.estimators
+Time:     TIME
+Expect:   EXPECT
+
+The networks of sgd_vs_bgd (12-10-7-5-4-3-2, plain SGD, rate 0.1, batches of 256, 8000 epochs), tanh
+and relu, measured on all 4096 inputs at 17 epochs by six estimators in three settings each. Noise and
+bins are in units of the activations; "fine" resolves most, "coarse" least.
+
+Dims: activation, estimator, setting, seed, epoch, layer.
+"""
+
+import dataclasses
+import functools
+import itertools
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from experiments.lab import LabConfig, Table, main, progress_bar
+from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
+from ibjax.analysis.records import plane_record
+from ibjax.datasets import symmetric_task
+from ibjax.mi import adaptive_edges, binned_mi, kde_mi, noisy_mi, quantised_mi
+from ibjax.plots import plot_compression_table, plot_curves
+from ibjax.presets import preset
+from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
+from ibjax.training import TrainConfig, fit, make_model
+from ibjax.types import MI, Estimator
+
+ACTIVATIONS = ("tanh", "relu")
+SETTINGS = ("fine", "medium", "coarse")
+FULL_EPOCHS, SMOKE_EPOCHS = 8000, 8
+NUM_RECORDED = 16
+
+# Monte Carlo samples of the noise for each of the 4096 inputs: a standard error of 0.02 bits.
+NUM_SAMPLES = 1
+
+# The layer whose curves are drawn: where tanh networks compress most in bins.
+DRAWN_LAYER = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(LabConfig):
+    """What one sees depends on the estimator."""
+
+    seeds: int = 26
+    """Networks per arm; fewer than elsewhere, for estimators that compare all pairs of inputs."""
+
+
+def adaptive_mi(t, y, *, bins: int) -> MI:
+    """``binned_mi`` in equally filled bins of the layer's own unique values."""
+    return binned_mi(t, y, bins=adaptive_edges(t, bins))
+
+
+def estimators_of_a_layer(seed: int) -> dict[str, list[Estimator]]:
+    """Every estimator of a layer in three settings, from fine to coarse."""
+    noisy = functools.partial(noisy_mi, key=jax.random.key(seed), num_samples=NUM_SAMPLES)
+
+    def settings(estimator, option, *values):
+        return [functools.partial(estimator, **{option: value}) for value in values]
+
+    return {
+        "binned": settings(binned_mi, "bin_width", 0.01, 0.07, 0.3),
+        "adaptive bins": settings(adaptive_mi, "bins", 100, 30, 10),
+        "quantised": settings(quantised_mi, "bits", 12, 8, 4),
+        "noisy": settings(noisy, "noise_variance", 1e-3, 1e-2, 1e-1),
+        "KDE upper": settings(kde_mi, "noise_variance", 1e-3, 1e-2, 1e-1),
+        "KDE lower": settings(
+            functools.partial(kde_mi, bound="lower"), "noise_variance", 1e-3, 1e-2, 1e-1
+        ),
+    }
+
+
+def every_plane(model, estimators: list[Estimator]):
+    """A record like ``plane_record``'s, whose ``ixt`` and ``ity`` are (estimator, layer)."""
+    records = [plane_record(model, estimator) for estimator in estimators]
+
+    def record(params, data, split):
+        seen = [one(params, data, split) for one in records]
+        information = {k: jnp.stack([one[k] for one in seen]) for k in ("ixt", "ity")}
+        return seen[0] | information
+
+    return record
+
+
+def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
+    """Train the networks and measure them by every estimator; checkpoints go to ``folder`` if given."""
+    by_name = estimators_of_a_layer(config.seed)
+    names = list(itertools.product(by_name, SETTINGS))
+    estimators = list(itertools.chain(*by_name.values()))
+    num_epochs = config.epochs or (SMOKE_EPOCHS if config.smoke else FULL_EPOCHS)
+    recorded = np.unique(np.geomspace(1, num_epochs, 3 if config.smoke else NUM_RECORDED).astype(int))
+    options = {**preset("paper").training, "num_epochs": num_epochs}
+    arms = {}
+    with progress_bar(len(ACTIVATIONS)) as on_advance_of:
+        for activation in ACTIVATIONS:
+            training = TrainConfig(activation=activation, **options)
+            history = fit(
+                training,
+                symmetric_task(),
+                seeds=config.seed_range,
+                record=every_plane(make_model(training), estimators),
+                schedule=recorded,
+                seeds_per_batch=config.seeds_per_batch,
+                checkpoint_dir=folder and folder / activation,
+                resume=config.resume,
+                on_advance=on_advance_of(activation),
+            )
+            for i, (name, setting) in enumerate(names):
+                information = {k: history.records[k][:, :, i] for k in ("ixt", "ity")}
+                own = history._replace(records=history.records | information)
+                arms[activation, name, setting] = history_to_dataset(own, training.as_dict())
+    results = stack_arms(arms, ("activation", "estimator", "setting"))
+    labels = [[describe_setting(estimator) for estimator in row] for row in by_name.values()]
+    return results.assign_coords(option=(("estimator", "setting"), labels)).assign_attrs(
+        experiment="estimators",
+        dataset="ibjax.datasets.symmetric_task(): 4096 binary words, hard labels",
+        estimator=" ".join(describe_function(estimator) for estimator in estimators),
+        measured_on="all 4096 inputs",
+        num_samples=4096,
+        seed=config.seed,
+        **{k: v if isinstance(v, str) else str(v) for k, v in environment().items()},
+    )
+
+
+def describe_setting(estimator: Estimator) -> str:
+    """The option that tells an estimator from others of its kind.
+
+    Example:
+        >>> describe_setting(functools.partial(binned_mi, bin_width=0.07))
+        'bin_width=0.07'
+    """
+    assert isinstance(estimator, functools.partial)
+    option, value = next(reversed(estimator.keywords.items()))
+    return f"{option}={value}"
+
+
+def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
+    """Compression by estimator and layer, the curves of one layer, the table and what follows."""
+    summary = summarise(results)
+    seeds = f"{results.sizes['seed']} seeds"
+    figures = {
+        "compression_by_estimator.png": plot_compression_table(
+            summary, title=f"Compression of I(X;T), bits, mean over {seeds}"
+        ),
+        "curves_by_estimator.png": plot_curves(
+            results.sel(layer=DRAWN_LAYER), title=f"Layer {DRAWN_LAYER}, mean with 95% band, {seeds}"
+        ),
+    }
+    return figures, [compression_table(summary)]
+
+
+def summarise(results: xr.Dataset) -> xr.Dataset:
+    """``compression_summary`` of every arm, of dims (activation, estimator, setting, layer)."""
+    factors = ["activation", "estimator", "setting"]
+    stacked = results.stack(arm=factors)
+    arms = [compression_summary(stacked.isel(arm=i)) for i in range(stacked.sizes["arm"])]
+    summary = xr.concat(arms, stacked.arm).unstack("arm").transpose(*factors, "layer")
+    return summary.sel({f: results[f].values for f in factors}).assign_coords(option=results.option)
+
+
+def compression_table(summary: xr.Dataset) -> Table:
+    """Per activation, estimator, setting and layer: compression of I(X;T) with its interval; bits."""
+    header = "activation estimator setting option layer peak peak_epoch final compression low high seeds"
+    rows = []
+    for activation, name, setting in itertools.product(
+        summary.activation.values, summary.estimator.values, summary.setting.values
+    ):
+        one = summary.sel(activation=activation, estimator=name, setting=setting)
+        for i, layer in enumerate(one.layer.values):
+            values = [column.values[i] for column in one.data_vars.values()]
+            rows.append([activation, name, setting, one.option.item(), layer, *values])
+    return Table("compression", header.split(), rows, [verdict(summary, a) for a in ACTIVATIONS])
+
+
+def verdict(summary: xr.Dataset, activation: str) -> str:
+    """How many of the estimators see a hidden layer compress."""
+    hidden = summary.sel(activation=activation).isel(layer=slice(0, -1))
+    sees = (hidden.compression_low > NEGLIGIBLE_BITS).any("layer")
+    found = [
+        f"{name} ({', '.join(hidden.option.sel(estimator=name).values[row])})"
+        for name, row in zip(hidden.estimator.values, sees.values, strict=True)
+        if row.any()
+    ]
+    return (
+        f"{activation}: of {sees.size} estimators {int(sees.sum())} see a hidden layer compress: "
+        f"{'; '.join(found) or 'none'}. The networks are the same: what differs is the estimator."
+    )
+
+
+if __name__ == "__main__":
+    main("estimators", Config, run, report)

@@ -1,0 +1,229 @@
+"""EDGE: mutual information from shifted, hashed cells (Noshad, Zeng & Hero 2018)."""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float, Int, UInt32
+
+from ibjax.checks import check_positive, check_whole, is_concrete
+from ibjax.mi.columns import standardised
+from ibjax.mi.inputs import checked_variables
+from ibjax.mi.patterns import _hashed_words, _shift_in, _sum
+from ibjax.numerics import to_bits
+from ibjax.sorting import sort_words_64
+from ibjax.types import ArrayLike
+
+__all__ = ["EdgeInfo", "edge_info", "edge_mi"]
+
+# Standardised float32 values resolve no narrower cells.
+SMALLEST_WIDTH = 1e-6
+
+# A log-ratio of counts that rounds to the cap has reached it.
+ROUNDING = np.float32(1e-5)
+
+
+class EdgeInfo(NamedTuple):
+    """What an estimate of ``edge_mi`` rests on.
+
+    Attributes:
+        mi: the estimate, the median of ``mi_per_shift``; bits.
+        capped: share of samples, from 0 to 1, whose log-ratio reached the cap, averaged over the
+            shifts. Without a ``cap`` these are the samples alone in their cells of x and of y.
+        mi_per_shift: (num_shifts,) estimates; bits.
+    """
+
+    mi: Float[Array, ""]
+    capped: Float[Array, ""]
+    mi_per_shift: Float[Array, " num_shifts"]
+
+
+def edge_mi(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    key: Array,
+    bin_width: ArrayLike | tuple[ArrayLike, ArrayLike] | None = None,
+    num_shifts: int = 5,
+    cap: ArrayLike | None = None,
+) -> Float[Array, ""]:
+    """I(X;Y) by counting samples in cells of randomly shifted grids; time grows with n log n.
+
+    Every column is standardised and cut into cells ``floor(z / bin_width + b)`` with b uniform on
+    [0, 1). With N_i samples in cell i of x, N_j in cell j of y and N_ij in both::
+
+        I(X;Y) = median over shifts of  sum_ij (N_ij / n) min(log2(n N_ij / (N_i N_j)), cap).
+
+    Variables of an integer or boolean dtype, such as class labels, are not cut: every row of values
+    is a cell of its own.
+
+    Args:
+        x: (n,) or (n, dx) samples.
+        y: (n,) or (n, dy) samples of the other variable.
+        key: random key of the shifts.
+        bin_width: width of the cells in standard deviations, one number or a pair (of x, of y), which
+            may be traced. Default: Scott's rule 3.5 n^(-1 / (d + 2)), with d the number of columns of
+            x and y together that are cut.
+        num_shifts: number of shifted grids.
+        cap: largest log-ratio that counts, in bits; may be traced. Default: log2 n, which no ratio
+            exceeds.
+
+    Returns:
+        A scalar, bits, float32. NaN where traced arguments are not valid. ``edge_info`` tells as well
+        how many samples reached the cap, and how far the shifts agree.
+
+    Bias:
+        Of either sign, and set by the width: upward by empty cells, about (cells of (x, y) - cells of
+        x - cells of y) / (2 n ln 2) bits while cells hold many samples, and up to log2 n where most
+        samples are alone, which is what happens beyond 5 or so columns; downward by what a cell
+        merges, the more so the stronger the dependence. For Gaussian x and y of one column each and
+        the default width, n = 1000: .07 for 0 bits, .58 for .60, 1.4 for 1.68. A cap only lowers the
+        estimate.
+
+    Differences to the original code:
+        It replaces every log-ratio below .001 by .001, which biases independent variables upward, and
+        caps at 10 bits without saying so; here negative ratios count and the cap is an argument. Its
+        widths come from neighbour distances and are scaled again by the first estimate. Its tables of
+        2018 and the paper's hash merge cells that collide; here a cell is a hash of 64 - L bits, L
+        the bits of n - 1, and any two of n samples collide with probability below
+        3 num_shifts n^2 / 2^(65 - L): 3e-8 for n = 4096.
+
+    Raises:
+        ValueError: for other shapes, values that are not real and finite, fewer than 2 samples, and
+            widths, caps and numbers of shifts that are not positive.
+
+    Example:
+        >>> import jax
+        >>> import numpy as np
+        >>> x = np.arange(1000) / 1000
+        >>> bits = edge_mi(x, x > 0.5, key=jax.random.key(0), bin_width=0.1)
+        >>> round(float(bits), 1)
+        1.0
+
+    References:
+        Noshad, Zeng & Hero (2018), "Scalable mutual information estimation using dependence graphs",
+        equation 6 and algorithm 1; Scott (1992) for the width.
+    """
+    return edge_info(x, y, key=key, bin_width=bin_width, num_shifts=num_shifts, cap=cap).mi
+
+
+def edge_info(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    key: Array,
+    bin_width: ArrayLike | tuple[ArrayLike, ArrayLike] | None = None,
+    num_shifts: int = 5,
+    cap: ArrayLike | None = None,
+) -> EdgeInfo:
+    """``edge_mi``, the share of samples at the cap, and the estimates of the single shifts.
+
+    Arguments and errors as for ``edge_mi``.
+
+    Example:
+        >>> import jax
+        >>> import numpy as np
+        >>> x = np.random.default_rng(0).normal(size=(500, 20))
+        >>> info = edge_info(x, x[:, ::-1], key=jax.random.key(0))
+        >>> float(info.capped) > 0.9  # most samples are alone: it is log2 500 whatever they are
+        True
+    """
+    check_whole("num_shifts", num_shifts)
+    discrete = tuple(_is_discrete(variable) for variable in (x, y))
+    values = checked_variables(x, y, at_least=2)
+    n = len(values[0])
+    num_cut = sum(z.shape[1] for z, is_discrete in zip(values, discrete, strict=True) if not is_discrete)
+    widths = _checked_widths(bin_width, n, num_cut)
+    if cap is None:
+        cap = np.log2(n)
+    check_positive("cap", cap)
+    columns = tuple(
+        _halves(raw) if is_discrete else z
+        for raw, z, is_discrete in zip((x, y), values, discrete, strict=True)
+    )
+    cap = jnp.asarray(cap, jnp.float32)
+    return _edge_info(key, columns, widths, cap, discrete, num_shifts)
+
+
+@functools.partial(jax.jit, static_argnames=("discrete", "num_shifts"))
+def _edge_info(key, columns, widths, cap, discrete, num_shifts):
+    usable = (cap > 0) & (widths >= SMALLEST_WIDTH).all() & jnp.isfinite(widths).all()
+    for values in columns:
+        usable = usable & jnp.isfinite(values).all()
+    dx, dy = (values.shape[1] for values in columns)
+    values = jnp.concatenate(columns, axis=1)
+    is_cut = np.repeat(np.logical_not(discrete), (dx, dy))
+    widths = jnp.concatenate([jnp.full(dx, widths[0]), jnp.full(dy, widths[1])])
+    values = jnp.where(is_cut[None, :], standardised(values) / widths[None, :], values).T  # (d, n)
+    shifts = jax.random.uniform(key, (num_shifts, int(is_cut.sum())))
+    shifts = jnp.zeros((num_shifts, dx + dy)).at[:, np.flatnonzero(is_cut)].set(shifts)
+
+    def of_shift(shift):
+        cells = jnp.where(is_cut[:, None], jnp.floor(values + shift[:, None]), values)
+        return _capped_information(cells[:dx], cells[dx:], cap * np.float32(np.log(2.0)))
+
+    nats, capped = lax.map(of_shift, shifts)
+    info = EdgeInfo(to_bits(jnp.median(nats)), capped.mean(), to_bits(nats))
+    return jax.tree.map(lambda result: jnp.where(usable, result, jnp.nan), info)
+
+
+def _capped_information(cells_x, cells_y, cap):
+    """Mean of min(log(n N_ij / (N_i N_j)), cap) over samples, nats; and the share at the cap."""
+    n = cells_x.shape[1]
+    both = jnp.concatenate([cells_x, cells_y])
+    high, low = zip(*map(_hashed_words, (cells_x, cells_y, both)), strict=True)
+    counts = jax.vmap(_num_equal)(jnp.stack(high), jnp.stack(low))  # (3, n)
+    # Logarithms of frequencies: a single cell gives exactly 0.
+    of_x, of_y, of_both = jnp.log(counts / n)
+    log_ratio = of_both - of_x - of_y
+    return _sum(jnp.minimum(log_ratio, cap)) / n, (log_ratio >= cap - ROUNDING).mean()
+
+
+def _num_equal(high: UInt32[Array, " n"], low: UInt32[Array, " n"]) -> Int[Array, " n"]:
+    """How many words equal each one, itself included.
+
+    Each word's number takes the place of as many of its highest bits, so that one sort brings equal
+    words side by side and tells which they are.
+    """
+    n = len(high)
+    num_bits = (n - 1).bit_length()
+    high, low = sort_words_64(*_shift_in(high, low, num_bits, jnp.arange(n, dtype=jnp.uint32)))
+    rest = low >> num_bits
+    differs = (high[1:] != high[:-1]) | (rest[1:] != rest[:-1])
+    run = jnp.pad(jnp.cumsum(differs, dtype=jnp.int32), (1, 0))
+    zeros = jnp.zeros_like(run)
+    lengths = zeros.at[run].add(1, indices_are_sorted=True)
+    number = low & jnp.uint32(2**num_bits - 1)
+    return zeros.at[number].set(lengths[run], unique_indices=True)
+
+
+def _is_discrete(x) -> bool:
+    dtype = x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
+    return jnp.issubdtype(dtype, jnp.integer) or dtype == np.bool_
+
+
+def _halves(x) -> Float[Array, "n d"]:
+    """Whole numbers of any size, exactly, as float32 columns of 16 bits each."""
+    x = x if hasattr(x, "dtype") else np.asarray(x)
+    x = x.reshape(len(x), -1)
+    x = x.astype(np.int32) if x.dtype.itemsize < 4 else x
+    parts = [(x >> shift) & 0xFFFF for shift in range(0, 8 * x.dtype.itemsize, 16)]
+    return jnp.concatenate([jnp.asarray(part, jnp.float32) for part in parts], axis=1)
+
+
+def _checked_widths(bin_width, n, num_cut) -> Float[Array, " 2"]:
+    if bin_width is None:
+        bin_width = 3.5 * n ** (-1 / (num_cut + 2))
+    pair = bin_width if isinstance(bin_width, tuple | list) else (bin_width, bin_width)
+    if len(pair) != 2:
+        raise ValueError(f"bin_width: expected a number or a pair (of x, of y), got {bin_width!r}")
+    for width in pair:
+        check_positive("bin_width", width)
+        if is_concrete(width) and not SMALLEST_WIDTH <= float(width) < 1e30:
+            raise ValueError(
+                f"bin_width: expected at least {SMALLEST_WIDTH} standard deviations, got {width!r}"
+            )
+    return jnp.stack([jnp.asarray(width, jnp.float32) for width in pair])

@@ -1,0 +1,104 @@
+"""Flags on information planes: numbers that the estimator, not the network, has set."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool
+
+from ibjax.checks import check_whole, is_concrete
+from ibjax.types import ArrayLike
+
+__all__ = ["Diagnostics", "diagnostics"]
+
+# Of log2 n: from here on I(X;T) counts as saturated.
+SATURATION = 0.99
+
+# Bits, or share of H(Y) where it exceeds 1 bit: what estimators' float32 rounding explains.
+ROUNDING = 1e-4
+
+
+class Diagnostics(NamedTuple):
+    """Boolean arrays (..., layer), True where something is wrong.
+
+    Attributes:
+        ixt_saturated: I(X;T) is at least 99% of log2 n: the samples are too few, or all told apart.
+        ity_above_entropy: I(T;Y) exceeds H(Y).
+        ixt_grows: I(X;T) exceeds the layer before's.
+        ity_grows: I(T;Y) exceeds the layer before's.
+    """
+
+    ixt_saturated: Bool[Array, "*batch layer"]
+    ity_above_entropy: Bool[Array, "*batch layer"]
+    ixt_grows: Bool[Array, "*batch layer"]
+    ity_grows: Bool[Array, "*batch layer"]
+
+
+def diagnostics(
+    ixt: ArrayLike,
+    ity: ArrayLike,
+    *,
+    num_samples: int,
+    entropy_y: ArrayLike,
+    tolerance: float = 0.01,
+) -> Diagnostics:
+    """Where information-plane coordinates are saturated, impossible, or grow from layer to layer.
+
+    * ``ixt_saturated``: I(X;T) >= .99 log2 n. The estimate says how many samples there are.
+    * ``ity_above_entropy``: I(T;Y) > H(Y) + 1e-4 max(1, H(Y)), beyond rounding.
+    * ``ixt_grows``, ``ity_grows``: I of layer l + 1 exceeds that of layer l by more than
+      ``tolerance``, against the data-processing inequality. Never True for the first layer.
+
+    A flag is no verdict on the network. Estimates of I of binned layers, or of layers with noise added
+    for the measurement, need not obey the inequality: what is binned or noisy is not the layer that
+    the next one computes with.
+
+    Args:
+        ixt: (..., layer) I(X;T), bits, NaN where a network has no such layer.
+        ity: (..., layer) I(T;Y), bits.
+        num_samples: n, the samples that the estimates are from.
+        entropy_y: H(Y) of these samples, bits; a number, or an array that broadcasts to ``ixt``, such
+            as (..., 1) for one number a network.
+        tolerance: bits.
+
+    Returns:
+        ``Diagnostics`` of boolean arrays (..., layer). NaN, and what is compared with NaN, is never
+        flagged.
+
+    Raises:
+        ValueError: for arrays of different shapes or without a layer axis, and fewer than 2 samples.
+
+    Example:
+        >>> flags = diagnostics([12.0, 9.0, 9.5], [0.99, 1.2, 0.9], num_samples=4096, entropy_y=1.0)
+        >>> flags.ixt_saturated.tolist(), flags.ixt_grows.tolist()
+        ([True, False, False], [False, False, True])
+        >>> flags.ity_above_entropy.tolist(), flags.ity_grows.tolist()
+        ([False, True, False], [False, True, False])
+
+    References:
+        Cover & Thomas (2006), section 2.8 (data processing); Goldfeld et al. (2019), section 3, on
+        estimates that only reflect the sample; McAllester & Stratos (2020) on bounds by log n.
+    """
+    ixt, ity = jnp.asarray(ixt, jnp.float32), jnp.asarray(ity, jnp.float32)
+    if ixt.shape != ity.shape or ixt.ndim == 0:
+        raise ValueError(
+            f"ixt and ity: expected one shape (..., layer), got shapes {ixt.shape} and {ity.shape}"
+        )
+    check_whole("num_samples", num_samples)
+    if num_samples < 2:
+        raise ValueError(f"num_samples: expected at least 2, got {num_samples}")
+    if is_concrete(tolerance) and not tolerance >= 0:
+        raise ValueError(f"tolerance: expected 0 or more bits, got {tolerance!r}")
+    entropy_y = jnp.broadcast_to(jnp.asarray(entropy_y, jnp.float32), ixt.shape)
+    return Diagnostics(
+        ixt_saturated=ixt >= SATURATION * np.log2(num_samples),
+        ity_above_entropy=ity > entropy_y + ROUNDING * jnp.maximum(1.0, entropy_y),
+        ixt_grows=_grows(ixt, tolerance),
+        ity_grows=_grows(ity, tolerance),
+    )
+
+
+def _grows(bits, tolerance):
+    """Whether each layer has more than the one before it; False where either is NaN."""
+    grows = bits[..., 1:] > bits[..., :-1] + tolerance
+    return jnp.concatenate([jnp.zeros_like(bits[..., :1], dtype=bool), grows], axis=-1)

@@ -1,0 +1,124 @@
+"""p-values of estimates by the law of the likelihood ratio of independent variables."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import gammaincc, ndtr
+from jaxtyping import Array, Float
+
+from ibjax.checks import check_positive, check_whole
+from ibjax.mi.inputs import check_num_samples
+from ibjax.types import ArrayLike
+
+__all__ = ["discrete_p_value", "gaussian_p_value"]
+
+TINY = np.finfo(np.float32).tiny
+
+# Beyond this float32's incomplete gamma function loses digits, and chi-squared is near its limit.
+MANY_DEGREES = 5000.0
+
+
+def discrete_p_value(
+    mi: ArrayLike, *, num_samples: int, num_states_x: ArrayLike, num_states_y: ArrayLike
+) -> Float[Array, "..."]:
+    """p-value of a plug-in estimate for discrete variables, if they are independent.
+
+    2 n ln(2) I is the likelihood-ratio statistic G, which for large n is chi-squared with
+    (Kx - 1)(Ky - 1) degrees of freedom.
+
+    Args:
+        mi: (...) estimates in bits, plug-in: without correction of bias.
+        num_samples: n.
+        num_states_x: Kx, states of x that occur. Those that do not occur carry no degree of freedom.
+        num_states_y: Ky, of y. Both may be traced.
+
+    Returns:
+        (...) float32, never below 1e-38. 1 where a variable has one state. NaN where mi is.
+
+    Bias:
+        Asymptotic, for n much above 5 Kx Ky. With 10 states each, of independent variables 9% have
+        p <= .05 at n = 5 Kx Ky, 25% at n = Kx Ky, and none where n is far below: use
+        ``shuffle_test`` there.
+
+    Raises:
+        ValueError: for numbers that are not positive, or not whole.
+
+    Example:
+        >>> p = discrete_p_value(0.01, num_samples=1000, num_states_x=2, num_states_y=2)
+        >>> round(float(p), 4)
+        0.0002
+
+    References:
+        Wilks (1938); Cover & Thomas (2006), section 11; Goebel et al. (2005) on the law of I.
+    """
+    check_whole("num_samples", num_samples)
+    check_positive("num_states_x", num_states_x)
+    check_positive("num_states_y", num_states_y)
+    degrees = (jnp.asarray(num_states_x, jnp.float32) - 1) * (jnp.asarray(num_states_y, jnp.float32) - 1)
+    return _chi_squared_tail(_nats(mi) * (2 * num_samples), degrees)
+
+
+def gaussian_p_value(
+    mi: ArrayLike, *, num_samples: int, num_columns_x: int, num_columns_y: int
+) -> Float[Array, "..."]:
+    """p-value of ``gaussian_mi(..., bias_correction=False)``, if Gaussian variables are independent.
+
+    2 n I, in nats, is the likelihood-ratio statistic -2 ln Lambda. With Bartlett's factor it is
+    chi-squared with dx dy degrees of freedom up to terms of order 1 / n^2::
+
+        (n - 1 - (dx + dy + 1) / 2) 2 ln(2) I  ~  chi^2(dx dy).
+
+    Args:
+        mi: (...) estimates in bits, without correction of bias.
+        num_samples: n > dx + dy.
+        num_columns_x: dx, less constant columns and linear combinations of others.
+        num_columns_y: dy, likewise.
+
+    Returns:
+        (...) float32, never below 1e-38. NaN where mi is.
+
+    Bias:
+        At p = .01 too large by .5% of p for n = 20 and single columns, too small by 5% for n = 50 and
+        10 columns against 1. Samples that are not Gaussian have another null law: use
+        ``shuffle_test``.
+
+    Raises:
+        ValueError: for numbers that are not whole and positive, and n <= dx + dy.
+
+    Example:
+        >>> p = gaussian_p_value(0.01, num_samples=1000, num_columns_x=1, num_columns_y=1)
+        >>> round(float(p), 4)
+        0.0002
+
+    References:
+        Bartlett (1938); Anderson (2003), section 9.5 (independence of sets of variates); Muirhead
+        (1982), section 11.2.
+    """
+    check_whole("num_columns_x", num_columns_x)
+    check_whole("num_columns_y", num_columns_y)
+    check_whole("num_samples", num_samples)
+    columns = num_columns_x + num_columns_y
+    check_num_samples(num_samples, columns + 1, f"for {num_columns_x} and {num_columns_y} columns")
+    factor = 2 * (num_samples - 1) - (columns + 1)
+    return _chi_squared_tail(_nats(mi) * factor, jnp.float32(num_columns_x * num_columns_y))
+
+
+def _nats(bits):
+    return jnp.asarray(bits, jnp.float32) * np.float32(np.log(2.0))
+
+
+@jax.jit
+def _chi_squared_tail(statistic, degrees):
+    """P(chi^2 >= statistic), and 1 for no degrees of freedom."""
+    statistic = jnp.maximum(statistic, 0.0)
+    some = degrees > 0
+    positive = jnp.where(some, degrees, 1.0)
+    # Wilson & Hilferty (1931): the cube root is nearly normal.
+    cube_root = jnp.cbrt(statistic / positive) - (1 - 2 / (9 * positive))
+    p_value = jnp.where(
+        positive > MANY_DEGREES,
+        ndtr(-cube_root * jnp.sqrt(4.5 * positive)),
+        gammaincc(positive / 2, statistic / 2),
+    )
+    p_value = jnp.where(some, jnp.maximum(p_value, TINY), 1.0)
+    return jnp.where(jnp.isnan(statistic + degrees), jnp.nan, p_value)

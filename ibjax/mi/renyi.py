@@ -1,0 +1,154 @@
+"""Matrix-based Renyi mutual information: entropies of the eigenvalues of Gram matrices."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ibjax.checks import check_positive, is_concrete
+from ibjax.mi.inputs import checked_variables
+from ibjax.numerics import squared_distances, to_bits
+from ibjax.types import ArrayLike
+
+__all__ = ["renyi_mi"]
+
+# Eigenvalues below this part of the largest are rounding: 8 units in the last place.
+ROUNDING = 8 * float(np.finfo(np.float32).eps)
+
+# In units of the largest value: where the width is less, it divides as this, and not by 0.
+LEAST_WIDTH = 2.0**-120
+
+
+def renyi_mi(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    alpha: ArrayLike = 1.01,
+    x_width: ArrayLike | None = None,
+    y_width: ArrayLike | None = None,
+) -> Float[Array, ""]:
+    """Matrix-based Renyi mutual information of two variables, from their Gram matrices alone.
+
+    With Gaussian kernels K_ij = exp(-|x_i - x_j|^2 / (2 width^2)), A = K / tr K for x and B for y::
+
+        I_alpha(x; y) = S(A) + S(B) - S(A o B / tr(A o B)),
+        S(A) = log2(sum_i lambda_i(A)^alpha) / (1 - alpha),
+
+    where o is the product entry by entry; at alpha = 1, S is von Neumann's -sum lambda log2 lambda.
+
+    Width, where not given: h n^(-1 / (4 + d)), with h the root mean square distance of two samples,
+    h^2 = 2 sum of the columns' variances. This is the Silverman-like rule of the literature, whose h
+    is a number tuned by hand for data of unit scale (5 in Yu et al. 2021), made to follow the data:
+    the result does not change when a variable is multiplied by a number.
+
+    Args:
+        x: (n,) or (n, d) samples of one variable; cast to float32.
+        y: (n,) or (n, d) samples of the other. Class labels are best given as one-hot rows: as plain
+            numbers, class 1 is nearer to class 2 than to class 9.
+        alpha: order, positive; may be traced.
+        x_width: kernel width of x, positive; may be traced.
+        y_width: kernel width of y, positive; may be traced.
+
+    Returns:
+        Scalar, bits, float32. Not below 0 in theory; rounding may leave -1e-5. NaN where traced
+        arguments are not valid numbers. Under ``vmap`` leading axes are added.
+
+    Bias:
+        This is not an estimate of Shannon's mutual information, and no width makes it one: it
+        measures dependence at the resolution of the kernels, and the widths decide the number. Wide
+        kernels bring it to 0. Narrow ones bring it to log2 n, whatever the data, independent or not:
+        independent samples always give more than 0. Report the widths with every number, and compare
+        numbers of one n and one rule only.
+
+    Exactness:
+        Gram matrix the identity (widths near 0, distinct samples) on both sides: log2 n. A constant
+        variable: 0. m equal blocks on both sides: log2 m, at any alpha. Otherwise within about 2e-4
+        bits of float64 for alpha near 1 or above; eigenvalues below 1e-6 of the largest are taken
+        for rounding and dropped, which costs up to 1.3e-2 bits at alpha = 0.5, and more below.
+
+    Cost:
+        Three eigenvalue problems, O(n^3) time, and O(n^2) memory a lane: n = 1000 takes seconds on a
+        CPU, n = 4000 minutes. Take a random part of larger samples, as the papers do.
+
+    Raises:
+        ValueError: for other shapes than these, empty arrays, different lengths, values that are not
+            finite, alpha and widths that are not positive float32 numbers.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.repeat([0.0, 100.0, 200.0, 300.0], 8)
+        >>> f"{renyi_mi(x, x, x_width=1.0, y_width=1.0):.3f}"
+        '2.000'
+        >>> f"{renyi_mi(x, np.ones(32)):.3f}"
+        '0.000'
+
+    References:
+        Giraldo, Rao & Principe (2015), Measures of entropy from data using infinitely divisible
+        kernels; Yu, Giraldo, Jenssen & Principe (2020), Multivariate extension of matrix-based
+        Renyi's alpha-order entropy functional, definitions 1 to 3; Wickstrom et al. (2019),
+        Information plane analysis of deep neural networks via matrix-based Renyi's entropy and
+        tensor kernels; Yu, Wickstrom, Jenssen & Principe (2021), Understanding convolutional neural
+        networks with information theory (widths).
+    """
+    x, y = checked_variables(x, y)
+    x_width, y_width = _checked_width("x_width", x_width), _checked_width("y_width", y_width)
+    return _renyi_mi(x, y, _checked_number("alpha", alpha), x_width, y_width)
+
+
+@jax.jit
+def _renyi_mi(x, y, alpha, x_width, y_width):
+    usable = jnp.isfinite(x).all() & jnp.isfinite(y).all() & jnp.isfinite(alpha) & (alpha > 0)
+    gram_x, usable_x = _gram(jnp.where(usable, x, 0.0), x_width)
+    gram_y, usable_y = _gram(jnp.where(usable, y, 0.0), y_width)
+    nats = _entropy(gram_x, alpha) + _entropy(gram_y, alpha) - _entropy(gram_x * gram_y, alpha)
+    return jnp.where(usable & usable_x & usable_y, to_bits(nats), jnp.nan)
+
+
+def _gram(x: Float[Array, "n d"], width):
+    """Kernel matrix (n, n) with ones on its diagonal; and whether the width is a valid number."""
+    # A power of two is exact, and keeps the squares of huge and tiny values within float32.
+    _, exponent = jnp.frexp(jnp.abs(x).max())
+    x = jnp.ldexp(x, -exponent)
+    x = x - x.min(axis=0)[None, :]  # exactly 0 in a constant column
+    if width is None:
+        usable, width = True, _default_width(x)
+    else:
+        usable = jnp.isfinite(width) & (width > 0)
+        width = jnp.ldexp(width, -exponent)
+    width = jnp.maximum(width, LEAST_WIDTH)
+    squared = squared_distances(x, x)
+    return jnp.exp(-(squared / width) / (2 * width)), usable
+
+
+def _default_width(x: Float[Array, "n d"]) -> Float[Array, ""]:
+    n, d = x.shape
+    return jnp.sqrt(2 * x.var(axis=0).sum()) * np.float32(n ** (-1 / (4 + d)))
+
+
+def _entropy(gram: Float[Array, "n n"], alpha: Float[Array, ""]) -> Float[Array, ""]:
+    """S of the matrix divided by its trace, in nats."""
+    p = jnp.linalg.eigvalsh(gram)
+    p = jnp.where(p > ROUNDING * p.max(), p, 0.0)
+    p = p / p.sum()
+    log_p = jnp.log(jnp.where(p > 0, p, 1.0))
+    shannon = -jnp.sum(p * log_p)
+    order = alpha - 1
+    # ln sum p^alpha = ln(1 + sum p (p^order - 1)) keeps its digits near order 0, where the sum is 1.
+    near = jnp.abs(order) < 0.5
+    small = jnp.where(near & (order != 0), order, 1.0)
+    by_excess = -jnp.log1p(jnp.sum(p * jnp.expm1(jnp.where(near, small, 0.0) * log_p))) / small
+    large = jnp.where(near, 1.0, order)
+    by_powers = -jax.nn.logsumexp(alpha * log_p, b=p > 0) / large
+    return jnp.where(order == 0, shannon, jnp.where(near, by_excess, by_powers))
+
+
+def _checked_width(name, width):
+    return None if width is None else _checked_number(name, width)
+
+
+def _checked_number(name, number):
+    check_positive(name, number)
+    limits = np.finfo(np.float32)
+    if is_concrete(number) and not float(limits.tiny) <= float(number) <= float(limits.max):
+        raise ValueError(f"{name}: expected a normal float32 number, got {number!r}")
+    return jnp.asarray(number, jnp.float32)
