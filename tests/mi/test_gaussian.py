@@ -93,7 +93,7 @@ def test_weak_and_strong_correlation_keep_their_digits(rho):
 
 
 @given(
-    st.sampled_from([(20, 1, 1), (60, 3, 2), (60, 25, 25)]),
+    st.sampled_from([(20, 1, 1), (60, 3, 2), (120, 25, 25)]),
     st.floats(-3, 1),
     st.integers(0, 2**32 - 1),
 )

@@ -24,8 +24,8 @@ def twin(kernels, covariance, noise_variance):
 def random_problem(rng, dims):
     shapes = itertools.pairwise(dims)
     kernels = [(rng.normal(size=shape) / np.sqrt(shape[0])).astype(np.float32) for shape in shapes]
-    root = rng.normal(size=(dims[0], dims[0]))
-    return kernels, (root @ root.T / dims[0]).astype(np.float32)
+    inputs = rng.normal(size=(3 * dims[0], dims[0]))
+    return kernels, np.cov(inputs, rowvar=False).astype(np.float32)
 
 
 def f(weights, covariance, noise_variance):
