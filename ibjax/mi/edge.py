@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, UInt32
 from ibjax.checks import check_positive, check_whole, is_concrete
 from ibjax.mi.columns import standardised
 from ibjax.mi.inputs import checked_variables
-from ibjax.mi.patterns import _hashed_words, _shift_in, _sum
+from ibjax.mi.patterns import blockwise_sum, hashed_words, shift_in
 from ibjax.numerics import to_bits
 from ibjax.sorting import sort_words_64
 from ibjax.types import ArrayLike
@@ -174,12 +174,12 @@ def _capped_information(cells_x, cells_y, cap):
     """Mean of min(log(n N_ij / (N_i N_j)), cap) over samples, nats; and the share at the cap."""
     n = cells_x.shape[1]
     both = jnp.concatenate([cells_x, cells_y])
-    high, low = zip(*map(_hashed_words, (cells_x, cells_y, both)), strict=True)
+    high, low = zip(*map(hashed_words, (cells_x, cells_y, both)), strict=True)
     counts = jax.vmap(_num_equal)(jnp.stack(high), jnp.stack(low))  # (3, n)
     # Logarithms of frequencies: a single cell gives exactly 0.
     of_x, of_y, of_both = jnp.log(counts / n)
     log_ratio = of_both - of_x - of_y
-    return _sum(jnp.minimum(log_ratio, cap)) / n, (log_ratio >= cap - ROUNDING).mean()
+    return blockwise_sum(jnp.minimum(log_ratio, cap)) / n, (log_ratio >= cap - ROUNDING).mean()
 
 
 def _num_equal(high: UInt32[Array, " n"], low: UInt32[Array, " n"]) -> Int[Array, " n"]:
@@ -190,7 +190,7 @@ def _num_equal(high: UInt32[Array, " n"], low: UInt32[Array, " n"]) -> Int[Array
     """
     n = len(high)
     num_bits = (n - 1).bit_length()
-    high, low = sort_words_64(*_shift_in(high, low, num_bits, jnp.arange(n, dtype=jnp.uint32)))
+    high, low = sort_words_64(*shift_in(high, low, num_bits, jnp.arange(n, dtype=jnp.uint32)))
     rest = low >> num_bits
     differs = (high[1:] != high[:-1]) | (rest[1:] != rest[:-1])
     run = jnp.pad(jnp.cumsum(differs, dtype=jnp.int32), (1, 0))

@@ -20,7 +20,15 @@ from ibjax.mi.host_patterns import entropies_on_host
 from ibjax.numerics import clog2c_table
 from ibjax.sorting import sort_words, sort_words_64
 
-__all__ = ["Labels", "PatternEntropies", "label_ranks", "pattern_entropies"]
+__all__ = [
+    "Labels",
+    "PatternEntropies",
+    "blockwise_sum",
+    "hashed_words",
+    "label_ranks",
+    "pattern_entropies",
+    "shift_in",
+]
 
 # Labels that differ by less are told apart by 4 bits, ranked or not.
 CLOSE = 16
@@ -101,7 +109,7 @@ def pattern_entropies(
 def _entropies_on_device(binning, columns, bounds, usable, rank, label_bits, *parameters):
     indices = binning.index(columns, *parameters)
     high, low = _packed_or_hashed_words(indices, label_bits)
-    h_t, h_ty = _run_entropies(*_shift_in(high, low, label_bits, rank), label_bits)
+    h_t, h_ty = _run_entropies(*shift_in(high, low, label_bits, rank), label_bits)
     ordered = lax.sort(rank)
     return jnp.stack([h_t, _entropy(ordered[1:] != ordered[:-1]), h_ty])
 
@@ -126,10 +134,10 @@ def _entropy(differs: Bool[Array, " n_minus_1"]) -> Float[Array, ""]:
     run_start = lax.cummax(jnp.where(jnp.concatenate([end, differs]), position, 0))
     run_length = jnp.where(jnp.concatenate([differs, end]), position - run_start + 1, 0)
     table = jnp.asarray(clog2c_table(n))
-    return table[n] - _sum(table[run_length])
+    return table[n] - blockwise_sum(table[run_length])
 
 
-def _sum(x: Float[Array, " n"], block: int = 256) -> Float[Array, ""]:
+def blockwise_sum(x: Float[Array, " n"], block: int = 256) -> Float[Array, ""]:
     """A sum in two levels, so that float32 rounding grows with sqrt(n), not with n."""
     padded = jnp.pad(x, (0, -len(x) % block))
     return padded.reshape(-1, block).sum(axis=1).sum()
@@ -137,7 +145,7 @@ def _sum(x: Float[Array, " n"], block: int = 256) -> Float[Array, ""]:
 
 def _packed_or_hashed_words(indices, label_bits):
     packed_high, packed_low, fits = _packed_words(indices, label_bits)
-    hashed_high, hashed_low = _hashed_words(indices)
+    hashed_high, hashed_low = hashed_words(indices)
     return jnp.where(fits, packed_high, hashed_high), jnp.where(fits, packed_low, hashed_low)
 
 
@@ -152,13 +160,13 @@ def _packed_words(indices, label_bits):
         high, low = words
         row, offset, bits = unit
         value = jnp.minimum(row - offset, EXACT_SPAN).astype(jnp.uint32)
-        return _shift_in(high, low, bits, value)
+        return shift_in(high, low, bits, value)
 
     high, low = _over_units(append, _zero_words(indices), (indices, smallest, num_bits))
     return high, low, fits
 
 
-def _hashed_words(indices):
+def hashed_words(indices):
     """Two coupled 32-bit streams over the units' float bits: one 64-bit hash."""
 
     def absorb(words, unit):
@@ -191,7 +199,7 @@ def _zero_words(indices):
     return zero, zero
 
 
-def _shift_in(high, low, num_bits, value):
+def shift_in(high, low, num_bits, value):
     """The 64-bit word shifted left by ``num_bits`` (0 to 31), with ``value`` in the freed bits."""
     carried = (low >> 1) >> (31 - num_bits)  # a shift by 32 is undefined
     return (high << num_bits) | carried, (low << num_bits) | value
