@@ -20,7 +20,9 @@ Dims: activation, estimator, setting, seed, epoch, layer.
 import dataclasses
 import functools
 import itertools
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -37,10 +39,11 @@ from ibjax.plots import plot_compression_table, plot_curves
 from ibjax.presets import preset
 from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
 from ibjax.training import TrainConfig, fit, make_model
-from ibjax.types import MI, Estimator
+from ibjax.types import MI, Dataset
 
 ACTIVATIONS = ("tanh", "relu")
 SETTINGS = ("fine", "medium", "coarse")
+TRACED = ("bin_width", "noise_variance")
 FULL_EPOCHS, SMOKE_EPOCHS = 8000, 8
 NUM_RECORDED = 16
 
@@ -59,37 +62,50 @@ class Config(LabConfig):
     """Networks per arm; fewer than elsewhere, for estimators that compare all pairs of inputs."""
 
 
+class InSettings(NamedTuple):
+    """An estimator of a layer and the option that its three settings, fine to coarse, give it."""
+
+    estimator: Callable[..., MI]
+    option: str
+    values: tuple[float, ...]
+
+    def __call__(self, t, y) -> MI:
+        """``MI`` of (setting,) arrays."""
+
+        def measure(value):
+            return self.estimator(t, y, **{self.option: value})
+
+        if self.option in TRACED:  # one program for all values
+            return jax.lax.map(measure, jnp.asarray(self.values))
+        return jax.tree.map(lambda *bits: jnp.stack(bits), *map(measure, self.values))
+
+
 def adaptive_mi(t, y, *, bins: int) -> MI:
     """``binned_mi`` in equally filled bins of the layer's own unique values."""
     return binned_mi(t, y, bins=adaptive_edges(t, bins))
 
 
-def estimators_of_a_layer(seed: int) -> dict[str, list[Estimator]]:
-    """Every estimator of a layer in three settings, from fine to coarse."""
+def estimators_of_a_layer(seed: int) -> dict[str, InSettings]:
+    """Every estimator of a layer in three settings."""
     noisy = functools.partial(noisy_mi, key=jax.random.key(seed), num_samples=NUM_SAMPLES)
-
-    def settings(estimator, option, *values):
-        return [functools.partial(estimator, **{option: value}) for value in values]
-
+    variances = (1e-3, 1e-2, 1e-1)
     return {
-        "binned": settings(binned_mi, "bin_width", 0.01, 0.07, 0.3),
-        "adaptive bins": settings(adaptive_mi, "bins", 100, 30, 10),
-        "quantised": settings(quantised_mi, "bits", 12, 8, 4),
-        "noisy": settings(noisy, "noise_variance", 1e-3, 1e-2, 1e-1),
-        "KDE upper": settings(kde_mi, "noise_variance", 1e-3, 1e-2, 1e-1),
-        "KDE lower": settings(
-            functools.partial(kde_mi, bound="lower"), "noise_variance", 1e-3, 1e-2, 1e-1
-        ),
+        "binned": InSettings(binned_mi, "bin_width", (0.01, 0.07, 0.3)),
+        "adaptive bins": InSettings(adaptive_mi, "bins", (100, 30, 10)),
+        "quantised": InSettings(quantised_mi, "bits", (12, 8, 4)),
+        "noisy": InSettings(noisy, "noise_variance", variances),
+        "KDE upper": InSettings(kde_mi, "noise_variance", variances),
+        "KDE lower": InSettings(functools.partial(kde_mi, bound="lower"), "noise_variance", variances),
     }
 
 
-def every_plane(model, estimators: list[Estimator]):
-    """A record like ``plane_record``'s, whose ``ixt`` and ``ity`` are (estimator, layer)."""
+def every_plane(model, estimators: Sequence[InSettings]):
+    """A record like ``plane_record``'s, whose ``ixt`` and ``ity`` are (estimator, setting, layer)."""
     records = [plane_record(model, estimator) for estimator in estimators]
 
     def record(params, data, split):
         seen = [one(params, data, split) for one in records]
-        information = {k: jnp.stack([one[k] for one in seen]) for k in ("ixt", "ity")}
+        information = {k: jnp.stack([one[k].T for one in seen]) for k in ("ixt", "ity")}
         return seen[0] | information
 
     return record
@@ -97,9 +113,10 @@ def every_plane(model, estimators: list[Estimator]):
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train the networks and measure them by every estimator; checkpoints go to ``folder`` if given."""
-    by_name = estimators_of_a_layer(config.seed)
-    names = list(itertools.product(by_name, SETTINGS))
-    estimators = list(itertools.chain(*by_name.values()))
+    named = estimators_of_a_layer(config.seed)
+    data = symmetric_task()
+    if config.smoke:
+        data = Dataset(data.x[::8], data.y[::8])
     num_epochs = config.epochs or (SMOKE_EPOCHS if config.smoke else FULL_EPOCHS)
     recorded = np.unique(np.geomspace(1, num_epochs, 3 if config.smoke else NUM_RECORDED).astype(int))
     options = {**preset("paper").training, "num_epochs": num_epochs}
@@ -109,47 +126,35 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
             training = TrainConfig(activation=activation, **options)
             history = fit(
                 training,
-                symmetric_task(),
+                data,
                 seeds=config.seed_range,
-                record=every_plane(make_model(training), estimators),
+                record=every_plane(make_model(training), list(named.values())),
                 schedule=recorded,
                 seeds_per_batch=config.seeds_per_batch,
                 checkpoint_dir=folder and folder / activation,
                 resume=config.resume,
                 on_advance=on_advance_of(activation),
             )
-            for i, (name, setting) in enumerate(names):
-                information = {k: history.records[k][:, :, i] for k in ("ixt", "ity")}
+            for (i, name), (j, setting) in itertools.product(enumerate(named), enumerate(SETTINGS)):
+                information = {k: history.records[k][:, :, i, j] for k in ("ixt", "ity")}
                 own = history._replace(records=history.records | information)
                 arms[activation, name, setting] = history_to_dataset(own, training.as_dict())
     results = stack_arms(arms, ("activation", "estimator", "setting"))
-    labels = [[describe_setting(estimator) for estimator in row] for row in by_name.values()]
+    labels = [[f"{row.option}={value}" for value in row.values] for row in named.values()]
     return results.assign_coords(option=(("estimator", "setting"), labels)).assign_attrs(
         experiment="estimators",
         dataset="ibjax.datasets.symmetric_task(): 4096 binary words, hard labels",
-        estimator=" ".join(describe_function(estimator) for estimator in estimators),
-        measured_on="all 4096 inputs",
-        num_samples=4096,
+        estimator="; ".join(f"{name}: {describe_function(e.estimator)}" for name, e in named.items()),
+        measured_on="every 8th input" if config.smoke else "all 4096 inputs",
+        num_samples=len(data.y),
         seed=config.seed,
         **{k: v if isinstance(v, str) else str(v) for k, v in environment().items()},
     )
 
 
-def describe_setting(estimator: Estimator) -> str:
-    """The option that tells an estimator from others of its kind.
-
-    Example:
-        >>> describe_setting(functools.partial(binned_mi, bin_width=0.07))
-        'bin_width=0.07'
-    """
-    assert isinstance(estimator, functools.partial)
-    option, value = next(reversed(estimator.keywords.items()))
-    return f"{option}={value}"
-
-
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     """Compression by estimator and layer, the curves of one layer, the table and what follows."""
-    summary = summarise(results)
+    summary = summarise(results).assign_coords(option=results.option)
     seeds = f"{results.sizes['seed']} seeds"
     figures = {
         "compression_by_estimator.png": plot_compression_table(
@@ -162,13 +167,15 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     return figures, [compression_table(summary)]
 
 
-def summarise(results: xr.Dataset) -> xr.Dataset:
-    """``compression_summary`` of every arm, of dims (activation, estimator, setting, layer)."""
-    factors = ["activation", "estimator", "setting"]
-    stacked = results.stack(arm=factors)
-    arms = [compression_summary(stacked.isel(arm=i)) for i in range(stacked.sizes["arm"])]
-    summary = xr.concat(arms, stacked.arm).unstack("arm").transpose(*factors, "layer")
-    return summary.sel({f: results[f].values for f in factors}).assign_coords(option=results.option)
+def summarise(
+    results: xr.Dataset, factors: Sequence[str] = ("activation", "estimator", "setting")
+) -> xr.Dataset:
+    """``compression_summary`` of every arm, of dims (*factors, layer)."""
+    if not factors:
+        return compression_summary(results)
+    first, *others = factors
+    arms = [summarise(results.sel({first: level}), others) for level in results[first].values]
+    return xr.concat(arms, results[first].drop_vars("option", errors="ignore"))
 
 
 def compression_table(summary: xr.Dataset) -> Table:

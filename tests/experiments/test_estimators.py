@@ -1,0 +1,78 @@
+"""The same networks through every estimator: records, tables, and the smoke run."""
+
+import functools
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import xarray as xr
+
+from experiments import estimators
+from ibjax.mi import adaptive_edges, binned_mi
+
+
+@pytest.mark.parametrize(
+    ("option", "values"), [("bin_width", (0.01, 0.07, 0.3)), ("bins", (100, 30, 10))]
+)
+def test_settings_give_what_each_gives_alone(option, values):
+    t = jnp.tanh(jnp.asarray(np.random.default_rng(0).normal(size=(60, 3)), jnp.float32))
+    y = jnp.arange(60) % 2
+    mi = estimators.InSettings(binned_mi, option, values)(t, y)
+    alone = [binned_mi(t, y, **{option: value}) for value in values]
+    np.testing.assert_allclose(mi.ixt, [one.ixt for one in alone], rtol=1e-6)
+    np.testing.assert_allclose(mi.ity, [one.ity for one in alone], rtol=1e-6)
+
+
+def test_adaptive_bins_are_of_the_layer_itself():
+    t = jnp.asarray(np.random.default_rng(1).normal(size=(60, 1)), jnp.float32)
+    y = jnp.arange(60) % 2
+    expected = binned_mi(t, y, bins=adaptive_edges(t, 4))
+    assert expected.ixt == pytest.approx(2.0)
+    assert functools.partial(estimators.adaptive_mi, bins=4)(t, y) == expected
+
+
+@pytest.fixture
+def results():
+    """Two estimators; one sees layer 2 of the tanh networks compress by 2 bits."""
+    rng = np.random.default_rng(2)
+    ixt = 5 + 0.01 * rng.normal(size=(2, 2, 3, 6, 4, 3))
+    ixt[0, 1, 2, :, 1:3, 1] += 2
+    return xr.Dataset(
+        {"ixt": (("activation", "estimator", "setting", "seed", "epoch", "layer"), ixt)},
+        {
+            "activation": ["tanh", "relu"],
+            "estimator": ["binned", "noisy"],
+            "setting": ["fine", "medium", "coarse"],
+            "option": (("estimator", "setting"), [[f"{e}={i}" for i in range(3)] for e in "wn"]),
+            "seed": range(6),
+            "epoch": [0, 1, 10, 100],
+            "layer": [1, 2, 3],
+        },
+    )
+
+
+def test_the_table_says_who_sees_compression(results):
+    summary = estimators.summarise(results).assign_coords(option=results.option)
+    table = estimators.compression_table(summary)
+    assert len(table.rows) == 2 * 2 * 3 * 3
+    (seen,) = [row for row in table.rows if row[table.header.index("low")] > 0.05]
+    assert seen[:5] == ["tanh", "noisy", "coarse", "n=2", 2]
+    assert seen[table.header.index("compression")] == pytest.approx(2, abs=0.05)
+    tanh, relu = table.sentences
+    assert tanh.startswith("tanh: of 6 estimators 1 see a hidden layer compress: noisy (n=2).")
+    assert relu.startswith("relu: of 6 estimators 0 see a hidden layer compress: none.")
+
+
+@pytest.mark.slow
+def test_smoke_run_writes_a_plane_of_every_estimator(tmp_path):
+    config = estimators.Config(smoke=True, out=tmp_path)
+    results = estimators.run(config, folder=tmp_path / "checkpoints")
+    assert results.ixt.dims == ("activation", "estimator", "setting", "seed", "epoch", "layer")
+    assert results.ixt.shape[:4] == (2, 6, 3, 4)
+    assert np.isfinite(results.ixt).all()
+    assert (results.ixt <= 9 + 1e-3).all()  # log2 of 512 inputs, beyond rounding and draws
+    upper, lower = (results.ixt.sel(estimator=f"KDE {bound}") for bound in ("upper", "lower"))
+    assert (lower <= upper + 1e-5).all()
+    figures, tables = estimators.report(results)
+    assert set(figures) == {"compression_by_estimator.png", "curves_by_estimator.png"}
+    assert len(tables) == 1
