@@ -11,23 +11,31 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ibjax.mi.variational import VariationalInfo, variational_info, variational_mi
+from ibjax.mi.variational import (
+    Plan,
+    VariationalInfo,
+    _held_out_batches,
+    _sizes,
+    _training_batch,
+    variational_info,
+    variational_mi,
+)
 
 BOUNDS = ["infonce", "nwj", "dv", "smile", "doe"]
+CRITIC = {"dv": {"critic": "joint", "hidden": (8, 8)}}
 
 N = 6000
 KEY = jax.random.key(0)
 
+
 # 900 + 900 samples are held out.
-known = functools.partial(
-    variational_info,
-    key=KEY,
-    batch_size=64,
-    hidden=(32, 32),
-    num_steps=400,
-    learning_rate=5e-3,
-    weight_decay=0.0,
-)
+def known(x, y, bound="infonce"):
+    options = {"critic": "separable", "hidden": (32, 32), **CRITIC.get(bound, {})}
+    return variational_info(
+        x, y, key=KEY, bound=bound, batch_size=64, num_steps=400, learning_rate=5e-3, weight_decay=0.0,
+        **options,
+    )  # fmt: skip
+
 
 quick = functools.partial(
     variational_info,
@@ -60,8 +68,8 @@ def lanes():
 @pytest.mark.parametrize("bound", BOUNDS)
 def test_bivariate_normal(bound, rho, nats):
     info = known(*bivariate(rho), bound=bound)
-    # The information density of these samples has a deviation of rho nats: .025 bits in the mean.
-    assert info.bits == pytest.approx(bits(nats), abs=0.07)
+    # The information density has a deviation of rho nats: .026 bits in the mean of 1800 at rho = .75.
+    assert info.bits == pytest.approx(bits(nats), abs=0.06)
     assert not info.at_ceiling
 
 
@@ -77,7 +85,8 @@ def test_a_constant_carries_nothing(bound):
 def test_infonce_of_uniform_noise():
     x, noise = np.random.default_rng(2).uniform(size=(2, N))
     got = known(x, x + 0.5 * (noise - 0.5)).bits
-    assert bits(0.943147) - 0.15 < got < bits(0.943147) + 0.05
+    # The density has edges, which a smooth critic finds slowly: 20% are missing, none too many.
+    assert 0.75 * bits(0.943147) < got < bits(0.943147)
 
 
 def test_infonce_of_a_heavy_tail():
@@ -108,29 +117,48 @@ def test_ceiling_of_doe_is_the_resolution_of_its_density():
     assert info.ceiling == pytest.approx(expected, abs=0.1)
 
 
-def test_default_options_on_sparse_normal_variables():
+def with_defaults(x, y):
+    return variational_info(x, y, key=KEY, num_steps=500)
+
+
+def test_sparse_normal_variables():
     rng = np.random.default_rng(4)
     x, y = rng.normal(size=(2, 2000, 5))
     y[:, :2] = 0.8 * x[:, :2] + 0.6 * y[:, :2]
-    info = variational_info(x, y, key=KEY, num_steps=500)
+    info = with_defaults(x, y)
     assert info.bits == pytest.approx(bits(1.021651), abs=0.2)
     assert info.ceiling == pytest.approx(7.0)
     assert not info.at_ceiling
 
 
-def test_joint_critic():
-    info = known(*bivariate(0.75), critic="joint", hidden=(8, 8), batch_size=16)
-    assert info.bits == pytest.approx(bits(0.413339), abs=0.12)
-
-
 def test_what_is_learned_by_heart_does_not_count():
-    rng = np.random.default_rng(5)
-    x, y = rng.normal(size=(2, 120, 10))
-    info = variational_info(x, y, key=KEY, num_steps=200, learning_rate=1e-2, weight_decay=0.0)
-    assert info.train_curve[0, -1] > 3  # of log2 18 = 4.17
-    assert info.held_out_curve[0, -1] < -1
-    assert abs(info.bits) < 0.2
-    assert info.ceiling == pytest.approx(math.log2(18))  # a held-out half, below 128
+    x, y = np.random.default_rng(5).normal(size=(2, 2000, 5))
+    info = with_defaults(x, y)
+    without_decay = 0
+    assert info.train_curve[without_decay, -1] > 0.3
+    assert info.held_out_curve[without_decay, -1] < -0.1
+    assert abs(info.bits) < 0.05
+
+
+def test_parts():
+    assert _sizes(1000, None, 0.7) == (128, 700, 150)
+    assert _sizes(120, None, 0.7) == (18, 84, 18)  # a batch is no larger than a held-out half
+    assert _sizes(50, 10, 0.2) == (10, 10, 20)
+
+
+def test_batches_hold_different_rows_and_cover_the_held_out_halves():
+    plan = Plan(
+        "infonce", "separable", (8,), 5.0, 1, 1e-3, (0.0,), batch_size=7, num_train=31, num_half=23
+    )
+    halves = _held_out_batches(plan)
+    assert halves.shape == (2, 4, 7)
+    np.testing.assert_array_equal(np.unique(halves[0]), np.arange(31, 54))
+    np.testing.assert_array_equal(np.unique(halves[1]), np.arange(54, 77))
+    training = jax.vmap(lambda key: _training_batch(key, plan))(jax.random.split(KEY, 3000))
+    for rows in (*halves.reshape(-1, 7), *np.asarray(training)):
+        assert len(np.unique(rows)) == 7
+    counts = np.bincount(np.asarray(training).ravel(), minlength=31)
+    np.testing.assert_allclose(counts / counts.sum(), 1 / 31, rtol=0.2)  # 26 in 677, times 5
 
 
 def test_curves_and_steps(lanes):
