@@ -33,7 +33,6 @@ EASY_WIDTH = np.float32(2.0**100)
 
 # Numbers of this size have no fraction, and neighbours differ by 1, in their bits too.
 SHIFT = np.float32(1.5 * 2.0**23)
-ZERO = SHIFT.view(np.uint32)
 
 
 class Binning(NamedTuple):
@@ -41,7 +40,7 @@ class Binning(NamedTuple):
 
     Attributes:
         index: activations of any shape to float32 whole numbers that do not decrease with them.
-        easy_number: the index as uint32, cheaper, less a constant, right where ``is_easy``.
+        easy_number: the index as int32, cheaper, right where ``is_easy``.
         is_easy: whether ``easy_number`` is right for all activations between bounds (2, width).
         numpy_index: ``index`` in NumPy.
     """
@@ -67,7 +66,7 @@ def _number_by_edges(t, edges):
     method = "compare_all" if edges.shape[0] <= COMPARED_EDGES else "scan_unrolled"
     # The outermost edges do not matter: whatever lies outside falls into the outermost bins.
     index = jnp.searchsorted(total_order(edges[1:-1]), total_order(t), side="right", method=method)
-    return index.astype(jnp.uint32)
+    return index.astype(jnp.int32)
 
 
 def _always(bounds, edges):
@@ -80,20 +79,16 @@ def _numpy_index_by_edges(t, edges):
 
 
 def _number_near_zero(t, bin_width, xp=jnp):
-    """The largest whole m with float32(m * bin_width) <= t as uint32, from ``ZERO`` on.
+    """The largest whole m with float32(m * bin_width) <= t, as int32.
 
     Right where ``_is_near_zero``: the product with the reciprocal is off by less than 1/8 there, and
-    the answer by less than 1/32 from the floor of the exact quotient. So the quotient rounded, less
-    1, is the answer or one below it. A sum with 2^23 rounds, and leaves the whole number in the
-    lowest bits.
+    the answer by less than 1/32 from the floor of the exact quotient. So the quotient rounded is the
+    answer or one above it. A sum with 2^23 rounds, and leaves the whole number in the lowest bits;
+    read as bits, no compiler can cancel it.
     """
     t = _without_subnormals(t, xp)
-    # 1 for every bin width, which no compiler knows: it would cancel ``shift`` before rounding.
-    one = xp.where(bin_width > 0, np.float32(1), np.float32(np.nan))
-    shift = SHIFT - one
-    shifted = t * (1 / bin_width) + shift
-    above = shifted - shift
-    return shifted.view(np.uint32) + (above * bin_width <= t).astype(np.uint32)
+    nearest = (t * (1 / bin_width) + SHIFT).view(np.int32) - SHIFT.view(np.int32)
+    return nearest - (nearest.astype(np.float32) * bin_width > t).astype(np.int32)
 
 
 def _is_near_zero(bounds, bin_width):
@@ -121,7 +116,7 @@ def _index_anywhere(t: Float[Array, "*shape"], bin_width: Float[Array, ""]):
 
 def _numpy_index_by_width(t, bin_width):
     if _is_near_zero((t.min(axis=1), t.max(axis=1)), bin_width):
-        return (_number_near_zero(t, bin_width, np) - ZERO).view(np.int32).astype(np.float32)
+        return _number_near_zero(t, bin_width, np).astype(np.float32)
     t = _without_subnormals(t, np)
     with np.errstate(over="ignore"):  # products and quotients beyond float32 compare as they should
         m = np.clip(np.floor(t / bin_width), -LARGEST, LARGEST)

@@ -190,7 +190,8 @@ def _shrinkage(counts: Tally):
     p, unobserved = counts.count / N, K - counts.states.sum()
     variance = jnp.sum(counts.states * p * ((N - counts.count) / N)) / jnp.maximum(N - 1, 1)
     distance = jnp.sum(counts.states * jnp.square(p - 1 / K)) + unobserved / K / K
-    weight = jnp.where(variance < distance, variance / distance, 1.0)
+    # One sample tells nothing of its own variance.
+    weight = jnp.where((variance < distance) & (N > 1), variance / distance, 1.0)
     shrunk = weight / K + (1 - weight) * p
     return jnp.sum(counts.states * entr(shrunk)) + unobserved * entr(weight / K)
 

@@ -35,10 +35,10 @@ def entropies_on_host(binning: Binning, columns, bounds, usable, rank, label_bit
     width = len(columns)
     if width <= PACKED_WIDTH:
         fits = binning.is_easy(bounds, *parameters)
-        numbers = binning.easy_number(columns, *parameters)
+        numbers = binning.easy_number(columns, *parameters).astype(jnp.uint32)
         # What reads as 0 may be a subnormal.
         bounds = jnp.where(bounds == 0, jnp.asarray([[-TINY], [TINY]]), bounds)
-        smallest, largest = binning.easy_number(bounds, *parameters)
+        smallest, largest = binning.easy_number(bounds, *parameters).astype(jnp.uint32)
         halves = np.array_split(np.arange(width), 2)
         words = [_mixed_radix_number(numbers, smallest, largest, units) for units in halves]
         (high, _, high_fits), (low, low_bits, low_fits) = words

@@ -52,6 +52,15 @@ def test_jit_eager_vmap_and_loop_agree_bit_for_bit(kind):
         assert_bits_equal([bits.reshape(4) for bits in two_by_two], expected)
 
 
+@pytest.mark.parametrize("options", [{"bin_width": 0.07}, {"bin_width": 1e-9}, {"bins": EDGES}])
+def test_options_that_the_compiler_knows(options):
+    """It may fold what depends on them alone: that must not change a bin."""
+    t, y = lanes_of_layers(4)
+    compiled = jax.jit(jax.vmap(lambda t: binned_mi(t, y[0], **options)))(t)
+    for i in range(4):
+        assert_bits_equal([bits[i] for bits in compiled], binned_mi(t[i], y[0], **options))
+
+
 def test_known_labels_under_vmap():
     t, y = lanes_of_layers(4)
     labels = np.asarray(y[0]).astype(np.int64) * 2**40

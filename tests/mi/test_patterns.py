@@ -18,7 +18,7 @@ from tests.oracles import entropy_bits
 # Activations that are bin indices already.
 WHOLE = Binning(
     index=lambda t: t,
-    easy_number=lambda t: t.astype(jnp.int32).astype(jnp.uint32),
+    easy_number=lambda t: t.astype(jnp.int32),
     is_easy=lambda bounds: (jnp.abs(bounds) < 2.0**22).all(),
     numpy_index=lambda t: t,
 )

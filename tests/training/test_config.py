@@ -41,7 +41,9 @@ def test_a_bad_value_is_an_error_with_expected_and_got(name, arguments, got):
         TrainConfig(**arguments)
 
 
-@pytest.mark.parametrize(("argument", "known"), [("optimizer", OPTIMIZERS), ("split", SPLITS)], ids=["optimizer", "split"])
+@pytest.mark.parametrize(
+    ("argument", "known"), [("optimizer", OPTIMIZERS), ("split", SPLITS)], ids=["optimizer", "split"]
+)
 def test_unknown_names_list_the_known_ones(argument, known):
     with pytest.raises(ValueError, match="expected one of") as error:
         TrainConfig(**{argument: "nonsense"})
