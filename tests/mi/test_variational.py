@@ -64,8 +64,14 @@ def lanes():
     return x, y, jax.random.split(jax.random.key(7), LANES)
 
 
+# Each bound's program takes seconds to compile.
+EACH_BOUND = [
+    pytest.param(bound, marks=() if bound == "infonce" else pytest.mark.slow) for bound in BOUNDS
+]
+
+
 @pytest.mark.parametrize(("rho", "nats"), [(0.0, 0.0), (0.5, 0.143841), (0.75, 0.413339)])
-@pytest.mark.parametrize("bound", BOUNDS)
+@pytest.mark.parametrize("bound", EACH_BOUND)
 def test_bivariate_normal(bound, rho, nats):
     info = known(*bivariate(rho), bound=bound)
     # The information density has a deviation of rho nats: .026 bits in the mean of 1800 at rho = .75.
@@ -73,7 +79,7 @@ def test_bivariate_normal(bound, rho, nats):
     assert not info.at_ceiling
 
 
-@pytest.mark.parametrize("bound", BOUNDS)
+@pytest.mark.parametrize("bound", EACH_BOUND)
 def test_a_constant_carries_nothing(bound):
     x, y = bivariate(0.5)
     for a, b in [(x, np.full(N, 0.3)), (np.full(N, 1e6), y)]:
@@ -89,6 +95,7 @@ def test_infonce_of_uniform_noise():
     assert 0.75 * bits(0.943147) < got < bits(0.943147)
 
 
+@pytest.mark.slow
 def test_infonce_of_a_heavy_tail():
     s = 3.4
     rng = np.random.default_rng(3)
@@ -121,6 +128,7 @@ def with_defaults(x, y):
     return variational_info(x, y, key=KEY, num_steps=500)
 
 
+@pytest.mark.slow
 def test_sparse_normal_variables():
     rng = np.random.default_rng(4)
     x, y = rng.normal(size=(2, 2000, 5))
@@ -131,6 +139,7 @@ def test_sparse_normal_variables():
     assert not info.at_ceiling
 
 
+@pytest.mark.slow
 def test_what_is_learned_by_heart_does_not_count():
     x, y = np.random.default_rng(5).normal(size=(2, 2000, 5))
     info = with_defaults(x, y)
