@@ -35,14 +35,14 @@ from ibjax.results import environment
 INPUTS = np.array([-1.5, -0.5, 0.5, 1.5], np.float32)
 NOISE_VARIANCE = 0.01
 NUM_SAMPLES = 1000
-FULL_WEIGHTS, SMOKE_WEIGHTS = 24, 4
+FULL_WEIGHTS, SMOKE_WEIGHTS = 12, 4
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(LabConfig):
     """Compression by saturation, in one noisy unit whose information is known exactly."""
 
-    seeds: int = 20
+    seeds: int = 10
     """Draws of the samples."""
 
 
