@@ -6,8 +6,9 @@ grows the four inputs -1.5, -0.5, 0.5, 1.5 first come apart and then, as tanh sa
 two: I(X;T) rises to nearly 2 bits and falls to 1. Every estimator that applies should show it.
 
 Command:  python -m experiments.noisy_unit
-Time:     TIME
-Expect:   exact: 1.95 bits at w = 0.9, 1.00 bits at w = 5; all estimators but the Gaussian one follow.
+Time:     4 minutes on 2 cores, most of them renyi_mi's eigenvalues
+Expect:   exact: 1.95 bits at w = 0.85, 1.00 bits at w = 5. All rise and fall; noisy_mi, ross_mi and
+          ksg_mi are within 0.01 bits of the curve, the KDE bounds on either side of it.
 
 For each weight and seed 1000 draws of (X, T) for the estimators of samples; the four noiseless
 activations for those that know the noise. The exact value is an integral over T.
