@@ -8,12 +8,12 @@ there is little to see.
 
 Command:  python -m experiments.estimators
 Time:     25 to 40 minutes on 2 cores, 4.4 GB
-Expect:   tanh: layers 4 and 5 compress by all eighteen estimators, layer 5 by 0.5 to 8.2 bits; relu: only
-          where bins or levels follow the layer's own range (adaptive bins, quantised), not in bins of
-          one width, nor with noise.
+Expect:   tanh: layers 4 and 5 compress by all eighteen estimators, layer 5 by 0.5 to 8.2 bits.
+          relu: hidden layers do only where bins or levels follow their own range (adaptive bins,
+          quantised), not in bins of one width, nor with noise.
 
 The networks of sgd_vs_bgd (12-10-7-5-4-3-2, plain SGD, rate 0.1, batches of 256, 8000 epochs), tanh
-and relu, measured on all 4096 inputs at 17 epochs by six estimators in three settings each. Noise and
+and relu, measured on all 4096 inputs at 16 epochs by six estimators in three settings each. Noise and
 bins are in units of the activations; "fine" resolves most, "coarse" least.
 
 Dims: activation, estimator, setting, seed, epoch, layer.
