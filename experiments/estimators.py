@@ -150,7 +150,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         measured_on="every 8th input" if config.smoke else "all 4096 inputs",
         num_samples=len(data.y),
         seed=config.seed,
-        **{k: v if isinstance(v, str) else str(v) for k, v in environment().items()},
+        **environment(),
     )
 
 

@@ -123,7 +123,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
             "num_samples": NUM_SAMPLES,
             "inputs": INPUTS.tolist(),
             "seed": config.seed,
-            **{k: v if isinstance(v, str) else str(v) for k, v in environment().items()},
+            **environment(),
         },
     )
 

@@ -88,7 +88,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         noise_variance=0.0,
         schedule=convention.schedule,
         seed=config.seed,
-        **{k: v if isinstance(v, str) else str(v) for k, v in environment().items()},
+        **environment(),
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from jax.core import Tracer
 
 __all__ = [
+    "as_array",
     "check_finite",
     "check_integer",
     "check_known",
@@ -26,6 +27,11 @@ __all__ = [
 def is_concrete(x: Any) -> bool:
     """True where the values of ``x`` are known, False inside ``jit``, ``vmap`` or ``grad``."""
     return not isinstance(x, Tracer)
+
+
+def as_array(x: Any) -> Any:
+    """Arrays as they are, of JAX or NumPy, traced or not; everything else as NumPy reads it."""
+    return x if hasattr(x, "dtype") else np.asarray(x)
 
 
 def check_rank(name: str, x: Any, rank: int, axes: str) -> None:

@@ -104,12 +104,12 @@ def stack_arms(arms: Mapping[tuple[str, ...], xr.Dataset], factors: tuple[str, .
     return joined.assign_attrs(arms=_plain(own))
 
 
-def environment() -> dict[str, Any]:
-    """Versions, device and time: what a number may depend on besides its config."""
+def environment() -> dict[str, str]:
+    """Versions (JSON), device and time: what a number may depend on besides its config."""
     device = jax.local_devices()[0]
     return {
         "ibjax": __version__,
-        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "versions": json.dumps({name: importlib.metadata.version(name) for name in PACKAGES}),
         "device": f"{device.platform}: {device.device_kind}, {jax.local_device_count()} in use",
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }

@@ -77,3 +77,11 @@ def test_shapes_are_checked_under_tracing():
         jax.jit(lambda x: checks.check_rank("x", x, 2, "(n, d)"))(jnp.ones(3))
     with pytest.raises(ValueError, match="x: expected integer"):
         jax.vmap(lambda x: checks.check_integer("x", x))(jnp.ones((3, 2)))
+
+
+def test_as_array_leaves_arrays_alone_and_reads_lists():
+    for array in (np.arange(3), jnp.arange(3)):
+        assert checks.as_array(array) is array
+    assert isinstance(checks.as_array([0.5, 1]), np.ndarray)
+    assert checks.as_array([0.5, 1]).dtype == np.float64
+    assert jax.eval_shape(lambda x: checks.as_array(x) + 1, jnp.zeros(2)).shape == (2,)

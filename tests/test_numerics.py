@@ -9,9 +9,11 @@ from ibjax.numerics import (
     clog2c_table,
     cross_entropy,
     logmeanexp,
+    scaled_to_one,
     squared_distances,
     sum_over_columns,
     to_bits,
+    to_nats,
 )
 
 
@@ -107,3 +109,26 @@ def test_sum_over_columns_adds_each_once(num_columns):
 
     got = jax.jit(lambda: sum_over_columns(term, num_columns))()
     np.testing.assert_array_equal(got, x.sum(axis=1))
+
+
+def test_nats_and_bits():
+    assert to_nats(1.0) == pytest.approx(np.log(2), rel=1e-7)
+    assert to_nats(to_bits(jnp.float32(12.3))) == pytest.approx(12.3, rel=2e-7)
+
+
+@pytest.mark.parametrize("size", [1e-35, 1e-3, 1.0, 1e20, 1e38])
+def test_scaling_is_exact(size):
+    x = jnp.asarray(size * np.random.default_rng(0).uniform(-3, 3, (5, 4)), jnp.float32)
+    scaled, exponent = scaled_to_one(x)
+    assert 0.5 <= np.abs(scaled).max() < 1
+    np.testing.assert_array_equal(np.ldexp(scaled, exponent), x)
+    scaled, exponent = scaled_to_one(x, axis=0)
+    assert exponent.shape == (1, 4)
+    assert np.all((np.abs(scaled).max(axis=0) >= 0.5) & (np.abs(scaled).max(axis=0) < 1))
+    np.testing.assert_array_equal(np.ldexp(scaled, exponent), x)
+
+
+def test_zeros_stay_zeros():
+    scaled, exponent = scaled_to_one(jnp.zeros(3))
+    assert np.all(scaled == 0)
+    assert exponent == 0

@@ -73,7 +73,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_environment_names_versions_and_device():
     described = environment()
-    assert {"jax", "jaxlib", "flax", "optax", "numpy"} <= set(described["versions"])
+    assert {"jax", "jaxlib", "flax", "optax", "numpy"} <= set(json.loads(described["versions"]))
     assert described["device"].startswith("cpu")
 
 

@@ -10,7 +10,14 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Shaped, UInt32
 
-from ibjax.checks import check_integer, check_known, check_nonempty, check_same_length, is_concrete
+from ibjax.checks import (
+    as_array,
+    check_integer,
+    check_known,
+    check_nonempty,
+    check_same_length,
+    is_concrete,
+)
 from ibjax.mi.entropy import CORRECTIONS, entropy_of_tally, run_lengths, tally
 from ibjax.numerics import to_bits
 from ibjax.sorting import sort_words, sort_words_64
@@ -119,7 +126,7 @@ def _ranks(a: UInt32[Array, " n"], b: UInt32[Array, " n"]) -> UInt32[Array, " n"
 
 
 def _checked_symbols(name, x):
-    x = x if hasattr(x, "dtype") else np.asarray(x)
+    x = as_array(x)
     if x.ndim not in (1, 2):
         raise ValueError(f"{name}: expected shape (n_samples,) or (n_samples, d), got shape {x.shape}")
     check_nonempty(name, x)

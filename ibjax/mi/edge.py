@@ -9,11 +9,11 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int, UInt32
 
-from ibjax.checks import check_positive, check_whole, is_concrete
+from ibjax.checks import as_array, check_positive, check_whole, is_concrete
 from ibjax.mi.columns import standardised
 from ibjax.mi.inputs import checked_variables
 from ibjax.mi.patterns import blockwise_sum, hashed_words, shift_in
-from ibjax.numerics import to_bits
+from ibjax.numerics import to_bits, to_nats
 from ibjax.sorting import sort_words_64
 from ibjax.types import ArrayLike
 
@@ -121,7 +121,17 @@ def edge_info(
 ) -> EdgeInfo:
     """``edge_mi``, the share of samples at the cap, and the estimates of the single shifts.
 
-    Arguments and errors as for ``edge_mi``.
+    Args:
+        x, y, key, bin_width, num_shifts, cap: as for ``edge_mi``.
+
+    Returns:
+        ``EdgeInfo``; estimates in bits. NaN where traced arguments are not valid.
+
+    Bias:
+        As for ``edge_mi``; where ``capped`` is large the estimate is the cap, whatever the truth.
+
+    Raises:
+        ValueError: as for ``edge_mi``.
 
     Example:
         >>> import jax
@@ -163,7 +173,7 @@ def _edge_info(key, columns, widths, cap, discrete, num_shifts):
 
     def of_shift(shift):
         cells = jnp.where(is_cut[:, None], jnp.floor(values + shift[:, None]), values)
-        return _capped_information(cells[:dx], cells[dx:], cap * np.float32(np.log(2.0)))
+        return _capped_information(cells[:dx], cells[dx:], to_nats(cap))
 
     nats, capped = lax.map(of_shift, shifts)
     info = EdgeInfo(to_bits(jnp.median(nats)), capped.mean(), to_bits(nats))
@@ -201,13 +211,13 @@ def _num_equal(high: UInt32[Array, " n"], low: UInt32[Array, " n"]) -> Int[Array
 
 
 def _is_discrete(x) -> bool:
-    dtype = x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
+    dtype = as_array(x).dtype
     return jnp.issubdtype(dtype, jnp.integer) or dtype == np.bool_
 
 
 def _halves(x) -> Float[Array, "n d"]:
     """Whole numbers of any size, exactly, as float32 columns of 16 bits each."""
-    x = x if hasattr(x, "dtype") else np.asarray(x)
+    x = as_array(x)
     x = x.reshape(len(x), -1)
     x = x.astype(np.int32) if x.dtype.itemsize < 4 else x
     parts = [(x >> shift) & 0xFFFF for shift in range(0, 8 * x.dtype.itemsize, 16)]

@@ -10,7 +10,7 @@ import numpy as np
 from jax.scipy.special import digamma, entr
 from jaxtyping import Array, Bool, Float, Int
 
-from ibjax.checks import check_known, check_nonempty, check_positive, check_rank, is_concrete
+from ibjax.checks import as_array, check_known, check_nonempty, check_positive, check_rank, is_concrete
 from ibjax.mi.nsb import nsb_entropy
 from ibjax.numerics import to_bits
 from ibjax.sorting import sort_words
@@ -218,7 +218,7 @@ def _are_counts(counts, xp):
 
 
 def _checked_counts(counts):
-    counts = counts if hasattr(counts, "dtype") else np.asarray(counts)
+    counts = as_array(counts)
     check_rank("counts", counts, 1, "(states,)")
     check_nonempty("counts", counts)
     if not (jnp.issubdtype(counts.dtype, jnp.integer) or jnp.issubdtype(counts.dtype, jnp.floating)):

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ibjax.checks import (
+    as_array,
     check_finite,
     check_integer,
     check_nonempty,
@@ -27,12 +28,10 @@ def checked_layer(t, y):
         ValueError: for other shapes, empty arrays, different lengths, activations that are not real
             and finite, labels that are not integers.
     """
-    t, y = _array(t), _array(y)
+    t = as_array(t)
     check_rank("t", t, 2, "(n_samples, width)")
-    check_rank("y", y, 1, "(n_samples,)")
     check_nonempty("t", t)
-    check_same_length("t", t, "y", y)
-    check_integer("y", y)
+    y = checked_labels("y", y, "t", t)
     return _finite_float32("t", t), y
 
 
@@ -51,7 +50,7 @@ def checked_variables(x, y, *, at_least: int = 1, because: str = ""):
 
 def checked_variable(name: str, x):
     """Samples of one variable as float32 (n, d)."""
-    x = _array(x)
+    x = as_array(x)
     if x.ndim not in (1, 2):
         raise ValueError(f"{name}: expected shape (n_samples,) or (n_samples, d), got shape {x.shape}")
     check_nonempty(name, x)
@@ -61,20 +60,16 @@ def checked_variable(name: str, x):
 
 def checked_labels(name: str, y, x_name: str, x):
     """Integer labels (n,) of the samples ``x``."""
-    y = _array(y)
+    y = as_array(y)
     check_rank(name, y, 1, "(n_samples,)")
-    check_integer(name, y)
     check_same_length(x_name, x, name, y)
+    check_integer(name, y)
     return y
 
 
 def check_num_samples(n: int, at_least: int, because: str) -> None:
     if n < at_least:
         raise ValueError(f"n_samples: expected at least {at_least}{because and f' {because}'}, got {n}")
-
-
-def _array(x):
-    return x if hasattr(x, "dtype") else np.asarray(x)
 
 
 def _finite_float32(name, x):

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ibjax.checks import check_positive, check_rank, is_concrete
 from ibjax.mi.inputs import checked_variable
-from ibjax.numerics import to_bits
+from ibjax.numerics import scaled_to_one, to_bits
 from ibjax.types import ArrayLike
 
 __all__ = ["linear_gaussian_mi"]
@@ -100,17 +100,12 @@ def _log1p_scaled(x: Float[Array, " k"], exponent: Int[Array, ""]) -> Float[Arra
 
 def _product(matrices) -> tuple[Float[Array, "n_in n_out"], Int[Array, ""]]:
     """The product of matrices as a matrix of entries up to 1 and a power of 2."""
-    product, exponent = _scaled(matrices[0])
+    product, exponent = scaled_to_one(matrices[0])
     for matrix in matrices[1:]:
-        factor, factor_exponent = _scaled(matrix)
-        product, shift = _scaled(jnp.matmul(product, factor, precision="float32"))
+        factor, factor_exponent = scaled_to_one(matrix)
+        product, shift = scaled_to_one(jnp.matmul(product, factor, precision="float32"))
         exponent = exponent + factor_exponent + shift
     return product, exponent
-
-
-def _scaled(matrix):
-    _, exponent = jnp.frexp(jnp.abs(matrix).max())
-    return jnp.ldexp(matrix, -exponent), exponent
 
 
 def _square_root(covariance) -> tuple[Float[Array, "n n"], Bool[Array, ""]]:

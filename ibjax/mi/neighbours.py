@@ -16,6 +16,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from ibjax.batching import map_rows
+from ibjax.numerics import scaled_to_one
 
 __all__ = [
     "Standardised",
@@ -32,9 +33,6 @@ __all__ = [
 # this thin.
 TIE = 2.0**-19
 
-# A block of 2^17 distances, not map_rows' 2^22: it stays in a core's cache, and lanes cost less.
-ENTRIES_PER_DISTANCE = 32
-
 
 class Standardised(NamedTuple):
     """Columns as they are up to a power of two, and what a difference in each is multiplied by.
@@ -49,10 +47,7 @@ class Standardised(NamedTuple):
 
 def standardised(x: Float[Array, "n d"]) -> Standardised:
     """The columns of x, with weights 1 / standard deviation; 0 for a constant column."""
-    columns = x.T  # (n, d) -> (d, n)
-    # A power of two is exact, and keeps the squares of huge and tiny values within float32.
-    _, exponent = jnp.frexp(jnp.abs(columns).max(axis=1))
-    columns = jnp.ldexp(columns, -exponent[:, None])
+    columns, _ = scaled_to_one(x.T, axis=1)  # (n, d) -> (d, n)
     deviation = jnp.std(columns - columns.min(axis=1)[:, None], axis=1)  # exactly 0 if constant
     weights = jnp.where(deviation > 0, 1 / jnp.where(deviation > 0, deviation, 1.0), 0.0)
     return Standardised(columns, weights)
@@ -61,7 +56,7 @@ def standardised(x: Float[Array, "n d"]) -> Standardised:
 def map_samples(f: Callable[..., Any], *samples: Any) -> Any:
     """f of each sample, in blocks of rows; f's temporary arrays hold a number for every sample."""
     n = len(samples[0])
-    return map_rows(lambda sample: f(*sample), samples, entries_per_row=ENTRIES_PER_DISTANCE * n)
+    return map_rows(lambda sample: f(*sample), samples, entries_per_row=n)
 
 
 def distances(x: Standardised, sample: Float[Array, " d"]) -> Float[Array, " n"]:

@@ -10,9 +10,9 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from ibjax.batching import map_rows
-from ibjax.checks import check_nonempty, check_whole
+from ibjax.checks import as_array, check_nonempty, check_whole
 from ibjax.mi.inputs import checked_layer
-from ibjax.mi.kde import ENTRIES_PER_PAIR, checked_noise_variance, comparable, label_counts
+from ibjax.mi.kde import checked_noise_variance, comparable, label_counts
 from ibjax.numerics import sum_over_columns, to_bits
 from ibjax.types import MI, ArrayLike
 
@@ -114,7 +114,7 @@ def noisy_info(
             f"t: expected shape (n_samples, width) or (n_samples, m, width), got shape {np.shape(t)}"
         )
     check_nonempty("t", t)
-    t = t if hasattr(t, "dtype") else np.asarray(t)
+    t = as_array(t)
     n, *_, width = t.shape
     flat, y = checked_layer(t.reshape(n, -1), y)
     check_whole("num_samples", num_samples)
@@ -140,7 +140,7 @@ def _noisy_info(centres, labels, noise_variance, key, num_samples: int) -> Noisy
         return kernels.mean(), of_class, of_input
 
     draws = jnp.arange(n * m * num_samples)
-    entries = ENTRIES_PER_PAIR * (n * m + m * width)
+    entries = n * m + m * width
     of_all, of_class, of_input = map_rows(mixture_means, draws, entries_per_row=entries)
     of_class = of_class.reshape(n * m, num_samples) / label_counts(labels)[:, None]
     log_all = jnp.log(of_all).reshape(n * m, num_samples)

@@ -54,7 +54,7 @@ def nsb_entropy(
     def closer(bounds, _):
         low, high = bounds
         u = jnp.linspace(low, high, NODES)
-        log_posterior, entropy = map_rows(at, u, entries_per_row=8 * len(count))
+        log_posterior, entropy = map_rows(at, u, entries_per_row=len(count))
         weighs = log_posterior > log_posterior.max() - NEGLIGIBLE
         step = (high - low) / (NODES - 1)
         low = u[jnp.argmax(weighs)] - step

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from ibjax.checks import check_positive, check_whole
 from ibjax.mi.inputs import check_num_samples
+from ibjax.numerics import to_nats
 from ibjax.types import ArrayLike
 
 __all__ = ["discrete_p_value", "gaussian_p_value"]
@@ -104,7 +105,7 @@ def gaussian_p_value(
 
 
 def _nats(bits):
-    return jnp.asarray(bits, jnp.float32) * np.float32(np.log(2.0))
+    return to_nats(jnp.asarray(bits, jnp.float32))
 
 
 @jax.jit

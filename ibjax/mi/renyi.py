@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 from ibjax.checks import check_positive, is_concrete
 from ibjax.mi.inputs import checked_variables
-from ibjax.numerics import squared_distances, to_bits
+from ibjax.numerics import scaled_to_one, squared_distances, to_bits
 from ibjax.types import ArrayLike
 
 __all__ = ["renyi_mi"]
@@ -106,9 +106,7 @@ def _renyi_mi(x, y, alpha, x_width, y_width):
 
 def _gram(x: Float[Array, "n d"], width):
     """Kernel matrix (n, n) with ones on its diagonal; and whether the width is a valid number."""
-    # A power of two is exact, and keeps the squares of huge and tiny values within float32.
-    _, exponent = jnp.frexp(jnp.abs(x).max())
-    x = jnp.ldexp(x, -exponent)
+    x, exponent = scaled_to_one(x)
     x = x - x.min(axis=0)[None, :]  # exactly 0 in a constant column
     if width is None:
         usable, width = True, _default_width(x)

@@ -11,6 +11,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from ibjax.checks import (
+    as_array,
     check_finite,
     check_nonempty,
     check_same_length,
@@ -218,7 +219,7 @@ def _checked_samples(x, y):
 
 
 def _checked(name, x):
-    x = x if hasattr(x, "dtype") else np.asarray(x)
+    x = as_array(x)
     if x.ndim == 0:
         raise ValueError(f"{name}: expected shape (n_samples, ...), got shape ()")
     check_nonempty(name, x)

@@ -31,7 +31,7 @@ class VariationalInfo(NamedTuple):
     """What :func:`variational_info` knows.
 
     Attributes:
-        bits: the estimate, on held-out samples.
+        mi: the estimate, on held-out samples; bits.
         ceiling: bits that it cannot exceed ("infonce", "doe") or above which it cannot be trusted
             ("nwj", "dv", "smile"); see :func:`variational_mi`.
         at_ceiling: whether it is less than 1 bit below its ceiling: it then says "this much or more".
@@ -40,7 +40,7 @@ class VariationalInfo(NamedTuple):
         held_out_curve: (decay, evaluation) bits on the held-out samples.
     """
 
-    bits: Float[Array, ""]
+    mi: Float[Array, ""]
     ceiling: Float[Array, ""]
     at_ceiling: Bool[Array, ""]
     steps: Int[Array, " evaluation"]
@@ -141,7 +141,7 @@ def variational_mi(
         x, y, key=key, bound=bound, critic=critic, hidden=hidden, clip=clip, num_steps=num_steps,
         batch_size=batch_size, learning_rate=learning_rate, weight_decay=weight_decay,
         train_fraction=train_fraction,
-    ).bits  # fmt: skip
+    ).mi  # fmt: skip
 
 
 def variational_info(

@@ -22,7 +22,14 @@ import optax
 from jaxtyping import Array, Int
 
 from ibjax.batching import blocks_of_seeds, default_lanes
-from ibjax.checks import check_finite, check_integer, check_nonempty, check_rank, check_same_length
+from ibjax.checks import (
+    as_array,
+    check_finite,
+    check_integer,
+    check_nonempty,
+    check_rank,
+    check_same_length,
+)
 from ibjax.datasets.splits import first_rows_split, num_training_samples, random_split
 from ibjax.training.checkpoint import BlockCheckpoint, describe_run
 from ibjax.training.config import TrainConfig, make_model, make_optimizer
@@ -310,7 +317,7 @@ def _stacked(records):
 
 
 def _checked_data(config: TrainConfig, data: Dataset) -> Dataset:
-    x, y = (a if hasattr(a, "dtype") else np.asarray(a) for a in data)
+    x, y = map(as_array, data)
     check_rank("x", x, 2, "(n_samples, n_inputs)")
     check_rank("y", y, 1, "(n_samples,)")
     check_nonempty("x", x)
