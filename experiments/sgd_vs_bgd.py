@@ -83,6 +83,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         source=convention.source,
         dataset="ibjax.datasets.symmetric_task(): 4096 binary words, hard labels",
         estimator=describe_function(convention.estimator),
+        binning=convention.binning,
         measured_on="all 4096 inputs",
         num_samples=len(data.y),
         noise_variance=0.0,
@@ -106,7 +107,7 @@ def arm_config(config: Config, activation: str, optimizer: str) -> TrainConfig:
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     """The information planes, the compression curves, the table and the verdict."""
-    title = f"{results.preset}: {results.estimator}, {results.sizes['seed']} seeds"
+    title = f"{results.preset}: {results.binning}, {results.sizes['seed']} seeds"
     figures = {
         "information_plane.png": plot_information_plane(
             results, row="optimizer", column="activation", title=title

@@ -16,8 +16,9 @@ from jax.nn import initializers
 from jaxtyping import Array, Float
 
 from ibjax.checks import check_known
+from ibjax.types import PyTree
 
-__all__ = ["ACTIVATIONS", "INITS", "MLP"]
+__all__ = ["ACTIVATIONS", "INITS", "MLP", "merge_linear"]
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": jnp.tanh,
@@ -146,3 +147,44 @@ def _affine_backward(residuals, dz):
 
 
 _affine.defvjp(_affine_forward, _affine_backward)
+
+
+def merge_linear(model: MLP, num_inputs: int) -> tuple[MLP, Callable[[PyTree], PyTree]]:
+    """A shallower network with the same outputs, and its parameters from those of ``model``.
+
+    A linear layer and the next make one affine map, whose kernel is the product of theirs. They are
+    merged where that takes fewer multiplications a sample (not around a bottleneck) and no noise comes
+    between. In training, the gradient of ``model`` is that of the shallower network, pulled back through
+    the map of parameters: the same steps up to rounding, without a linear layer's work on samples.
+
+    Args:
+        model: with linear layers or without.
+        num_inputs: its inputs' width.
+    """
+    fans = [num_inputs]  # of the layers that remain
+    merges = []  # for each hidden layer, whether the next takes it in
+    for width, name, after in zip(model.widths, model.activations, model.widths[1:], strict=False):
+        fewer = fans[-1] * after <= (fans[-1] + after) * width
+        merges.append(name == "linear" and model.noise_variance == 0 and fewer)
+        if not merges[-1]:
+            fans.append(width)
+    activations = [name for name, merge in zip(model.activations, merges, strict=True) if not merge]
+
+    def merged(params: PyTree) -> PyTree:
+        first, *others = (params["params"][f"layer_{i + 1}"] for i in range(len(model.widths)))
+        layers = [first]
+        for layer, merge in zip(others, merges, strict=True):
+            if merge:
+                layer = _after(layers.pop(), layer)
+            layers.append(layer)
+        return {"params": {f"layer_{i}": layer for i, layer in enumerate(layers, 1)}}
+
+    widths = (*fans[1:], model.widths[-1])
+    return model.clone(widths=widths, activations=tuple(activations)), merged
+
+
+def _after(first, second):
+    """The affine layer that two in a row are."""
+    columns = jnp.concatenate([first["kernel"].T, first["bias"][:, None]], axis=1)
+    columns = _affine(second["kernel"], jnp.zeros_like(second["bias"]), columns)
+    return {"kernel": columns[:, :-1].T, "bias": columns[:, -1] + second["bias"]}

@@ -14,8 +14,8 @@ __all__ = ["PRESETS", "Preset", "idnns_binned_mi", "preset"]
 
 SAXE_BIN_WIDTH = 0.07
 
-# The code's 30 edges make 29 bins; t == 1.0 has one of its own.
-IDNNS_EDGES = np.append(np.linspace(-1, 1, 30), 2.0).astype(np.float32)
+# The code's 30 edges make 29 bins; t == 1.0 has one of its own. Numbers, so that results name them.
+IDNNS_EDGES = (*np.linspace(-1, 1, 30, dtype=np.float32).tolist(), 2.0)
 
 
 class Preset(NamedTuple):
@@ -25,16 +25,18 @@ class Preset(NamedTuple):
         training: arguments of ``TrainConfig`` that differ from its defaults.
         schedule: a name from ``ibjax.training.schedule.SCHEDULES``.
         estimator: of a layer.
+        binning: in words, for titles.
         source: the paper and its code.
     """
 
     training: dict[str, Any]
     schedule: str
     estimator: Estimator
+    binning: str
     source: str
 
 
-def idnns_binned_mi(t, y) -> MI:
+def idnns_binned_mi(t, y, *, edges=IDNNS_EDGES) -> MI:
     """``binned_mi`` with the 2017 code's bins: ``digitize(t, linspace(-1, 1, 30)) - 1``.
 
     That is 29 bins on [-1, 1) and one for all t >= 1; t < -1 wraps around into it, and every ReLU
@@ -43,12 +45,13 @@ def idnns_binned_mi(t, y) -> MI:
     Args:
         t: (n, width) activations.
         y: (n,) integer labels.
+        edges: of the bins, increasing.
 
     Returns:
         ``MI(ixt, ity)``, bits. Bias and errors as in ``binned_mi``.
     """
     t = jnp.asarray(t, jnp.float32)
-    return binned_mi(jnp.where(t < IDNNS_EDGES[0], IDNNS_EDGES[-1], t), y, bins=IDNNS_EDGES)
+    return binned_mi(jnp.where(t < edges[0], edges[-1], t), y, bins=np.float32(edges))
 
 
 PRESETS = {
@@ -56,6 +59,7 @@ PRESETS = {
         {"init": "fan_in", "optimizer": "sgd"},
         "log",
         functools.partial(binned_mi, bin_width=SAXE_BIN_WIDTH),
+        f"bins of {SAXE_BIN_WIDTH}",
         "Plain SGD as in the text of Shwartz-Ziv & Tishby (2017); bins of Saxe et al. (2018)",
     ),
     "idnns": Preset(
@@ -68,7 +72,8 @@ PRESETS = {
             "shuffle": False,
         },
         "idnns",
-        idnns_binned_mi,
+        functools.partial(idnns_binned_mi, edges=IDNNS_EDGES),
+        "29 bins on [-1, 1), one for 1 and more",
         "The code of Shwartz-Ziv & Tishby (2017)",
     ),
     "saxe": Preset(
@@ -81,6 +86,7 @@ PRESETS = {
         },
         "saxe",
         functools.partial(binned_mi, bin_width=SAXE_BIN_WIDTH),
+        f"bins of {SAXE_BIN_WIDTH}",
         "The code of Saxe et al. (2018)",
     ),
 }

@@ -45,7 +45,8 @@ def test_fifty_seeds_fill_the_default_lanes_of_a_cpu():
 
 @pytest.mark.parametrize("num_rows", [1, 5, 8, 11])
 def test_rows_in_blocks_are_rows_at_once(monkeypatch, num_rows):
-    monkeypatch.setattr("ibjax.batching.BLOCK_ENTRIES", 40)
+    monkeypatch.setattr("ibjax.batching.CPU_BLOCK", 40)
+    monkeypatch.setattr("ibjax.batching.ACCELERATOR_BLOCK", 40)
     rows = {"x": jnp.arange(3.0 * num_rows).reshape(num_rows, 3), "y": jnp.arange(num_rows)}
 
     def f(row):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ibjax.presets import PRESETS, idnns_binned_mi, preset
+from ibjax.results import describe_function
 from ibjax.training import TrainConfig
 
 
@@ -22,6 +23,13 @@ def test_idnns_bins_are_the_codes(scale):
     code = bins[np.digitize(t, bins) - 1]  # as the code indexes: -1 is the last
     mi = idnns_binned_mi(t, rng.integers(0, 2, 500))
     assert mi.ixt == pytest.approx(entropy_of_rows(code), abs=1e-5)
+
+
+def test_results_name_the_edges():
+    described = describe_function(preset("idnns").estimator)
+    assert described.startswith("idnns_binned_mi(edges=(-1.0, -0.93103")
+    assert described.endswith(", 1.0, 2.0))")
+    assert described.count(",") == 30
 
 
 @pytest.mark.parametrize("name", PRESETS)

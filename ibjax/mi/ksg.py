@@ -71,7 +71,7 @@ def ksg_mi(x: ArrayLike, y: ArrayLike, *, k: int = 3, variant: int = 1) -> Float
         Standard deviation at n = 1000, k = 3, correlation 0.75: 0.05 bits.
 
     Cost:
-        Exact brute force, O(n^2 (dx + dy + k)) time. Memory for blocks of 2^17 distances: a few MB at
+        Exact brute force, O(n^2 (dx + dy + k)) time. Memory for blocks of distances: about a MB at
         any n, times the lanes of a ``vmap``.
 
     Raises:

@@ -64,7 +64,7 @@ def ross_mi(x: ArrayLike, labels: ArrayLike, *, k: int = 3) -> Float[Array, ""]:
         many small classes biases downward, as those labels carry the most.
 
     Cost:
-        Exact brute force, O(n^2 (d + k)) time. Memory for blocks of 2^17 distances: a few MB at any
+        Exact brute force, O(n^2 (d + k)) time. Memory for blocks of distances: about a MB at any
         n, times the lanes of a ``vmap``.
 
     Raises:

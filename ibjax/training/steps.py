@@ -12,7 +12,7 @@ import optax
 from jax import lax
 from jaxtyping import Array, Int
 
-from ibjax.models import MLP
+from ibjax.models import MLP, merge_linear
 from ibjax.numerics import cross_entropy
 from ibjax.sorting import sort_words, sort_words_64
 from ibjax.types import Dataset, PyTree, TrainState
@@ -103,6 +103,7 @@ def epoch_order(key: Array, epoch: Int[Array, ""], num_samples: int) -> Int[Arra
 def _minibatch_epoch(keys, data, rows, recipe):
     positions, real = _batches(len(rows), recipe.batch_size)
     all_weights = real / real.sum(axis=1, keepdims=True)  # of the mean over each batch
+    model, merged = merge_linear(recipe.model, data.x.shape[1])
 
     def one_epoch(epoch, state):
         order = rows[epoch_order(keys.order, epoch, len(rows))] if recipe.shuffle else rows
@@ -111,8 +112,9 @@ def _minibatch_epoch(keys, data, rows, recipe):
         def step(state, batch):
             number, positions, weights = batch
             key = jax.random.fold_in(noise_key, number)
-            grads = _gradient(state.params, *_gather(data, order[positions]), weights, key, recipe)
-            return _update(state, grads, recipe), None
+            params, pull_back = jax.vjp(merged, state.params)
+            grads = _gradient(params, *_gather(data, order[positions]), weights, key, model)
+            return _update(state, pull_back(grads)[0], recipe), None
 
         batches = jnp.arange(len(positions)), jnp.asarray(positions), jnp.asarray(all_weights)
         return lax.scan(step, state, batches)[0]
@@ -125,20 +127,23 @@ def _full_batch_epoch(keys, data, rows, recipe):
     weights = real / len(rows)  # of the mean over all
     # The same blocks in every epoch, gathered once a chunk: (blocks, d, BLOCK), (blocks, BLOCK).
     x, y = jax.vmap(lambda block: _gather(data, rows[block]))(jnp.asarray(positions))
+    model, merged = merge_linear(recipe.model, data.x.shape[1])
 
     def one_epoch(epoch, state):
         noise_key = jax.random.fold_in(keys.noise, epoch)
+        params, pull_back = jax.vjp(merged, state.params)
 
         def add_block(total, block):
             # By number: scanned over, x and y would be copied into another order in every epoch.
             number, weights = block
             key = jax.random.fold_in(noise_key, number)
-            grads = _gradient(state.params, x[number], y[number], weights, key, recipe)
+            grads = _gradient(params, x[number], y[number], weights, key, model)
             return jax.tree.map(jnp.add, total, grads), None
 
         blocks = jnp.arange(len(positions)), jnp.asarray(weights)
-        zero = jax.tree.map(jnp.zeros_like, state.params)
-        return _update(state, lax.scan(add_block, zero, blocks)[0], recipe)
+        zero = jax.tree.map(jnp.zeros_like, params)
+        grads, _ = lax.scan(add_block, zero, blocks)
+        return _update(state, pull_back(grads)[0], recipe)
 
     return one_epoch
 
@@ -161,11 +166,9 @@ def _gather(data, rows):
     return lax.optimization_barrier(x.T), data.y.at[rows].get(mode="promise_in_bounds")
 
 
-def _gradient(params, x, y, weights, key, recipe) -> PyTree:
+def _gradient(params, x, y, weights, key, model) -> PyTree:
     def loss(params):
-        logits, _ = recipe.model.apply(
-            params, x, train=True, method="feature_major", rngs={"noise": key}
-        )
+        logits, _ = model.apply(params, x, train=True, method="feature_major", rngs={"noise": key})
         return jnp.sum(weights * cross_entropy(logits, y))
 
     return jax.grad(loss)(params)

@@ -23,22 +23,22 @@ def make_data(num_samples=50, num_inputs=3, seed=0):
     return Dataset(jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.int32))
 
 
-def plain_loss(params, x, y):
-    """Mean cross-entropy in nats of a tanh network, row-major, with JAX's own derivatives."""
+def plain_loss(params, x, y, activation=jnp.tanh):
+    """Mean cross-entropy in nats of a network, row-major, with JAX's own derivatives."""
     layers = params["params"]
     h = x
     for i in range(1, len(layers) + 1):
         z = h @ layers[f"layer_{i}"]["kernel"] + layers[f"layer_{i}"]["bias"][None, :]
-        h = jnp.tanh(z)
+        h = activation(z)
     return -jax.nn.log_softmax(z)[jnp.arange(len(y)), y].mean()
 
 
-plain_gradient = jax.jit(jax.grad(plain_loss))
+plain_gradient = jax.jit(jax.grad(plain_loss), static_argnames="activation")
 
 
-def descend(params, x, y):
+def descend(params, x, y, activation=jnp.tanh):
     """A step of gradient descent by hand."""
-    grads = plain_gradient(params, x, y)
+    grads = plain_gradient(params, x, y, activation=activation)
     return jax.tree.map(lambda p, g: np.asarray(p) - RATE * np.asarray(g), params, grads)
 
 
@@ -55,8 +55,10 @@ def twin_epoch(params, keys, data, rows, epoch, batch_size, shuffle=True, step=d
     return params
 
 
-def make_recipe(batch_size=8, shuffle=True, optimizer=None, widths=(4, 2), noise_variance=0.0):
-    model = MLP(widths, ("tanh",) * (len(widths) - 1), noise_variance=noise_variance)
+def make_recipe(
+    batch_size=8, shuffle=True, optimizer=None, widths=(4, 2), noise_variance=0.0, activation="tanh"
+):
+    model = MLP(widths, (activation,) * (len(widths) - 1), noise_variance=noise_variance)
     return Recipe(model, optimizer or sgd(), batch_size, shuffle)
 
 
@@ -122,6 +124,20 @@ def test_epochs_equal_a_loop_by_hand(batch_size, num_train, shuffle):
         )
         # Exactly epoch + 1 of them: one more or less moves the weights by far more than rounding.
         assert_close(run(network, recipe, epoch + 1).params, expected)
+
+
+@pytest.mark.parametrize("batch_size", [8, None])
+def test_linear_layers_learn_one_by_one(batch_size):
+    """Merged in training, they still move as by gradient descent on each."""
+    recipe = make_recipe(batch_size, widths=(4, 5, 2), activation="linear")
+    network = make_network(recipe, 43)
+    expected = network.state.params
+    step = functools.partial(descend, activation=lambda z: z)
+    for epoch in range(3):
+        expected = twin_epoch(
+            expected, network.keys, network.data, network.rows, epoch, batch_size, step=step
+        )
+    assert_close(run(network, recipe, 3).params, expected)
 
 
 def test_one_epoch_more_is_seen():
