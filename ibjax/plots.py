@@ -1,7 +1,8 @@
 """From labelled arrays to matplotlib figures. No training, no files, no choice of a backend."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import xarray as xr
@@ -19,11 +20,13 @@ __all__ = [
     "plot_compression_table",
     "plot_curves",
     "plot_information_plane",
+    "plot_probabilities",
 ]
 
 EPOCH_COLOURS = "viridis"
 ARM_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 MARKERS = "osD^vP*Xph"
+TRUTH_STYLES = ("--", ":", "-.")
 
 # Epochs at which the faint paths of single seeds are drawn: enough for their spread.
 SPREAD_EPOCHS = 60
@@ -169,24 +172,39 @@ def plot_compression_table(summary: xr.Dataset, *, title: str = "") -> Figure:
     return figure
 
 
-def plot_against_truth(results: xr.Dataset, *, over: str = "weight", title: str = "") -> Figure:
-    """Each estimator's mean over seeds with a 95% band, and the exact value, one panel each.
+def plot_against_truth(
+    results: xr.Dataset,
+    *,
+    panel: str = "estimator",
+    over: str = "weight",
+    estimate: str = "ixt",
+    truths: Mapping[str, str] = MappingProxyType({"exact": "exact"}),
+    title: str = "",
+) -> Figure:
+    """An estimate's mean over seeds with a 95% band, and what is known exactly, one panel a level.
 
     Args:
-        results: ``ixt`` of dims ``("estimator", over, "seed")`` and ``exact`` (over), bits.
+        results: the estimate of dims ``(panel, over, "seed")``, the truths of dims ``([panel], over)``;
+            bits.
+        panel: the dimension for panels.
         over: the dimension of the horizontal axis, drawn on a log scale.
+        estimate: its variable.
+        truths: exact variables, by the name that the legend gives them.
         title: of the figure.
     """
-    names = _levels(results, "estimator")
-    num_rows = -(-len(names) // 4)
-    figure = Figure(figsize=(11.5, 2.5 * num_rows + 0.7), layout="constrained")
-    axes = figure.subplots(num_rows, 4, squeeze=False, sharex=True, sharey=True)
+    names = _levels(results, panel)
+    num_columns = len(names) if len(names) <= 5 else 4
+    num_rows = -(-len(names) // num_columns)
+    figure = Figure(figsize=(2.7 * num_columns + 0.7, 2.5 * num_rows + 0.7), layout="constrained")
+    axes = figure.subplots(num_rows, num_columns, squeeze=False, sharex=True, sharey=True)
     for ax, name in itertools.zip_longest(axes.flat, names):
         if name is None:
             ax.set_axis_off()
             continue
-        ax.plot(results[over], results.exact, color="black", linestyle="--", label="exact")
-        _draw_band(ax, results.ixt.sel(estimator=name), over, ARM_COLOURS[0], "estimate")
+        one = results.sel({panel: name})
+        for (label, truth), style in zip(truths.items(), TRUTH_STYLES, strict=False):
+            ax.plot(one[over], one[truth], color="black", linestyle=style, label=label)
+        _draw_band(ax, one[estimate], over, ARM_COLOURS[0], "estimate")
         ax.set_xscale("log")
         ax.set_title(name)
         ax.grid(alpha=0.3)
@@ -196,6 +214,30 @@ def plot_against_truth(results: xr.Dataset, *, over: str = "weight", title: str 
         ax.set_ylabel("I(X;T) [bits]")
     axes[0, 0].legend(fontsize="small")
     figure.suptitle(title)
+    return figure
+
+
+def plot_probabilities(
+    panels: Mapping[str, tuple[np.ndarray, np.ndarray]], bin_width: float, *, num_columns: int
+) -> Figure:
+    """Bars of the probabilities of a unit's bins, one panel each.
+
+    Args:
+        panels: by title, lower edges and probabilities of bins.
+        bin_width: of all bins.
+        num_columns: of panels.
+    """
+    num_rows = -(-len(panels) // num_columns)
+    figure = Figure(figsize=(3.4 * num_columns, 2.3 * num_rows), layout="constrained")
+    axes = figure.subplots(num_rows, num_columns, squeeze=False, sharey=True, sharex="row")
+    for ax, (title, (edges, p)) in zip(axes.flat, panels.items(), strict=False):
+        ax.bar(edges, p, width=bin_width, align="edge", color=ARM_COLOURS[0], edgecolor="white", lw=0.3)
+        ax.set_title(title)
+        ax.grid(alpha=0.3)
+    for ax in axes[-1]:
+        ax.set_xlabel("activation h")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("probability of the bin")
     return figure
 
 
