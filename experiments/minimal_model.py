@@ -12,61 +12,35 @@ Expect:   tanh rises to 4.90 bits at w = 0.9 and falls to 1.15 at w = 100, towar
 Bounded units have 30 equal bins over their range, relu and linear unclipped bins of the same width as
 tanh's, 2/30. ``ixt`` is exact, by normal distribution functions; ``sampled`` is ``binned_mi`` of 4096
 draws; ``noisy`` is what a unit with Gaussian noise of a bin's variance keeps, also exact: compression is
-not an artefact of bins, but of limited resolution.
+no artefact of bins, but of limited resolution.
 
 Dims: activation, weight, seed.
 """
 
 import dataclasses
 import functools
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
-from scipy.signal import fftconvolve
-from scipy.special import entr, logit, ndtr
 
 from experiments.lab import LabConfig, Table, main
+from ibjax.analysis.single_unit import UNITS, binned_unit_mi, noisy_unit_mi, unit_bins
 from ibjax.mi import binned_mi
 from ibjax.models import ACTIVATIONS
 from ibjax.plots import plot_against_truth, plot_probabilities
 from ibjax.results import environment
 
 NUM_BINS = 30
-BIN_WIDTH = 2 / NUM_BINS
+# The sigmoid's range is half as wide as the others'.
+BIN_WIDTHS = {name: (1 if name == "sigmoid" else 2) / NUM_BINS for name in UNITS}
 NUM_SAMPLES = 4096
 FULL_WEIGHTS, SMOKE_WEIGHTS = 61, 7
-FARTHEST = 9.0  # standard deviations of X; beyond are 2e-19 of the draws
 
-SHOWN = {"activation": ("tanh", "relu"), "weight": (0.2, 1.0, 20.0), "below": 2.0}
-
-
-class Unit(NamedTuple):
-    """An increasing activation by its inverse, and its range; None where it has no end."""
-
-    inverse: Callable[[np.ndarray], np.ndarray]
-    lowest: float | None
-    highest: float | None
-
-    def edges(self, weight: float, width: float) -> np.ndarray:
-        """Multiples of ``width`` around all of h."""
-        low = -FARTHEST * weight if self.lowest is None else self.lowest
-        high = FARTHEST * weight if self.highest is None else self.highest
-        return width * np.arange(np.floor(low / width + 1e-9), np.ceil(high / width - 1e-9) + 1)
-
-
-UNITS = {
-    "tanh": Unit(np.arctanh, -1.0, 1.0),
-    "sigmoid": Unit(logit, 0.0, 1.0),
-    "softsign": Unit(lambda h: h / (1 - np.abs(h)), -1.0, 1.0),
-    "relu": Unit(lambda h: h, 0.0, None),
-    "linear": Unit(lambda h: h, None, None),
-}
+DRAWN_UNITS, DRAWN_WEIGHTS, DRAWN_BELOW = ("tanh", "relu"), (0.2, 1.0, 20.0), 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,62 +51,17 @@ class Config(LabConfig):
     """Draws of the samples."""
 
 
-def bin_width(activation: str) -> float:
-    """2/30, and 1/30 for the sigmoid, whose range is half as wide."""
-    unit = UNITS[activation]
-    if unit.lowest is None or unit.highest is None:
-        return BIN_WIDTH
-    return (unit.highest - unit.lowest) / NUM_BINS
-
-
-def noise_variance(activation: str) -> float:
-    """That of a uniform variable as wide as a bin."""
-    return bin_width(activation) ** 2 / 12
-
-
-def probabilities(activation: str, weight: float, inner_edges: np.ndarray) -> np.ndarray:
-    """Of the cells of h = f(w X) between these edges and beyond them, exactly."""
-    x = np.concatenate([[-np.inf], UNITS[activation].inverse(inner_edges) / weight, [np.inf]])
-    # From the nearer end, so that tails keep their digits.
-    above, below = -np.diff(ndtr(-x)), np.diff(ndtr(x))
-    return np.where(x[:-1] > 0, above, below)
-
-
-def bins(activation: str, weight: float) -> tuple[np.ndarray, np.ndarray]:
-    """Lower edges of the bins and their probabilities."""
-    edges = UNITS[activation].edges(weight, bin_width(activation))
-    return edges[:-1], probabilities(activation, weight, edges[1:-1])
-
-
-def binned_information(activation: str, weight: float) -> float:
-    """I(h;X) in bits: the entropy of the bins, as h is a function of X."""
-    return float(entr(bins(activation, weight)[1]).sum() / np.log(2))
-
-
-def noisy_information(activation: str, weight: float) -> float:
-    """I(h + Z; X) in bits, Z ~ N(0, s^2), from masses s/23 apart, within 1e-4 bits."""
-    variance = noise_variance(activation)
-    step = bin_width(activation) / 80
-    masses = UNITS[activation].edges(weight, step)  # the ends of the range among them
-    p = probabilities(activation, weight, masses[:-1] + step / 2)
-    z = step * np.arange(-210, 211)
-    noise = np.exp(-(z**2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
-    density = np.maximum(fftconvolve(p, noise), 0)
-    entropy = entr(density).sum() * step
-    return float((entropy - np.log(2 * np.pi * np.e * variance) / 2) / np.log(2))
-
-
 @functools.partial(jax.jit, static_argnames="activation")
-def sampled_information(key, weights, activation: str):
+def sampled_mi(key, weights, activation: str):
     """``binned_mi`` of one draw of samples at every weight, bits."""
-    unit, x = UNITS[activation], jax.random.normal(key, (NUM_SAMPLES, 1))
+    span, x = UNITS[activation].span, jax.random.normal(key, (NUM_SAMPLES, 1))
     no_labels = jnp.zeros(NUM_SAMPLES, int)
 
     def at(weight):
         h = ACTIVATIONS[activation](weight * x)
-        if unit.lowest is None or unit.highest is None:
-            return binned_mi(h, no_labels, bin_width=BIN_WIDTH).ixt
-        return binned_mi(h, no_labels, bins=NUM_BINS, range=(unit.lowest, unit.highest)).ixt
+        if span is None:
+            return binned_mi(h, no_labels, bin_width=BIN_WIDTHS[activation]).ixt
+        return binned_mi(h, no_labels, bins=NUM_BINS, range=span).ixt
 
     return jax.lax.map(at, weights)
 
@@ -141,24 +70,18 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """The exact and the sampled information of every unit; ``folder`` is not needed."""
     weights = np.geomspace(0.1, 100, SMOKE_WEIGHTS if config.smoke else FULL_WEIGHTS)
     keys = jax.vmap(jax.random.key)(np.asarray(config.seed_range))
-    sampled = [
-        jax.vmap(sampled_information, in_axes=(0, None, None), out_axes=1)(
-            keys, jnp.asarray(weights), name
-        )
-        for name in UNITS
-    ]
-    exact = [[binned_information(name, w) for w in weights] for name in UNITS]
-    noisy = [[noisy_information(name, w) for w in weights] for name in UNITS]
+    of_draws = jax.vmap(sampled_mi, in_axes=(0, None, None), out_axes=1)
+    sampled = np.asarray([of_draws(keys, jnp.asarray(weights), name) for name in UNITS])
+    exact, noisy = [], []
+    for name, width in BIN_WIDTHS.items():
+        exact.append([binned_unit_mi(name, w, bin_width=width) for w in weights])
+        noisy.append([noisy_unit_mi(name, w, noise_variance=width**2 / 12) for w in weights])
     dims = ("activation", "weight")
     return xr.Dataset(
         {
-            "ixt": (dims, exact, {"units": "bits", "long_name": "exact"}),
-            "noisy": (dims, noisy, {"units": "bits", "long_name": "noisy unit, exact"}),
-            "sampled": (
-                (*dims, "seed"),
-                np.asarray(sampled),
-                {"units": "bits", "long_name": "binned_mi"},
-            ),
+            "ixt": (dims, exact, {"units": "bits", "long_name": "I(h;X), exact"}),
+            "noisy": (dims, noisy, {"units": "bits", "long_name": "I(h + noise; X), exact"}),
+            "sampled": ((*dims, "seed"), sampled, {"units": "bits", "long_name": "binned_mi"}),
         },
         {
             "activation": list(UNITS),
@@ -192,20 +115,18 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 def draw_bins() -> Figure:
     """Why: the probabilities of the bins of a saturating and of an open unit."""
     shown = {}
-    for name in SHOWN["activation"]:
-        for weight in SHOWN["weight"]:
-            edges, p = bins(name, weight)
-            bits = binned_information(name, weight)
-            inside = edges < SHOWN["below"]
+    for name in DRAWN_UNITS:
+        for weight in DRAWN_WEIGHTS:
+            edges, p = unit_bins(name, weight, bin_width=BIN_WIDTHS[name])
+            bits = binned_unit_mi(name, weight, bin_width=BIN_WIDTHS[name])
+            inside = edges < DRAWN_BELOW
             shown[f"{name}, w = {weight:g}: {bits:.2f} bits"] = (edges[inside], p[inside])
-    return plot_probabilities(shown, BIN_WIDTH, num_columns=len(SHOWN["weight"]))
+    return plot_probabilities(shown, BIN_WIDTHS["tanh"], num_columns=len(DRAWN_WEIGHTS))
 
 
 def table(results: xr.Dataset) -> Table:
     """Per activation: the peak over weights and the value at the largest weight; bits."""
-    header = (
-        "activation peak at_weight at_end fall noisy_peak noisy_at_end largest_sampling_error".split()
-    )
+    header = "activation peak at_weight at_end fall noisy_peak noisy_at_end sampling_error".split()
     rows = []
     for name in results.activation.values:
         one = results.sel(activation=name)
