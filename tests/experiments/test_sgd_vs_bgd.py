@@ -28,6 +28,15 @@ def command(out, *options):
     return [sys.executable, "-m", "experiments.sgd_vs_bgd", "--out", str(out), *options]
 
 
+def refusal(monkeypatch, capsys, out, *options):
+    """What the command prints before it ends with code 2, in this process."""
+    monkeypatch.setattr(sys, "argv", command(out, *options)[2:])
+    with pytest.raises(SystemExit) as ended:
+        main("sgd_vs_bgd", sgd_vs_bgd.Config, sgd_vs_bgd.run, sgd_vs_bgd.report)
+    assert ended.value.code == 2
+    return capsys.readouterr().err
+
+
 def run(out, *options):
     return subprocess.run(command(out, *options), cwd=ROOT, capture_output=True, text=True, check=False)
 
@@ -78,20 +87,17 @@ def test_arms_start_from_the_same_networks(tiny):
     )
 
 
-def test_earlier_results_are_not_touched(tiny):
+def test_earlier_results_are_not_touched(tiny, monkeypatch, capsys):
     folder, _ = tiny
     before = (folder / "results.nc").read_bytes()
-    again = run(folder.parent, *TINY)
-    assert again.returncode == 2
-    assert "--resume continues it, --overwrite deletes it" in again.stderr
+    printed = refusal(monkeypatch, capsys, folder.parent, *TINY)
+    assert "--resume continues it, --overwrite deletes it" in printed
     assert (folder / "results.nc").read_bytes() == before
 
 
-def test_another_config_is_not_resumed(tiny):
-    folder, _ = tiny
-    other = run(folder.parent, "--seeds", "2", "--epochs", "5", "--resume")
-    assert other.returncode == 2
-    assert "epochs: 4 -> 5" in other.stderr
+def test_another_config_is_not_resumed(tiny, monkeypatch, capsys):
+    options = ("--seeds", "2", "--epochs", "5", "--resume")
+    assert "epochs: 4 -> 5" in refusal(monkeypatch, capsys, tiny[0].parent, *options)
 
 
 @pytest.mark.parametrize(
@@ -105,11 +111,7 @@ def test_another_config_is_not_resumed(tiny):
     ],
 )
 def test_bad_options_end_at_once(tmp_path, monkeypatch, capsys, options, message):
-    monkeypatch.setattr(sys, "argv", command(tmp_path, *options)[2:])
-    with pytest.raises(SystemExit) as ended:
-        main("sgd_vs_bgd", sgd_vs_bgd.Config, sgd_vs_bgd.run, sgd_vs_bgd.report)
-    assert ended.value.code == 2
-    assert message in capsys.readouterr().err
+    assert message in refusal(monkeypatch, capsys, tmp_path, *options)
     assert not any(tmp_path.iterdir())
 
 

@@ -119,6 +119,7 @@ def test_ceiling_of_other_bounds_is_the_number_of_held_out_samples(bound):
     assert known(*bivariate(0.5), bound=bound).ceiling == pytest.approx(math.log2(900), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_ceiling_of_doe_is_the_resolution_of_its_density():
     info = known(*bivariate(0.5), bound="doe")
     # H(Y) of a standard normal, less the smallest -ln of a Gaussian of scale exp(-6).
