@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import gammaln
+from scipy.stats import norm
 
 from ibjax.mi.discrete import discrete_mi
 from ibjax.mi.entropy import CORRECTIONS
@@ -68,6 +69,18 @@ def test_symmetric_channel_of_ten_symbols(p, nats):
     errors = round(10 * p)  # to each of the nine others
     x, y = pairs(np.full((10, 10), errors) + (90 - 10 * errors) * np.eye(10, dtype=int))
     assert discrete_mi(x, y) / BITS == pytest.approx(nats, abs=1e-6)
+
+
+@pytest.mark.parametrize(("bins", "nats"), [(2, 0.15381), (4, 0.28949), (10, 0.37225), (30, 0.40261)])
+def test_equally_filled_bins_of_a_normal(bins, nats):
+    """Correlation 0.75: what binning converges to, from a million samples in exact proportion."""
+    x = norm.ppf((np.arange(1000 * bins) + 0.5) / (1000 * bins)).reshape(bins, 1000, 1)
+    edges = norm.ppf(np.arange(1, bins) / bins)
+    below = norm.cdf((edges - 0.75 * x) / math.sqrt(1 - 0.75**2)).mean(axis=1)  # P(Y's bin <= j | X's)
+    table = np.diff(below, prepend=0, append=1) / bins
+    x, y = pairs(np.rint(1e6 * table).astype(int))
+    # Whole numbers of samples in the corners of 30 x 30 bins make 5e-5.
+    assert discrete_mi(x, y) / BITS == pytest.approx(nats, abs=7e-5)
 
 
 @pytest.mark.parametrize(("q", "nats"), [(0.1, 0.525597), (0.25, 0.380396), (0.5, 0.215762)])
