@@ -216,6 +216,7 @@ fit(LONG, DATA, seeds=[0, 1], record=keep_params, schedule=range(401), lanes=2, 
 """
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_any_moment_resumes_bit_for_bit(tmp_path):
     directory = tmp_path / "killed"
     root = Path(ibjax.__file__).parents[1]
