@@ -160,6 +160,10 @@ def merge_linear(model: MLP, num_inputs: int) -> tuple[MLP, Callable[[PyTree], P
     Args:
         model: with linear layers or without.
         num_inputs: its inputs' width.
+
+    Returns:
+        The shallower network and ``merged(params)``, its parameters; ``model`` and the identity where
+        nothing can be merged.
     """
     fans = [num_inputs]  # of the layers that remain
     merges = []  # for each hidden layer, whether the next takes it in

@@ -203,7 +203,7 @@ def plot_against_truth(
             continue
         one = results.sel({panel: name})
         for (label, truth), style in zip(truths.items(), TRUTH_STYLES, strict=False):
-            ax.plot(one[over], one[truth], color="black", linestyle=style, label=label)
+            ax.plot(one[over], one[truth], color="black", linestyle=style, label=label, zorder=3)
         _draw_band(ax, one[estimate], over, ARM_COLOURS[0], "estimate")
         ax.set_xscale("log")
         ax.set_title(name)
@@ -223,7 +223,7 @@ def plot_probabilities(
     """Bars of the probabilities of a unit's bins, one panel each.
 
     Args:
-        panels: by title, lower edges and probabilities of bins.
+        panels: by title, lower edges (bin,) and probabilities (bin,).
         bin_width: of all bins.
         num_columns: of panels.
     """
