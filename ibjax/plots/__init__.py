@@ -1,0 +1,14 @@
+"""From labelled arrays to matplotlib figures. No training, no files, no choice of a backend."""
+
+from ibjax.plots.compression import plot_compression, plot_compression_table, plot_curves
+from ibjax.plots.planes import plot_information_plane
+from ibjax.plots.truth import plot_against_truth, plot_probabilities
+
+__all__ = [
+    "plot_against_truth",
+    "plot_compression",
+    "plot_compression_table",
+    "plot_curves",
+    "plot_information_plane",
+    "plot_probabilities",
+]

@@ -1,0 +1,117 @@
+"""I(X;T) against the epoch, and its compression."""
+
+import itertools
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from ibjax.plots.axes import ARM_COLOURS, draw_band, epoch_axis, label_epochs, levels
+
+__all__ = ["plot_compression", "plot_compression_table", "plot_curves"]
+
+
+def plot_compression(
+    plane: xr.Dataset, *, row: str = "activation", compare: str = "optimizer", title: str = ""
+) -> Figure:
+    """I(X;T) against the epoch, per layer, with a 95% band over seeds; arms on the same axes.
+
+    Args:
+        plane: ``ixt`` of dims ``(row, compare, seed, epoch, layer)``.
+        row: the dimension for rows of panels; columns are layers.
+        compare: the dimension whose levels share a panel.
+        title: of the figure.
+    """
+    rows, layers = levels(plane, row), plane.layer.values
+    figure = Figure(figsize=(2.5 * len(layers) + 0.5, 2.4 * len(rows) + 0.7), layout="constrained")
+    axes = figure.subplots(len(rows), len(layers), squeeze=False, sharex=True, sharey="row")
+    for i, r in enumerate(rows):
+        for j, layer in enumerate(layers):
+            ax = axes[i, j]
+            for colour, arm in zip(ARM_COLOURS, plane[compare].values, strict=False):
+                ixt = plane.ixt.sel({row: r, compare: arm, "layer": layer})
+                draw_band(ax, ixt, "epoch", colour, str(arm).upper())
+            epoch_axis(ax, plane)
+            if i == 0:
+                ax.set_title(f"layer {layer}" + (" (softmax)" if layer == layers[-1] else ""))
+        axes[i, 0].set_ylabel(f"{r}\nI(X;T) [bits]")
+    label_epochs(axes)
+    axes[0, -1].legend(fontsize="small")
+    figure.suptitle(title)
+    return figure
+
+
+def plot_curves(
+    plane: xr.Dataset,
+    *,
+    row: str = "activation",
+    column: str = "estimator",
+    compare: str = "setting",
+    title: str = "",
+) -> Figure:
+    """I(X;T) of one layer against the epoch, with a 95% band over seeds; one panel an estimator.
+
+    Args:
+        plane: ``ixt`` of dims ``(row, column, compare, seed, epoch)``; a coordinate ``option`` of
+            dims ``(column, compare)`` names the curves.
+        row: the dimension for rows of panels.
+        column: the dimension for columns of panels.
+        compare: the dimension whose levels share a panel.
+        title: of the figure.
+    """
+    rows, columns = levels(plane, row), levels(plane, column)
+    figure = Figure(figsize=(2.7 * len(columns) + 0.5, 2.6 * len(rows) + 0.7), layout="constrained")
+    axes = figure.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey="row")
+    for (i, r), (j, c) in itertools.product(enumerate(rows), enumerate(columns)):
+        ax, panel = axes[i, j], plane.sel({row: r, column: c})
+        for colour, level in zip(ARM_COLOURS, plane[compare].values, strict=False):
+            arm = panel.sel({compare: level})
+            draw_band(ax, arm.ixt, "epoch", colour, str(arm.option.item()))
+        epoch_axis(ax, plane)
+        if i == 0:
+            ax.set_title(str(c))
+            ax.legend(fontsize="x-small")
+        axes[i, 0].set_ylabel(f"{r}\nI(X;T) [bits]")
+    label_epochs(axes)
+    figure.suptitle(title)
+    return figure
+
+
+def plot_compression_table(summary: xr.Dataset, *, title: str = "") -> Figure:
+    """Compression of every layer (columns) as every estimator sees it (rows), one panel an activation.
+
+    The number is the mean over seeds; it is bold where the 95% interval leaves out 0.
+
+    Args:
+        summary: ``compression``, ``compression_low`` and ``compression_high`` of dims ``(activation,
+            estimator, setting, layer)``, bits, and a coordinate ``option`` (estimator, setting).
+        title: of the figure.
+    """
+    names = [
+        f"{estimator}, {option.item()}"
+        for estimator in summary.estimator.values
+        for option in summary.option.sel(estimator=estimator)
+    ]
+    layers, activations = summary.layer.values, summary.activation.values
+    size = ((0.75 * len(layers) + 0.6) * len(activations) + 2.6, 0.28 * len(names) + 1.3)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(1, len(activations), squeeze=False, sharey=True)[0]
+    scale = max(float(np.abs(summary.compression).max()), 0.1)
+    for ax, activation in zip(axes, activations, strict=True):
+        panel = summary.sel(activation=activation).stack(row=("estimator", "setting"))
+        panel = panel.transpose("row", "layer")
+        image = ax.imshow(panel.compression, cmap="RdBu_r", vmin=-scale, vmax=scale, aspect="auto")
+        sure = (panel.compression_low > 0) | (panel.compression_high < 0)
+        for (i, j), value in np.ndenumerate(panel.compression.values):
+            weight = "bold" if sure.values[i, j] else "normal"
+            colour = "white" if abs(value) > 0.6 * scale else "black"
+            ax.text(j, i, f"{value:.1f}", ha="center", va="center", weight=weight, color=colour, size=8)
+        ax.set_xticks(range(len(layers)), layers)
+        ax.set_yticks(range(len(names)), names)
+        ax.set_title(activation)
+        ax.set_xlabel("layer")
+        for line in range(1, summary.sizes["estimator"]):
+            ax.axhline(line * summary.sizes["setting"] - 0.5, color="black", lw=0.8)
+    figure.colorbar(image, ax=axes, label="compression of I(X;T) [bits]", aspect=35)
+    figure.suptitle(title)
+    return figure

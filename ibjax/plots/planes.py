@@ -1,0 +1,93 @@
+"""The information plane."""
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from ibjax.analysis.compression import mean_interval
+from ibjax.plots.axes import MARKERS, levels
+
+__all__ = ["plot_information_plane"]
+
+EPOCH_COLOURS = "viridis"
+
+# Epochs at which the faint paths of single seeds are drawn: enough for their spread.
+SPREAD_EPOCHS = 60
+
+
+def plot_information_plane(
+    plane: xr.Dataset, *, row: str | None = None, column: str | None = None, title: str = ""
+) -> Figure:
+    """Every layer's path through the information plane.
+
+    The mean over seeds is drawn strongly, each seed faintly behind it; the colour is the epoch, on a
+    log scale; each layer ends in a marker of its own with its number.
+
+    Args:
+        plane: ``ixt``, ``ity`` of dims ``([row], [column], [seed], epoch, layer)``.
+        row: a dimension for rows of panels.
+        column: a dimension for columns of panels.
+        title: of the figure.
+    """
+    rows, columns = levels(plane, row), levels(plane, column)
+    figure = Figure(figsize=(4.0 * len(columns) + 1.2, 3.4 * len(rows) + 0.5), layout="constrained")
+    axes = figure.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey=True)
+    norm = LogNorm(1, max(int(plane.epoch.max()), 2))
+    for i, r in enumerate(rows):
+        for j, c in enumerate(columns):
+            panel = _select(_select(plane, row, r), column, c)
+            _draw_paths(axes[i, j], panel, norm)
+            axes[i, j].set_title(", ".join(str(x) for x in (c, r) if x is not None))
+    for ax in axes[-1]:
+        ax.set_xlabel("I(X;T) [bits]")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("I(T;Y) [bits]")
+    colours = ScalarMappable(norm, EPOCH_COLOURS)
+    figure.colorbar(colours, ax=axes, label="epoch (log scale; untrained at its lower end)", aspect=35)
+    axes[0, 0].legend(title="layer", loc="lower right", fontsize="small", ncols=2)
+    figure.suptitle(title)
+    return figure
+
+
+def _draw_paths(ax: Axes, panel: xr.Dataset, norm: LogNorm) -> None:
+    if "seed" not in panel.dims:
+        panel = panel.expand_dims("seed")
+    panel = panel.transpose("seed", "epoch", "layer", ...)
+    colour_of = np.maximum(panel.epoch.values, 1)
+    for i, layer in enumerate(panel.layer.values):
+        x, y = panel.ixt.values[:, :, i], panel.ity.values[:, :, i]  # (seed, epoch)
+        if not np.isfinite(x).any():
+            continue  # a layer that this network does not have
+        if len(x) > 1:
+            some = np.unique(np.linspace(0, x.shape[1] - 1, SPREAD_EPOCHS).astype(int))
+            faint = {"linewidth": 0.5, "alpha": 0.15}
+            _add_path(ax, x[:, some], y[:, some], colour_of[some], norm, **faint)
+        mean_x, mean_y = mean_interval(x).mean, mean_interval(y).mean
+        _add_path(ax, mean_x[None], mean_y[None], colour_of, norm, linewidth=2.2, alpha=1.0)
+        marker = MARKERS[i % len(MARKERS)]
+        look = {"marker": marker, "markersize": 7, "markeredgecolor": "black", "linestyle": "none"}
+        ax.plot(mean_x[-1], mean_y[-1], color="white", label=str(layer), zorder=4, **look)
+    ax.autoscale_view()
+    ax.set_xlim(left=min(0.0, ax.get_xlim()[0]))
+    ax.grid(alpha=0.3)
+
+
+def _add_path(ax: Axes, x, y, colour_of, norm, **look) -> None:
+    """Segments between consecutive epochs, coloured by the later one; x and y are (path, epoch)."""
+    points = np.stack([x, y], axis=-1)
+    segments = np.stack([points[:, :-1], points[:, 1:]], axis=2).reshape(-1, 2, 2)
+    colours = np.tile(colour_of[1:], len(points))
+    valid = np.isfinite(segments).all(axis=(1, 2))
+    lines = LineCollection(list(segments[valid]), cmap=EPOCH_COLOURS, norm=norm, **look)
+    lines.set_array(colours[valid])
+    lines.set_capstyle("round")
+    lines.set_rasterized(True)
+    ax.add_collection(lines)
+
+
+def _select(plane: xr.Dataset, dimension: str | None, level) -> xr.Dataset:
+    return plane if dimension is None else plane.sel({dimension: level})
