@@ -34,7 +34,7 @@ from matplotlib.figure import Figure
 
 from experiments.lab import LabConfig, Table, main, progress_bar
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
-from ibjax.analysis.records import plane_record
+from ibjax.analysis.records import planes_record, select_estimator
 from ibjax.datasets import symmetric_task
 from ibjax.mi import adaptive_edges, binned_mi, kde_mi, noisy_mi, quantised_mi
 from ibjax.plots import plot_compression_table, plot_curves
@@ -101,18 +101,6 @@ def estimators_of_a_layer(seed: int) -> dict[str, InSettings]:
     }
 
 
-def every_plane(model, estimators: Sequence[InSettings]):
-    """A record like ``plane_record``'s, whose ``ixt`` and ``ity`` are (estimator, setting, layer)."""
-    records = [plane_record(model, estimator) for estimator in estimators]
-
-    def record(params, data, split):
-        seen = [one(params, data, split) for one in records]
-        information = {k: jnp.stack([one[k].T for one in seen]) for k in ("ixt", "ity")}
-        return seen[0] | information
-
-    return record
-
-
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train the networks and measure them by every estimator; checkpoints go to ``folder`` if given."""
     named = estimators_of_a_layer(config.seed)
@@ -132,7 +120,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
                 training,
                 data,
                 seeds=config.seed_range,
-                record=every_plane(make_model(training), list(named.values())),
+                record=planes_record(make_model(training), list(named.values())),
                 schedule=recorded,
                 seeds_per_batch=config.seeds_per_batch,
                 checkpoint_dir=folder and folder / activation,
@@ -140,8 +128,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
                 on_advance=on_advance_of(activation),
             )
             for (i, name), (j, setting) in itertools.product(enumerate(named), enumerate(SETTINGS)):
-                information = {k: history.records[k][:, :, i, j] for k in ("ixt", "ity")}
-                own = history._replace(records=history.records | information)
+                own = select_estimator(history, i, j)
                 arms[activation, name, setting] = history_to_dataset(own, training.as_dict())
     results = stack_arms(arms, ("activation", "estimator", "setting"))
     labels = [[f"{row.option}={value}" for value in row.values] for row in named.values()]

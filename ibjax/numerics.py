@@ -16,6 +16,7 @@ __all__ = [
     "logmeanexp",
     "scaled_to_one",
     "squared_distances",
+    "squared_error",
     "sum_over_columns",
     "to_bits",
     "to_nats",
@@ -42,6 +43,11 @@ def cross_entropy(logits: Float[Array, "k n"], y: Int[Array, " n"]) -> Float[Arr
     """-log softmax(logits)[y] in nats; class-major, by a comparison where a gather would be slow."""
     hot = jnp.arange(logits.shape[0])[:, None] == y[None, :]
     return jax.nn.logsumexp(logits, axis=0) - jnp.sum(jnp.where(hot, logits, 0.0), axis=0)
+
+
+def squared_error(outputs: Float[Array, "k n"], y: Float[Array, "k n"]) -> Float[Array, " n"]:
+    """|outputs - y|^2 of each sample, summed over its outputs, without a factor of 1/2."""
+    return jnp.square(outputs - y).sum(axis=0)
 
 
 def to_bits(nats):

@@ -8,7 +8,7 @@ Units: information is in bits and losses are in nats wherever they leave a funct
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -21,6 +21,7 @@ __all__ = [
     "History",
     "PyTree",
     "Record",
+    "Samples",
     "Split",
     "TrainState",
 ]
@@ -36,6 +37,21 @@ class Dataset(NamedTuple):
 
     x: Float[Array, "n d"]
     y: Int[Array, " n"]
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """What training reads: a ``Dataset``, or another tuple of arrays with these among its fields."""
+
+    @property
+    def x(self) -> Any:
+        """(n, d) inputs."""
+        ...
+
+    @property
+    def y(self) -> Any:
+        """(n,) class labels, or (n, k) numbers."""
+        ...
 
 
 class Split(NamedTuple):
@@ -80,5 +96,5 @@ class History(NamedTuple):
 # estimator(t, y) -> MI: t is (n, width) activations, y is (n,) integer labels.
 Estimator = Callable[..., MI]
 
-# record(params, data, split) -> pytree of arrays, for one network.
-Record = Callable[[PyTree, Dataset, Split], PyTree]
+# record(params, data, split) -> pytree of arrays, for one network; data are its Samples.
+Record = Callable[[PyTree, Any, Split], PyTree]

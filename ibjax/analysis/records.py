@@ -1,7 +1,7 @@
 """Record functions for ``training.fit``: what is measured of one network at a recorded epoch."""
 
 import functools
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import cast
 
 import jax
@@ -10,9 +10,9 @@ import jax.numpy as jnp
 from ibjax.checks import check_known
 from ibjax.models import MLP
 from ibjax.numerics import cross_entropy
-from ibjax.types import Dataset, Estimator, Record, Split
+from ibjax.types import Dataset, Estimator, History, Record, Split
 
-__all__ = ["plane_record"]
+__all__ = ["plane_record", "planes_record", "select_estimator"]
 
 ROWS = ("all", "train", "test")
 
@@ -38,19 +38,51 @@ def plane_record(model: MLP, estimator: Estimator, *, rows: str = "all") -> Reco
     return _plane_record(cast(Hashable, model), estimator, rows)
 
 
+def planes_record(model: MLP, estimators: Sequence[Estimator], *, rows: str = "all") -> Record:
+    """``plane_record`` by several estimators: ``ixt`` and ``ity`` are (estimator, layer).
+
+    Where an estimator gives arrays, one value a setting, its axes come between: (estimator, setting,
+    layer).
+    """
+    check_known("rows", rows, ROWS)
+    return _planes_record(cast(Hashable, model), tuple(estimators), rows)
+
+
+def select_estimator(history: History, *index: int) -> History:
+    """What one estimator, in one of its settings if it has several, saw of a ``planes_record``."""
+    seen = {k: history.records[k][:, :, *index] for k in ("ixt", "ity")}
+    return history._replace(records=history.records | seen)
+
+
 @functools.lru_cache(maxsize=64)
 def _plane_record(model, estimator: Estimator, rows: str) -> Record:
+    planes = _planes_record(model, (estimator,), rows)
+
+    def record(params, data: Dataset, split: Split):
+        seen = planes(params, data, split)
+        return seen | {k: seen[k][0] for k in ("ixt", "ity")}
+
+    return record
+
+
+@functools.lru_cache(maxsize=64)
+def _planes_record(model, estimators: tuple[Estimator, ...], rows: str) -> Record:
     def record(params, data: Dataset, split: Split):
         logits, hidden = model.apply(params, data.x.T, method="feature_major")
         chosen = slice(None) if rows == "all" else getattr(split, rows)
-        layers = [*hidden, jax.nn.softmax(logits, axis=0)]
-        information = [estimator(t.T[chosen], data.y[chosen]) for t in layers]
+        layers = [t.T[chosen] for t in [*hidden, jax.nn.softmax(logits, axis=0)]]
+        seen = [[estimator(t, data.y[chosen]) for t in layers] for estimator in estimators]
         loss = cross_entropy(logits, data.y)
         # A network whose outputs are not finite has no accuracy, whatever argmax says.
         correct = jnp.where(jnp.isfinite(loss), jnp.argmax(logits, axis=0) == data.y, jnp.nan)
+
+        def stacked(name):  # (estimator, ..., layer)
+            of_each = [jnp.stack([getattr(mi, name) for mi in of_layers], -1) for of_layers in seen]
+            return jnp.stack(of_each)
+
         return {
-            "ixt": jnp.stack([mi.ixt for mi in information]),
-            "ity": jnp.stack([mi.ity for mi in information]),
+            "ixt": stacked("ixt"),
+            "ity": stacked("ity"),
             "train_loss": loss[split.train].mean(),
             "test_loss": loss[split.test].mean(),
             "train_accuracy": correct[split.train].mean(),

@@ -1,6 +1,6 @@
 """Tasks of the debate and splits of their rows."""
 
-from ibjax.datasets.splits import first_rows_split, random_split
+from ibjax.datasets.splits import all_rows_split, first_rows_split, random_split
 from ibjax.datasets.symmetric import (
     draw_labels,
     permute_labels,
@@ -9,6 +9,7 @@ from ibjax.datasets.symmetric import (
 )
 
 __all__ = [
+    "all_rows_split",
     "draw_labels",
     "first_rows_split",
     "permute_labels",

@@ -8,8 +8,9 @@ import optax
 
 from ibjax.checks import check_known, check_positive, check_whole
 from ibjax.models import MLP
+from ibjax.numerics import cross_entropy, squared_error
 
-__all__ = ["OPTIMIZERS", "SPLITS", "TrainConfig", "make_model", "make_optimizer"]
+__all__ = ["LOSSES", "OPTIMIZERS", "SPLITS", "TrainConfig", "make_model", "make_optimizer"]
 
 OPTIMIZERS = {
     "sgd": optax.sgd,
@@ -19,7 +20,10 @@ OPTIMIZERS = {
     "rmsprop": optax.rmsprop,
 }
 
-SPLITS = ("random", "first_rows")
+# Of feature-major outputs (k, n) and the samples' y: (n,) labels, or (k, n) numbers.
+LOSSES = {"cross_entropy": cross_entropy, "squared_error": squared_error}
+
+SPLITS = ("random", "first_rows", "all_rows")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,13 +34,16 @@ class TrainConfig:
         widths: units of the hidden layers and, last, of the output (12 inputs come with the data).
         activation: a name from ``ibjax.models.ACTIVATIONS``, or one for each hidden layer.
         init: a name from ``ibjax.models.INITS``.
+        loss: whose mean over samples is minimised: "cross_entropy" of class labels, nats; or
+            "squared_error" |f(x) - y|^2 of numbers, summed over outputs.
         optimizer: a name from ``OPTIMIZERS``; ``fit`` also takes any Optax optimizer.
         learning_rate: step size.
         weight_decay: coefficient of the parameters added to the gradient (for "adamw" decoupled).
         batch_size: samples a step; None for full-batch gradient descent.
         num_epochs: passes over the training samples.
-        split: "random" (each seed its own) or "first_rows" (the 2017 code's, unshuffled).
-        train_fraction: of the rows, for training.
+        split: "random" (each seed its own), "first_rows" (the 2017 code's, unshuffled), or "all_rows"
+            for training and none for the test.
+        train_fraction: of the rows, for training; "all_rows" does not ask for it.
         shuffle: draw the order of the samples anew each epoch; else one order for all.
         noise_variance: of Gaussian noise added to every hidden layer in training.
 
@@ -47,6 +54,7 @@ class TrainConfig:
     widths: tuple[int, ...] = (10, 7, 5, 4, 3, 2)
     activation: str | tuple[str, ...] = "tanh"
     init: str = "fan_in"
+    loss: str = "cross_entropy"
     optimizer: str = "sgd"
     learning_rate: float = 0.1
     weight_decay: float = 0.0
@@ -61,6 +69,7 @@ class TrainConfig:
         for width in self.widths:
             check_whole("widths", width)
         check_known("optimizer", self.optimizer, OPTIMIZERS)
+        check_known("loss", self.loss, LOSSES)
         check_known("split", self.split, SPLITS)
         check_positive("learning_rate", self.learning_rate)
         check_whole("num_epochs", self.num_epochs)

@@ -13,26 +13,26 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Int
+from jaxtyping import Array
 
 from ibjax.batching import blocks_of_seeds, default_lanes
-from ibjax.checks import (
-    as_array,
-    check_finite,
-    check_integer,
-    check_nonempty,
-    check_rank,
-    check_same_length,
-)
-from ibjax.datasets.splits import first_rows_split, num_training_samples, random_split
 from ibjax.training.checkpoint import BlockCheckpoint, describe_run
-from ibjax.training.config import TrainConfig, make_model, make_optimizer
+from ibjax.training.config import LOSSES, TrainConfig, make_model, make_optimizer
+from ibjax.training.data import (
+    DrawData,
+    DrawLabels,
+    check_form,
+    check_values,
+    checked_data,
+    samples_of,
+    split_of,
+)
 from ibjax.training.schedule import recorded_epochs
 from ibjax.training.steps import Keys, Recipe, init_state, seed_keys, train_epochs
 from ibjax.types import ArrayLike, Dataset, History, PyTree, Record, Split, TrainState
@@ -41,9 +41,6 @@ __all__ = ["Advance", "fit"]
 
 # A checkpoint is written at the first recorded epoch after this time.
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
-
-# drawn labels: (key) -> (n,) int labels of one seed.
-DrawLabels: TypeAlias = Callable[[Array], Array]
 
 
 class Advance(NamedTuple):
@@ -66,7 +63,7 @@ class _Lanes(NamedTuple):
     state: TrainState
     keys: Keys
     split: Split
-    labels: Int[Array, "lane n"] | None  # None where all share the data's
+    own: PyTree  # samples or labels that are drawn for the seed; None where all share theirs
 
 
 class _Run(NamedTuple):
@@ -74,9 +71,9 @@ class _Run(NamedTuple):
 
     recipe: Recipe
     config: TrainConfig
-    data: Dataset
+    data: Dataset | None  # None where each seed has its own
     record: Record
-    draw_labels: DrawLabels | None
+    draw_own: Callable[[Array], Any] | None
     epochs: np.ndarray
     lanes: int
     num_seeds: int
@@ -91,7 +88,7 @@ class _StoppedError(Exception):
 
 def fit(
     config: TrainConfig,
-    data: Dataset,
+    data: Dataset | DrawData,
     *,
     seeds: Sequence[int],
     record: Record,
@@ -112,7 +109,9 @@ def fit(
 
     Args:
         config: network, optimizer, batches, epochs, split.
-        data: x (n, d) finite floats, y (n,) class labels from 0 to the number of outputs less one.
+        data: x (n, d) finite floats and y, (n,) class labels from 0 to the number of outputs less one;
+            or (n, outputs) finite floats for the loss "squared_error". Or a function that draws them
+            for a seed by a key of its own; what else its tuple holds, ``record`` sees.
         seeds: whole numbers, one network each.
         record: ``record(params, data, split) -> pytree`` of one network; decides what is kept.
         schedule: recorded epochs, by name or number; 0 and the last are always recorded.
@@ -135,21 +134,27 @@ def fit(
         is flagged; it does not affect the others.
 
     Raises:
-        ValueError: for data of other shapes or kinds, NaN or infinite inputs, labels without an
-            output, a batch larger than the training set, no seeds or the same seed twice, checkpoints
-            of other settings when resuming, and of any run when not.
+        ValueError: for data of other shapes or kinds, NaN or infinite numbers, labels without an
+            output, drawn data and drawn labels together, a batch larger than the training set, no
+            seeds or the same seed twice, checkpoints of other settings when resuming, and of any run
+            when not.
     """
-    data = _checked_data(config, data)
-    _check_batch(config, len(data.y))
+    drawn = callable(data)
+    if drawn and draw_labels is not None:
+        raise ValueError("draw_labels: expected only with data that all seeds share, got both drawn")
+    if drawn:
+        check_form(config, jax.eval_shape(data, jax.random.key(0)))
+    shared = None if drawn else checked_data(config, data)
     epochs = recorded_epochs(schedule, config.num_epochs)
     devices = list(devices or jax.local_devices())
     lanes = lanes or default_lanes(devices[0].platform)
     blocks = blocks_of_seeds(seeds, min(seeds_per_batch or lanes, lanes))
     recipe = Recipe(
-        make_model(config), optimizer or make_optimizer(config), config.batch_size, config.shuffle
-    )
+        make_model(config), optimizer or make_optimizer(config), config.batch_size, config.shuffle,
+        LOSSES[config.loss],
+    )  # fmt: skip
     run = _Run(
-        recipe, config, data, record, draw_labels, epochs, lanes, len(seeds),
+        recipe, config, shared, record, data if drawn else draw_labels, epochs, lanes, len(seeds),
         resume, _one_at_a_time(on_advance), threading.Event(),
     )  # fmt: skip
     directories = [None] * len(blocks)
@@ -159,8 +164,8 @@ def fit(
             "lanes": lanes,
             "recorded": epochs.tolist(),
             "blocks": [block.tolist() for block in blocks],
-            "data": hashlib.sha256(b"".join(np.asarray(a).tobytes() for a in data)).hexdigest(),
-            "functions": [_name(f) for f in (record, draw_labels, optimizer) if f is not None],
+            "data": hashlib.sha256(b"".join(np.asarray(a).tobytes() for a in shared or ())).hexdigest(),
+            "functions": [_name(f) for f in (record, run.draw_own, optimizer) if f is not None],
             "jax": jax.__version__,
         }
         describe_run(Path(checkpoint_dir), description, resume=resume)
@@ -180,7 +185,7 @@ def _run_block(run: _Run, lanes: _Lanes, seeds, device, directory) -> tuple[PyTr
     """Final parameters and records of a block: leaves (seed, ...) and (seed, epoch, ...)."""
     checkpoint = BlockCheckpoint(directory) if directory is not None else None
     lanes, data = jax.device_put((lanes, run.data), device)
-    lanes, records = _resumed(run, lanes, data, checkpoint)
+    lanes, records = _resumed(run, lanes, data, checkpoint, device)
     num_resumed, saved_at = len(records), time.monotonic()
     if num_resumed:
         _report(run, len(seeds), 0, run.epochs[num_resumed - 1], records[-1])
@@ -204,7 +209,7 @@ def _run_block(run: _Run, lanes: _Lanes, seeds, device, directory) -> tuple[PyTr
     return jax.tree.map(lambda x: x[: len(seeds)], kept)
 
 
-def _resumed(run: _Run, lanes: _Lanes, data, checkpoint) -> tuple[_Lanes, list[PyTree]]:
+def _resumed(run: _Run, lanes: _Lanes, data, checkpoint, device) -> tuple[_Lanes, list[PyTree]]:
     """The lanes and the records where the newest checkpoint left them."""
     saved = checkpoint.restore() if checkpoint and run.resume else None
     if saved is None:
@@ -213,7 +218,6 @@ def _resumed(run: _Run, lanes: _Lanes, data, checkpoint) -> tuple[_Lanes, list[P
     record = jax.tree.structure(jax.eval_shape(lambda: _measure(lanes, data, run.record)))
     stacked = jax.tree.unflatten(record, saved.records)
     records = [jax.tree.map(lambda x, i=i: x[:, i], stacked) for i in range(saved.num_recorded)]
-    device = data.x.devices().pop()
     return lanes._replace(state=jax.device_put(state, device)), records
 
 
@@ -227,21 +231,29 @@ def _start(run: _Run, seeds) -> _Lanes:
 
     def one(seed):
         keys = seed_keys(seed)
-        labels = run.draw_labels and run.draw_labels(keys.labels).astype(jnp.int32)
-        if run.config.split == "random":
-            split = random_split(keys.split, len(run.data.y), run.config.train_fraction)
-        else:
-            split = first_rows_split(len(run.data.y), run.config.train_fraction)
-        state = init_state(keys.init, run.recipe, run.data.x.shape[1])
-        return _Lanes(state, keys, split, labels)
+        own = _drawn(run, keys)
+        x = samples_of(run.data, own).x
+        state = init_state(keys.init, run.recipe, x.shape[1])
+        return _Lanes(state, keys, split_of(run.config, keys.split, len(x)), own)
 
-    return jax.vmap(one)(filled)
+    lanes = jax.vmap(one)(filled)
+    if run.data is None:
+        check_values(run.config, lanes.own)
+    return lanes
+
+
+def _drawn(run: _Run, keys: Keys) -> PyTree:
+    if run.draw_own is None:
+        return None
+    if run.data is None:
+        return run.draw_own(keys.data)
+    return run.draw_own(keys.labels).astype(jnp.int32)
 
 
 @functools.partial(jax.jit, static_argnames=("recipe",))
 def _advance(lanes, data, epoch, num_epochs, recipe) -> TrainState:
     def one(lane):
-        own, rows = _own_data(data, lane), lane.split.train
+        own, rows = samples_of(data, lane.own), lane.split.train
         return train_epochs(lane.state, lane.keys, own, rows, epoch, num_epochs, recipe)
 
     return jax.vmap(one)(lanes)
@@ -250,13 +262,9 @@ def _advance(lanes, data, epoch, num_epochs, recipe) -> TrainState:
 @functools.partial(jax.jit, static_argnames=("record",))
 def _measure(lanes, data, record) -> PyTree:
     def one(lane):
-        return record(lane.state.params, _own_data(data, lane), lane.split)
+        return record(lane.state.params, samples_of(data, lane.own), lane.split)
 
     return jax.vmap(one)(lanes)
-
-
-def _own_data(data, lane) -> Dataset:
-    return data if lane.labels is None else Dataset(data.x, lane.labels)
 
 
 def _on_devices(task, num_tasks, devices, stop) -> list:
@@ -316,31 +324,5 @@ def _stacked(records):
     return jax.tree.map(lambda *at_epochs: np.stack(at_epochs, axis=1), *records)
 
 
-def _checked_data(config: TrainConfig, data: Dataset) -> Dataset:
-    x, y = map(as_array, data)
-    check_rank("x", x, 2, "(n_samples, n_inputs)")
-    check_rank("y", y, 1, "(n_samples,)")
-    check_nonempty("x", x)
-    check_same_length("x", x, "y", y)
-    check_integer("y", y)
-    check_finite("x", x)
-    lowest, highest = int(np.min(y)), int(np.max(y))
-    if lowest < 0 or highest >= config.widths[-1]:
-        raise ValueError(
-            f"y: expected labels from 0 to {config.widths[-1] - 1}, one for each of the network's "
-            f"{config.widths[-1]} outputs, got {lowest} to {highest}"
-        )
-    return Dataset(jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.int32))
-
-
 def _name(function) -> str:
     return getattr(function, "__qualname__", type(function).__qualname__)
-
-
-def _check_batch(config: TrainConfig, num_samples: int) -> None:
-    num_train = num_training_samples(num_samples, config.train_fraction)
-    if config.batch_size is not None and config.batch_size > num_train:
-        raise ValueError(
-            f"batch_size: expected at most the {num_train} training samples, "
-            f"got {config.batch_size}; None takes all of them"
-        )

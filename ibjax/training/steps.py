@@ -3,6 +3,7 @@
 ``training.loop`` adds the axis of seeds by ``vmap``.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -15,7 +16,7 @@ from jaxtyping import Array, Int
 from ibjax.models import MLP, merge_linear
 from ibjax.numerics import cross_entropy
 from ibjax.sorting import sort_words, sort_words_64
-from ibjax.types import Dataset, PyTree, TrainState
+from ibjax.types import PyTree, Samples, TrainState
 
 __all__ = ["Keys", "Recipe", "epoch_order", "init_state", "seed_keys", "train_epochs"]
 
@@ -31,6 +32,7 @@ class Keys(NamedTuple):
     labels: Array
     order: Array
     noise: Array
+    data: Array
 
 
 class Recipe(NamedTuple):
@@ -40,6 +42,7 @@ class Recipe(NamedTuple):
     optimizer: optax.GradientTransformation
     batch_size: int | None
     shuffle: bool
+    loss: Callable[[Array, Array], Array] = cross_entropy
 
 
 def seed_keys(seed: Int[Array, ""]) -> Keys:
@@ -58,7 +61,7 @@ def init_state(key: Array, recipe: Recipe, num_inputs: int) -> TrainState:
 def train_epochs(
     state: TrainState,
     keys: Keys,
-    data: Dataset,
+    data: Samples,
     rows: Int[Array, " n_train"],
     epoch: Int[Array, ""],
     num_epochs: Int[Array, ""],
@@ -67,17 +70,17 @@ def train_epochs(
     """The state after ``num_epochs`` epochs more, from ``epoch`` on.
 
     Every epoch takes each training sample once. Steps are of ``batch_size`` samples, the last one of
-    what is left, each along the gradient of its mean cross-entropy in nats; or there is one step
+    what is left, each along the gradient of its mean loss; or there is one step
     along the gradient of all samples where ``batch_size`` is None.
 
     Args:
         state: after ``epoch`` epochs.
         keys: of the seed; the order of samples and the noise depend on the seed and the epoch alone.
-        data: x (n, d), y (n,).
+        data: x (n, d), y (n,), or (n, k) for losses of numbers.
         rows: (n_train,) the training samples.
         epoch: epochs done, may be traced.
         num_epochs: epochs to do, may be traced.
-        recipe: model, optimizer, batch size and whether to shuffle.
+        recipe: model, optimizer, batch size, whether to shuffle, loss.
     """
     epochs = _full_batch_epoch if recipe.batch_size is None else _minibatch_epoch
     one_epoch = epochs(keys, data, rows, recipe)
@@ -113,7 +116,7 @@ def _minibatch_epoch(keys, data, rows, recipe):
             number, positions, weights = batch
             key = jax.random.fold_in(noise_key, number)
             params, pull_back = jax.vjp(merged, state.params)
-            grads = _gradient(params, *_gather(data, order[positions]), weights, key, model)
+            grads = _gradient(params, *_gather(data, order[positions]), weights, key, model, recipe.loss)
             return _update(state, pull_back(grads)[0], recipe), None
 
         batches = jnp.arange(len(positions)), jnp.asarray(positions), jnp.asarray(all_weights)
@@ -137,7 +140,7 @@ def _full_batch_epoch(keys, data, rows, recipe):
             # By number: scanned over, x and y would be copied into another order in every epoch.
             number, weights = block
             key = jax.random.fold_in(noise_key, number)
-            grads = _gradient(params, x[number], y[number], weights, key, model)
+            grads = _gradient(params, x[number], y[number], weights, key, model, recipe.loss)
             return jax.tree.map(jnp.add, total, grads), None
 
         blocks = jnp.arange(len(positions)), jnp.asarray(weights)
@@ -160,16 +163,16 @@ def _batches(num_samples: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _gather(data, rows):
-    """The samples of ``rows``, feature-major: (d, batch), (batch,)."""
+    """The samples of ``rows``, feature-major: (d, batch), (batch,) or (k, batch)."""
     x = data.x.at[rows].get(mode="promise_in_bounds")
     # Rows are gathered whole, then transposed in one go: gathering columns is twice as slow.
-    return lax.optimization_barrier(x.T), data.y.at[rows].get(mode="promise_in_bounds")
+    return lax.optimization_barrier(x.T), data.y.at[rows].get(mode="promise_in_bounds").T
 
 
-def _gradient(params, x, y, weights, key, model) -> PyTree:
+def _gradient(params, x, y, weights, key, model, loss_of_samples) -> PyTree:
     def loss(params):
         logits, _ = model.apply(params, x, train=True, method="feature_major", rngs={"noise": key})
-        return jnp.sum(weights * cross_entropy(logits, y))
+        return jnp.sum(weights * loss_of_samples(logits, y))
 
     return jax.grad(loss)(params)
 

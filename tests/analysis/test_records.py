@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ibjax.analysis.records import plane_record
+from ibjax.analysis.records import plane_record, planes_record, select_estimator
 from ibjax.mi import binned_mi
 from ibjax.models import MLP
-from ibjax.types import Dataset, Split
+from ibjax.types import Dataset, History, Split
 
 NUM_SAMPLES, NUM_TRAIN = 60, 45
 MODEL = MLP((5, 4, 3), ("tanh", "relu"))
@@ -120,3 +120,29 @@ def test_the_same_arguments_give_the_same_function():
 def test_unknown_rows_are_refused():
     with pytest.raises(ValueError, match="rows: expected one of all, test, train; got 'validation'"):
         plane_record(MODEL, binned_mi, rows="validation")
+
+
+def in_two_widths(t, y):
+    mi = [binned_mi(t, y, bin_width=width) for width in (0.25, 0.5)]
+    return jax.tree.map(lambda *bits: jnp.stack(bits), *mi)
+
+
+def test_several_estimators_see_what_each_sees_alone(params, data, split):
+    record = planes_record(MODEL, [binned_mi, by_width], rows="test")
+    got = record(params, data, split)
+    for i, estimator in enumerate((binned_mi, by_width)):
+        alone = plane_record(MODEL, estimator, rows="test")(params, data, split)
+        for name, value in alone.items():
+            np.testing.assert_array_equal(got[name][i] if name in ("ixt", "ity") else got[name], value)
+    assert planes_record(MODEL, (binned_mi, by_width), rows="test") is record
+
+
+def test_settings_lie_between_estimators_and_layers(params, data, split):
+    got = planes_record(MODEL, [in_two_widths])(params, data, split)
+    assert got["ixt"].shape == got["ity"].shape == (1, 2, 3)
+    records = jax.tree.map(lambda leaf: np.asarray(leaf)[None, None], got)  # a seed, an epoch
+    history = History(np.array([0]), np.array([0]), records, np.array([False]), params)
+    chosen = select_estimator(history, 0, 0).records
+    alone = plane_record(MODEL, by_width)(params, data, split)
+    for name, value in alone.items():
+        np.testing.assert_array_equal(chosen[name][0, 0], value)

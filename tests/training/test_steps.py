@@ -321,11 +321,11 @@ def test_every_block_of_the_full_batch_has_its_own_noise():
 
 def test_seed_keys_are_of_the_seed_and_distinct_by_purpose():
     keys = seed_keys(jnp.asarray(7))
-    expected = [jax.random.fold_in(jax.random.key(7), purpose) for purpose in range(5)]
+    expected = [jax.random.fold_in(jax.random.key(7), purpose) for purpose in range(6)]
     for key, e in zip(keys, expected, strict=True):
         np.testing.assert_array_equal(jax.random.key_data(key), jax.random.key_data(e))
     words = {tuple(jax.random.key_data(k).tolist()) for s in range(3) for k in seed_keys(jnp.asarray(s))}
-    assert len(words) == 15
+    assert len(words) == 18
 
 
 def test_the_initial_state_is_the_models_and_the_optimizers():
