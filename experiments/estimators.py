@@ -22,7 +22,7 @@ Dims: activation, estimator, setting, seed, epoch, layer.
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,7 +32,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, progress_bar
+from experiments.lab import LabConfig, Table, main, progress_bar, table_of
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
 from ibjax.analysis.records import planes_record, select_estimator
 from ibjax.datasets import symmetric_task
@@ -145,7 +145,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     """Compression by estimator and layer, the curves of one layer, the table and what follows."""
-    summary = summarise(results).assign_coords(option=results.option)
+    summary = compression_summary(results).assign_coords(option=results.option)
     seeds = f"{results.sizes['seed']} seeds"
     drawn = int(results.layer[-2])  # the last hidden one, where tanh networks compress most in bins
     figures = {
@@ -156,32 +156,8 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
             results.sel(layer=drawn), title=f"Layer {drawn}, mean with 95% band, {seeds}"
         ),
     }
-    return figures, [compression_table(summary)]
-
-
-def summarise(
-    results: xr.Dataset, factors: Sequence[str] = ("activation", "estimator", "setting")
-) -> xr.Dataset:
-    """``compression_summary`` of every arm, of dims (*factors, layer)."""
-    if not factors:
-        return compression_summary(results)
-    first, *others = factors
-    arms = [summarise(results.sel({first: level}), others) for level in results[first].values]
-    return xr.concat(arms, results[first].drop_vars("option", errors="ignore"))
-
-
-def compression_table(summary: xr.Dataset) -> Table:
-    """Per activation, estimator, setting and layer: compression of I(X;T) with its interval; bits."""
-    header = "activation estimator setting option layer peak peak_epoch final compression low high seeds"
-    rows = []
-    for activation, name, setting in itertools.product(
-        summary.activation.values, summary.estimator.values, summary.setting.values
-    ):
-        one = summary.sel(activation=activation, estimator=name, setting=setting)
-        for i, layer in enumerate(one.layer.values):
-            values = [column.values[i] for column in one.data_vars.values()]
-            rows.append([activation, name, setting, one.option.item(), layer, *values])
-    return Table("compression", header.split(), rows, [verdict(summary, a) for a in ACTIVATIONS])
+    found = [verdict(summary, activation) for activation in ACTIVATIONS]
+    return figures, [table_of("compression", summary, found)]
 
 
 def verdict(summary: xr.Dataset, activation: str) -> str:

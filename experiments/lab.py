@@ -25,7 +25,7 @@ from ibjax.results import load_results, save_results
 from ibjax.training import Advance
 from ibjax.training.checkpoint import describe_run
 
-__all__ = ["LabConfig", "Table", "main", "progress_bar"]
+__all__ = ["LabConfig", "Table", "main", "progress_bar", "table_of"]
 
 SMOKE_SEEDS = 4
 
@@ -91,6 +91,15 @@ class Table:
             csv.writer(file).writerows([self.header, *self.rows])
         text.write_text(f"{self}\n")
         return [numbers, text]
+
+
+def table_of(name: str, data: xr.Dataset, sentences: Sequence[str] = ()) -> Table:
+    """A row for each entry of the variables, all of the same dims: its coordinates, then its values."""
+    dims = [str(d) for d in next(iter(data.data_vars.values())).dims]
+    others = [str(k) for k, v in data.coords.items() if v.dims and k not in dims]
+    frame = data.transpose(*dims, missing_dims="ignore").to_dataframe(dim_order=dims).reset_index()
+    header = [*dims, *others, *map(str, data.data_vars)]
+    return Table(name, header, frame[header].to_numpy(object).tolist(), sentences)
 
 
 def main(

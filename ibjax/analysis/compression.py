@@ -131,16 +131,20 @@ def dead_seeds(arm: xr.Dataset) -> np.ndarray:
 
 
 def compression_summary(arm: xr.Dataset) -> xr.Dataset:
-    """Peak, final and compression of every layer of one arm.
+    """Peak, final and compression of every layer of one arm, or of each of several.
 
     Args:
-        arm: ``ixt`` (seed, epoch, layer).
+        arm: ``ixt`` of dims ``(factors..., seed, epoch, layer)``, the factors' levels being arms.
 
     Returns:
-        Dataset over ``layer``: ``peak`` (largest mean over seeds), ``peak_epoch``, ``final`` (mean
+        Dataset over ``(factors..., layer)``: ``peak`` (largest mean over seeds), ``peak_epoch``, ``final`` (mean
         over seeds), ``compression`` with ``compression_low`` and ``compression_high`` (95%), bits,
         and ``num_seeds``.
     """
+    for factor in arm.ixt.dims:
+        if factor not in ("seed", "epoch", "layer"):
+            levels = [compression_summary(arm.sel({factor: level})) for level in arm[factor].values]
+            return xr.concat(levels, xr.DataArray(arm[factor].values, dims=factor, name=factor))
     ixt = arm.ixt.transpose("seed", "epoch", "layer").values
     mean = mean_interval(ixt).mean  # (epoch, layer)
     peak = np.where(np.isfinite(mean), mean, -np.inf).argmax(axis=0)

@@ -1,6 +1,7 @@
 """I(X;T) against the epoch, and its compression."""
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
@@ -77,41 +78,48 @@ def plot_curves(
     return figure
 
 
-def plot_compression_table(summary: xr.Dataset, *, title: str = "") -> Figure:
-    """Compression of every layer (columns) as every estimator sees it (rows), one panel an activation.
+def plot_compression_table(
+    summary: xr.Dataset,
+    *,
+    panel: str = "activation",
+    rows: Sequence[str] = ("estimator", "setting"),
+    title: str = "",
+) -> Figure:
+    """Compression of every layer (columns) in every arm (rows), one panel a level of ``panel``.
 
     The number is the mean over seeds; it is bold where the 95% interval leaves out 0.
 
     Args:
-        summary: ``compression``, ``compression_low`` and ``compression_high`` of dims ``(activation,
-            estimator, setting, layer)``, bits, and a coordinate ``option`` (estimator, setting).
+        summary: ``compression``, ``compression_low`` and ``compression_high`` of dims ``(panel, *rows,
+            layer)``, bits; a coordinate ``option`` of dims ``rows`` names the last one's levels.
+        panel: the dimension for panels.
+        rows: the dimensions whose levels are the rows.
         title: of the figure.
     """
-    names = [
-        f"{estimator}, {option.item()}"
-        for estimator in summary.estimator.values
-        for option in summary.option.sel(estimator=estimator)
-    ]
-    layers, activations = summary.layer.values, summary.activation.values
-    size = ((0.75 * len(layers) + 0.6) * len(activations) + 2.6, 0.28 * len(names) + 1.3)
+    arms = summary.stack(arm=rows)
+    last = arms.option.values if "option" in arms.coords else [key[-1] for key in arms.arm.values]
+    names = [", ".join((*key[:-1], str(x))) for key, x in zip(arms.arm.values, last, strict=True)]
+    layers, panels = summary.layer.values, summary[panel].values
+    size = ((0.75 * len(layers) + 0.6) * len(panels) + 2.6, 0.28 * len(names) + 1.3)
     figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(1, len(activations), squeeze=False, sharey=True)[0]
+    axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     scale = max(float(np.abs(summary.compression).max()), 0.1)
-    for ax, activation in zip(axes, activations, strict=True):
-        panel = summary.sel(activation=activation).stack(row=("estimator", "setting"))
-        panel = panel.transpose("row", "layer")
-        image = ax.imshow(panel.compression, cmap="RdBu_r", vmin=-scale, vmax=scale, aspect="auto")
-        sure = (panel.compression_low > 0) | (panel.compression_high < 0)
-        for (i, j), value in np.ndenumerate(panel.compression.values):
+    for ax, level in zip(axes, panels, strict=True):
+        one = arms.sel({panel: level}).transpose("arm", "layer")
+        image = ax.imshow(one.compression, cmap="RdBu_r", vmin=-scale, vmax=scale, aspect="auto")
+        sure = (one.compression_low > 0) | (one.compression_high < 0)
+        for (i, j), value in np.ndenumerate(one.compression.values):
             weight = "bold" if sure.values[i, j] else "normal"
             colour = "white" if abs(value) > 0.6 * scale else "black"
             ax.text(j, i, f"{value:.1f}", ha="center", va="center", weight=weight, color=colour, size=8)
         ax.set_xticks(range(len(layers)), layers)
         ax.set_yticks(range(len(names)), names)
-        ax.set_title(activation)
+        ax.set_title(level)
         ax.set_xlabel("layer")
-        for line in range(1, summary.sizes["estimator"]):
-            ax.axhline(line * summary.sizes["setting"] - 0.5, color="black", lw=0.8)
+        if len(rows) > 1:
+            group = len(names) // summary.sizes[rows[0]]
+            for line in range(group, len(names), group):
+                ax.axhline(line - 0.5, color="black", lw=0.8)
     figure.colorbar(image, ax=axes, label="compression of I(X;T) [bits]", aspect=35)
     figure.suptitle(title)
     return figure

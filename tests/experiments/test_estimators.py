@@ -52,11 +52,10 @@ def results():
 
 
 def test_the_table_says_who_sees_compression(results):
-    summary = estimators.summarise(results).assign_coords(option=results.option)
-    table = estimators.compression_table(summary)
+    _, (table,) = estimators.report(results)
     assert len(table.rows) == 2 * 2 * 3 * 3
-    (seen,) = [row for row in table.rows if row[table.header.index("low")] > 0.05]
-    assert seen[:5] == ["tanh", "noisy", "coarse", "n=2", 2]
+    (seen,) = [row for row in table.rows if row[table.header.index("compression_low")] > 0.05]
+    assert seen[:5] == ["tanh", "noisy", "coarse", 2, "n=2"]
     assert seen[table.header.index("compression")] == pytest.approx(2, abs=0.05)
     tanh, relu = table.sentences
     assert tanh.startswith("tanh: of 6 estimators 1 see a hidden layer compress: noisy (n=2).")

@@ -1,0 +1,114 @@
+"""Figures of gradients and of the phases of training."""
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ibjax.analysis.compression import mean_interval
+from ibjax.analysis.gradients import gradient_curves
+from ibjax.analysis.phases import median_interval, rank_correlation
+from ibjax.plots.axes import ARM_COLOURS, draw_band, epoch_axis, label_epochs
+
+__all__ = ["plot_gradient_phases", "plot_phase_epochs"]
+
+MEAN_COLOUR, STD_COLOUR, IXT_COLOUR, SATURATED_COLOUR = ARM_COLOURS
+
+
+def plot_gradient_phases(arm: xr.Dataset, phases: xr.Dataset, *, title: str = "") -> Figure:
+    """Gradients, information and saturation of every layer on one axis of epochs.
+
+    Columns are layers. Rows: norms of the minibatch gradients' mean and standard deviation over the
+    weights' norm, as in figure 4 of Shwartz-Ziv & Tishby (2017), geometric means over seeds; I(X;T);
+    the share of saturated units. Bands are 95% intervals over seeds. Grey: the median epoch at which
+    the network's diffusion starts; dashed: that at which the layer starts to compress, if it does.
+
+    Args:
+        arm: ``gradient_mean``, ``gradient_std``, ``weight_norm``, ``ixt`` and ``saturated`` of dims
+            ``(seed, epoch, layer)``.
+        phases: its ``phase_epochs``.
+        title: of the figure.
+    """
+    layers = arm.layer.values
+    figure = Figure(figsize=(2.5 * len(layers) + 0.5, 7.2), layout="constrained")
+    axes = figure.subplots(3, len(layers), squeeze=False, sharex=True, sharey="row")
+    mean, std = gradient_curves(arm, "normalised")
+    for column, layer in zip(axes.T, layers, strict=True):
+        one, phase = arm.sel(layer=layer), phases.sel(layer=layer)
+        gradients, information, saturation = column
+        _draw_geometric(gradients, mean.sel(layer=layer), MEAN_COLOUR, "mean")
+        _draw_geometric(gradients, std.sel(layer=layer), STD_COLOUR, "standard deviation")
+        gradients.set_yscale("log")
+        gradients.set_title(f"layer {layer}" + (" (softmax)" if layer == layers[-1] else ""))
+        draw_band(information, one.ixt, "epoch", IXT_COLOUR, "I(X;T)")
+        if one.saturated.notnull().any():
+            draw_band(saturation, one.saturated, "epoch", SATURATED_COLOUR, "saturated")
+        for ax in column:
+            epoch_axis(ax, arm)
+            _mark(ax, phases.network_diffusion.values, "0.5", "-", "diffusion starts")
+            if phase.compresses:
+                _mark(ax, phase.compression.values, "black", "--", "compression starts")
+    labels = ("gradients over weights\n[nats]", "I(X;T) [bits]", "saturated units\n[share]")
+    for ax, label in zip(axes[:, 0], labels, strict=True):
+        ax.set_ylabel(label)
+    label_epochs(axes)
+    drawn = [ax.get_legend_handles_labels() for ax in axes[0]]
+    of_label = {label: h for handles, labels in drawn for h, label in zip(handles, labels, strict=True)}
+    figure.legend(of_label.values(), of_label.keys(), loc="outside lower center", ncols=4)
+    figure.suptitle(title)
+    return figure
+
+
+def plot_phase_epochs(phases: xr.Dataset, *, row: str = "activation", title: str = "") -> Figure:
+    """Each seed's start of compression against its start of diffusion, one panel a layer.
+
+    The line is where both coincide; layers that do not compress are named so and left empty.
+
+    Args:
+        phases: ``network_diffusion`` (row, seed), ``compression`` (row, seed, layer), ``compresses``
+            (row, layer), as of ``phase_epochs``.
+        row: the dimension for rows of panels.
+        title: of the figure.
+    """
+    rows, layers = phases[row].values, phases.layer.values
+    figure = Figure(figsize=(2.5 * len(layers) + 0.5, 2.6 * len(rows) + 0.7), layout="constrained")
+    axes = figure.subplots(len(rows), len(layers), squeeze=False, sharex=True, sharey=True)
+    known = np.concatenate([phases[k].values.ravel() for k in ("network_diffusion", "compression")])
+    ends = 0.7 * max(np.nanmin(known, initial=1e4), 1), 1.4 * max(np.nanmax(known, initial=1), 2)
+    for axes_of_row, name in zip(axes, rows, strict=True):
+        for ax, layer in zip(axes_of_row, layers, strict=True):
+            one = phases.sel({row: name, "layer": layer})
+            ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal")
+            ax.plot(ends, ends, color="0.6", lw=1)
+            ax.grid(alpha=0.3)
+            ax.set_title(f"{name}, layer {layer}")
+            if not one.compresses:
+                ax.text(0.5, 0.9, "does not compress", transform=ax.transAxes, ha="center")
+                continue
+            # Epoch 0 has no place on a log scale: drawn at 1.
+            x, y = (np.maximum(one[k].values, 1) for k in ("network_diffusion", "compression"))
+            ax.plot(x, y, "o", ms=4, alpha=0.6, color=ARM_COLOURS[0])
+            found = rank_correlation(one.network_diffusion.values, one.compression.values)
+            text = f"$\\rho$ = {found.rho:.2f} ({found.low:.2f} to {found.high:.2f})"
+            ax.text(0.5, 0.9, text, transform=ax.transAxes, ha="center", fontsize="small")
+        axes_of_row[0].set_ylabel("compression starts\n[epoch]")
+    for ax in axes[-1]:
+        ax.set_xlabel("diffusion starts [epoch]")
+    figure.suptitle(title)
+    return figure
+
+
+def _draw_geometric(ax: Axes, values: xr.DataArray, colour: str, label: str) -> None:
+    """Geometric mean over seeds and its 95% interval; zeros, of dead layers, are left out."""
+    values = values.transpose("seed", "epoch")
+    band = mean_interval(np.log(values.where(values > 0).values))
+    ax.plot(values.epoch, np.exp(band.mean), color=colour, label=label)
+    ax.fill_between(values.epoch, np.exp(band.low), np.exp(band.high), color=colour, alpha=0.25, lw=0)
+
+
+def _mark(ax: Axes, epochs: np.ndarray, colour: str, style: str, label: str) -> None:
+    """A line at the median and a band over its interval, where there is any."""
+    found = median_interval(epochs)
+    if found.num_seeds > 0:
+        ax.axvline(found.median, color=colour, linestyle=style, lw=1.2, label=label)
+        ax.axvspan(found.low, found.high, color=colour, alpha=0.15, lw=0)
