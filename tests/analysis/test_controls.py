@@ -1,0 +1,96 @@
+"""Controls: what each keeps of the trained network and what it does not."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ibjax.analysis.controls import CONTROLS, controls_record, draw_controls, rescaled
+from ibjax.analysis.records import planes_record
+from ibjax.mi import binned_mi
+from ibjax.models import MLP
+from ibjax.types import Dataset, Split
+
+NUM_SAMPLES = 200
+MODEL = MLP((5, 2), ("tanh",))
+ESTIMATORS = [functools.partial(binned_mi, bin_width=width) for width in (0.25, 0.5)]
+
+
+@pytest.fixture(scope="module")
+def network():
+    """Parameters of a network with biases, its controls' draws and its split."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 2, (NUM_SAMPLES, 6))
+    data = Dataset(jnp.asarray(x, jnp.float32), jnp.asarray((x.sum(1) > 2).astype(int)))
+    params = MODEL.init(jax.random.key(1), data.x)
+    params = jax.tree.map(lambda p: 3 * p + 0.1, params)
+    rows = jnp.arange(NUM_SAMPLES)
+    return params, draw_controls(MODEL, data)(jax.random.key(2)), Split(rows[:150], rows[150:])
+
+
+@pytest.fixture(scope="module")
+def seen(network):
+    return jax.jit(controls_record(MODEL, ESTIMATORS))(*network)
+
+
+def test_every_control_has_a_plane_of_every_estimator(seen):
+    assert seen["ixt"].shape == seen["ity"].shape == (len(CONTROLS), 2, 2)
+    assert seen["train_loss"].shape == (len(CONTROLS),)
+
+
+def test_trained_is_the_network_itself(network, seen):
+    params, data, split = network
+    own = planes_record(MODEL, ESTIMATORS)(params, Dataset(data.x, data.y), split)
+    for name, value in own.items():
+        np.testing.assert_allclose(seen[name][CONTROLS.index("trained")], value, rtol=1e-5)
+
+
+def test_shuffled_keeps_ixt_and_loses_the_labels(network, seen):
+    params, data, _ = network
+    trained, shuffled = (CONTROLS.index(name) for name in ("trained", "shuffled"))
+    np.testing.assert_array_equal(seen["ixt"][shuffled], seen["ixt"][trained])
+    assert (seen["ity"][shuffled] < seen["ity"][trained]).all()
+    assert (seen["ity"][shuffled, :, 0] < seen["ity"][trained, :, 0] - 0.3).all()
+    # The pairs (t, y) are those of activations in another order.
+    _, hidden = MODEL.apply(params, data.x)
+    inverse = np.argsort(np.asarray(data.order))
+    expected = binned_mi(np.asarray(hidden[0])[inverse], np.asarray(data.y), bin_width=0.25)
+    assert float(seen["ity"][shuffled, 0, 0]) == pytest.approx(float(expected.ity), abs=1e-5)
+
+
+def test_rescaled_has_the_norms_of_the_trained_network_and_other_directions(network, seen):
+    params, data, split = network
+    control = rescaled(data.directions, params)
+    for trained, other in zip(*map(jax.tree.leaves, (params, control)), strict=True):
+        assert np.linalg.norm(other) == pytest.approx(np.linalg.norm(trained), rel=1e-5)
+        cosine = np.vdot(trained, other) / np.linalg.norm(trained) ** 2
+        assert abs(cosine) < 0.95
+    own = planes_record(MODEL, ESTIMATORS)(control, Dataset(data.x, data.y), split)
+    index = CONTROLS.index("rescaled")
+    for name, value in own.items():
+        np.testing.assert_allclose(seen[name][index], value, rtol=1e-5)
+
+
+def test_untrained_biases_of_zero_stay_zero(network):
+    _, data, _ = network
+    params = MODEL.init(jax.random.key(1), data.x)
+    control = rescaled(data.directions, params)
+    assert all((np.asarray(p) == 0).all() for p in jax.tree.leaves(control) if p.ndim == 1)
+
+
+def test_draws_are_of_the_key(network):
+    _, data, _ = network
+    draw = draw_controls(MODEL, Dataset(data.x, data.y))
+    again, other = draw(jax.random.key(2)), draw(jax.random.key(3))
+    np.testing.assert_array_equal(again.order, data.order)
+    assert (np.asarray(other.order) != np.asarray(data.order)).any()
+    assert (np.sort(other.order) == np.arange(NUM_SAMPLES)).all()
+
+
+def test_a_network_that_is_not_finite_has_nan_everywhere(network):
+    params, data, split = network
+    broken = jax.tree.map(lambda p: jnp.full_like(p, jnp.nan), params)
+    got = jax.jit(controls_record(MODEL, ESTIMATORS))(broken, data, split)
+    assert all(np.isnan(value).all() for value in got.values())
