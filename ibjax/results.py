@@ -32,6 +32,11 @@ VARIABLES = {
     "test_loss": ((), "nats", "test cross-entropy"),
     "train_accuracy": ((), "1", "training accuracy"),
     "test_accuracy": ((), "1", "test accuracy"),
+    "gradient_mean": (("layer",), "nats", "norm of the mean of minibatch gradients"),
+    "gradient_std": (("layer",), "nats", "norm of the standard deviation of minibatch gradients"),
+    "gradient_snr": (("layer",), "1", "signal-to-noise ratio of minibatch gradients"),
+    "weight_norm": (("layer",), "1", "norm of the kernel"),
+    "saturated": (("layer",), "1", "share of units and inputs at a flat part of the activation"),
 }
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "xarray")

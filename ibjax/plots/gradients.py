@@ -43,6 +43,8 @@ def plot_gradient_phases(arm: xr.Dataset, phases: xr.Dataset, *, title: str = ""
         draw_band(information, one.ixt, "epoch", IXT_COLOUR, "I(X;T)")
         if one.saturated.notnull().any():
             draw_band(saturation, one.saturated, "epoch", SATURATED_COLOUR, "saturated")
+        else:
+            saturation.text(0.5, 0.5, "not defined", transform=saturation.transAxes, ha="center")
         for ax in column:
             epoch_axis(ax, arm)
             _mark(ax, phases.network_diffusion.values, "0.5", "-", "diffusion starts")
@@ -62,7 +64,8 @@ def plot_gradient_phases(arm: xr.Dataset, phases: xr.Dataset, *, title: str = ""
 def plot_phase_epochs(phases: xr.Dataset, *, row: str = "activation", title: str = "") -> Figure:
     """Each seed's start of compression against its start of diffusion, one panel a layer.
 
-    The line is where both coincide; layers that do not compress are named so and left empty.
+    The line is where both coincide. For layers that do not compress diffusion's epochs are marked at
+    the lower end.
 
     Args:
         phases: ``network_diffusion`` (row, seed), ``compression`` (row, seed, layer), ``compresses``
@@ -73,8 +76,10 @@ def plot_phase_epochs(phases: xr.Dataset, *, row: str = "activation", title: str
     rows, layers = phases[row].values, phases.layer.values
     figure = Figure(figsize=(2.5 * len(layers) + 0.5, 2.6 * len(rows) + 0.7), layout="constrained")
     axes = figure.subplots(len(rows), len(layers), squeeze=False, sharex=True, sharey=True)
-    known = np.concatenate([phases[k].values.ravel() for k in ("network_diffusion", "compression")])
-    ends = 0.7 * max(np.nanmin(known, initial=1e4), 1), 1.4 * max(np.nanmax(known, initial=1), 2)
+    # Epoch 0 has no place on a log scale: drawn at 1.
+    diffusion, compression = (phases[k].clip(min=1) for k in ("network_diffusion", "compression"))
+    drawn = np.append(diffusion.values, compression.where(phases.compresses).values)
+    ends = 0.7 * np.nanmin(drawn, initial=100), 1.4 * np.nanmax(drawn, initial=100)
     for axes_of_row, name in zip(axes, rows, strict=True):
         for ax, layer in zip(axes_of_row, layers, strict=True):
             one = phases.sel({row: name, "layer": layer})
@@ -82,11 +87,11 @@ def plot_phase_epochs(phases: xr.Dataset, *, row: str = "activation", title: str
             ax.plot(ends, ends, color="0.6", lw=1)
             ax.grid(alpha=0.3)
             ax.set_title(f"{name}, layer {layer}")
+            x, y = diffusion.sel({row: name}), compression.sel({row: name, "layer": layer})
             if not one.compresses:
                 ax.text(0.5, 0.9, "does not compress", transform=ax.transAxes, ha="center")
+                ax.plot(x, np.full(x.shape, 1.2 * ends[0]), "|", color=ARM_COLOURS[0])
                 continue
-            # Epoch 0 has no place on a log scale: drawn at 1.
-            x, y = (np.maximum(one[k].values, 1) for k in ("network_diffusion", "compression"))
             ax.plot(x, y, "o", ms=4, alpha=0.6, color=ARM_COLOURS[0])
             found = rank_correlation(one.network_diffusion.values, one.compression.values)
             text = f"$\\rho$ = {found.rho:.2f} ({found.low:.2f} to {found.high:.2f})"

@@ -1,0 +1,198 @@
+"""Gradients of single minibatches at fixed parameters: their mean, their spread, and what dims them.
+
+Two definitions of the curves, over the minibatches b of one epoch and the kernel W of a layer:
+
+- "saxe": ``|mean_b g|`` and ``|std_b g|``, elementwise with ddof 0, then the Euclidean norm;
+- "normalised": both divided by ``|W|``, as in Shwartz-Ziv & Tishby (2017), figure 4.
+
+Their ratio, the signal-to-noise ratio, is the same. Biases are left out.
+"""
+
+import functools
+from collections.abc import Hashable
+from typing import cast
+
+import jax
+import jax.numpy as jnp
+import xarray as xr
+from jax import lax
+from jaxtyping import Array, Float, Int
+
+from ibjax.checks import check_known, check_whole
+from ibjax.models import ACTIVATIONS, MLP
+from ibjax.training.config import LOSSES
+from ibjax.types import PyTree, Record, Samples, Split
+
+__all__ = [
+    "DEFINITIONS",
+    "SATURATED_SLOPE",
+    "gradient_curves",
+    "gradient_record",
+    "minibatch_gradients",
+    "saturated_share",
+]
+
+DEFINITIONS = ("saxe", "normalised")
+
+# A unit is saturated where its activation's slope is below this part of the steepest: |t| > 0.949 for
+# tanh, all that is not positive for relu.
+SATURATED_SLOPE = 0.1
+
+
+def gradient_record(model: MLP, *, batch_size: int = 256, loss: str = "cross_entropy") -> Record:
+    """A record function of the gradients' signal and noise, for use beside ``plane_record``.
+
+    Args:
+        model: the network, measured without the noise that its training may add.
+        batch_size: of the minibatches measured, whatever the network is trained with.
+        loss: a name from ``ibjax.training.config.LOSSES``.
+
+    Returns:
+        ``record(params, data, split)``, which returns a dict of (layer,) arrays, the output last:
+        ``gradient_mean`` and ``gradient_std`` by :func:`minibatch_gradients` on the training rows;
+        ``gradient_snr``, their ratio, NaN where all gradients are 0 (a dead layer); ``weight_norm``,
+        the kernel's; ``saturated``, by :func:`saturated_share` on all inputs. All are NaN for a network
+        with an output that is not finite. The same arguments give the same function, so that its
+        program is compiled once.
+
+    Raises:
+        ValueError: for a batch size that is no whole number or an unknown loss; by the record, for a
+            batch of more than half the training rows.
+    """
+    check_whole("batch_size", batch_size)
+    check_known("loss", loss, LOSSES)
+    return _gradient_record(cast(Hashable, model), batch_size, loss)
+
+
+@functools.lru_cache(maxsize=64)
+def _gradient_record(model, batch_size: int, loss: str) -> Record:
+    def record(params, data: Samples, split: Split):
+        options = {"batch_size": batch_size, "loss": loss}
+        mean, std = minibatch_gradients(model, params, data, split.train, **options)
+        outputs, _ = model.apply(params, data.x.T, method="feature_major")
+        # With NaN among the weights of relu units gradients can still be finite: 0.
+        finite = jnp.isfinite(outputs).all()
+        measured = {
+            "gradient_mean": mean,
+            "gradient_std": std,
+            "gradient_snr": mean / std,
+            "weight_norm": _norms(_kernels(params)),
+            "saturated": saturated_share(model, params, data.x),
+        }
+        return {name: jnp.where(finite, values, jnp.nan) for name, values in measured.items()}
+
+    return record
+
+
+def minibatch_gradients(
+    model: MLP,
+    params: PyTree,
+    data: Samples,
+    rows: Int[Array, " n_train"],
+    *,
+    batch_size: int,
+    loss: str = "cross_entropy",
+) -> tuple[Float[Array, " layer"], Float[Array, " layer"]]:
+    """|mean_b g| and |std_b g| of every layer's kernel over the minibatches b of one epoch.
+
+    All gradients are at the same parameters, each of the mean loss of ``batch_size`` samples.
+    Batches are taken from ``rows`` in order, at every epoch the same: a random order where the split is
+    random. Samples left over at the end are not used, so that all batches are of one size: 205 of the
+    symmetric task's 3277 at 256. The mean is hence the gradient of almost the full batch; with few
+    batches the standard deviation (ddof 0) is low by a factor of about sqrt(1 - 1 / batches).
+
+    Args:
+        model: the network.
+        params: its parameters.
+        data: x (n, d), y (n,) or, for losses of numbers, (n, k).
+        rows: the training samples.
+        batch_size: at most half as many as rows: one batch alone has no spread.
+        loss: a name from ``ibjax.training.config.LOSSES``.
+
+    Returns:
+        Two (layer,) arrays, "saxe" in the module's terms, nats of cross-entropy.
+
+    Raises:
+        ValueError: for a batch size with fewer than two batches or that is no whole number, or for an
+            unknown loss.
+
+    Source:
+        Saxe et al. (2018), appendix on the phase transition of the gradient's SNR.
+    """
+    check_whole("batch_size", batch_size)
+    check_known("loss", loss, LOSSES)
+    num_batches = len(rows) // batch_size
+    if num_batches < 2:
+        raise ValueError(
+            f"batch_size: expected at most half of the {len(rows)} training samples, since a single "
+            f"batch has no spread, got {batch_size}"
+        )
+
+    def batch_loss(params, batch):
+        outputs, _ = model.apply(params, data.x[batch].T, method="feature_major")
+        return LOSSES[loss](outputs, data.y[batch].T).mean()
+
+    def add(totals, numbered):
+        count, batch = numbered
+        mean, squares = totals
+        # Welford's: stable where the spread is small beside the mean, and in memory for one batch.
+        apart = jax.tree.map(jnp.subtract, _kernels(jax.grad(batch_loss)(params, batch)), mean)
+        mean = jax.tree.map(lambda m, a: m + a / count, mean, apart)
+        squares = jax.tree.map(lambda s, a: s + a**2 * (count - 1) / count, squares, apart)
+        return (mean, squares), None
+
+    zeros = jax.tree.map(jnp.zeros_like, _kernels(params))
+    batches = rows[: num_batches * batch_size].reshape(num_batches, batch_size)
+    counts = jnp.arange(1.0, num_batches + 1)
+    (mean, squares), _ = lax.scan(add, (zeros, zeros), (counts, batches))
+    return _norms(mean), _norms([jnp.sqrt(s / num_batches) for s in squares])
+
+
+def saturated_share(model: MLP, params: PyTree, x: Float[Array, "n d"]) -> Float[Array, " layer"]:
+    """Share of inputs and units at which a layer's activation is too flat to learn by.
+
+    Flat is a slope below a tenth of the activation's steepest. For tanh that is |t| > 0.949, at both
+    ends, and for softsign |t| > 0.684; for relu it is every input on which the unit is 0; elu and
+    softplus have one flat end, linear has none. The gradient that passes through carries the slope as
+    a factor.
+
+    Returns:
+        (layer,) from 0 to 1, NaN for the output, which is no unit's, and where activations are.
+    """
+    _, hidden = model.apply(params, x.T, method="feature_major")
+    layers = params["params"]
+    shares = []
+    for i, (name, h) in enumerate(zip(model.activations, [x.T, *hidden], strict=False), 1):
+        z = layers[f"layer_{i}"]["kernel"].T @ h + layers[f"layer_{i}"]["bias"][:, None]
+        slope = jnp.abs(_slope(name, z))
+        flat = slope < SATURATED_SLOPE * _slope(name, jnp.linspace(-10.0, 10.0, 2001)).max()
+        shares.append(jnp.where(jnp.isfinite(z), flat, jnp.nan).mean())
+    return jnp.stack([*shares, jnp.nan])
+
+
+def gradient_curves(results: xr.Dataset, definition: str = "saxe") -> tuple[xr.DataArray, xr.DataArray]:
+    """The gradients' mean and standard deviation by a definition's name.
+
+    Args:
+        results: ``gradient_mean``, ``gradient_std`` and ``weight_norm`` of the same dims.
+        definition: "saxe" or "normalised", see the module.
+
+    Raises:
+        ValueError: for an unknown definition.
+    """
+    check_known("definition", definition, DEFINITIONS)
+    scale = results.weight_norm if definition == "normalised" else 1.0
+    return results.gradient_mean / scale, results.gradient_std / scale
+
+
+def _slope(name: str, z: Array) -> Array:
+    return jax.jvp(ACTIVATIONS[name], (z,), (jnp.ones_like(z),))[1]
+
+
+def _kernels(params: PyTree) -> list[Array]:
+    layers = params["params"]
+    return [layers[f"layer_{i}"]["kernel"] for i in range(1, len(layers) + 1)]
+
+
+def _norms(kernels: list[Array]) -> Float[Array, " layer"]:
+    return jnp.stack([jnp.linalg.norm(kernel) for kernel in kernels])

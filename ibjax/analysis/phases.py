@@ -1,0 +1,250 @@
+"""Phases of training: where drift turns into diffusion, where compression starts, how the two agree.
+
+All rules read a seed's own curve, smoothed by a running median: with steps as large as those of the
+papers the gradient's mean changes tenfold from one epoch to the next.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.stats
+import xarray as xr
+
+from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary, mean_interval
+from ibjax.checks import check_rank, check_same_length
+
+__all__ = [
+    "Correlation",
+    "Median",
+    "compression_start",
+    "diffusion_start",
+    "median_interval",
+    "network_snr",
+    "phase_agreement",
+    "phase_epochs",
+    "rank_correlation",
+    "running_median",
+]
+
+# Curves are smoothed over the recorded epochs within this factor of each.
+SMOOTHING = 1.5
+
+# Compression has started when this part of it is done.
+STARTED = 0.1
+
+
+class Median(NamedTuple):
+    """A median over seeds, its 95% confidence interval, and the seeds that it rests on."""
+
+    median: float
+    low: float
+    high: float
+    num_seeds: int
+
+
+class Correlation(NamedTuple):
+    """Spearman's rank correlation over seeds, its 95% interval, and the seeds that it rests on."""
+
+    rho: float
+    low: float
+    high: float
+    num_seeds: int
+
+
+def running_median(values: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+    """Median over the recorded epochs from e / 1.5 to 1.5 e, at every recorded epoch e.
+
+    Epochs weigh as much as they span on a log scale, so that the median leans to neither side where
+    the schedule goes from every epoch to fewer.
+
+    Args:
+        values: (seed, epoch).
+        epochs: (epoch,) increasing.
+
+    Returns:
+        (seed, epoch); NaN where a value within reach is.
+    """
+    check_rank("values", values, 2, "(seed, epoch)")
+    check_same_length("values.T", values.T, "epochs", epochs)
+    # Each spans half the way to its neighbours.
+    edges = np.log(np.concatenate([epochs[:1], (epochs[1:] + epochs[:-1]) / 2, epochs[-1:]]) + 1)
+    first = np.searchsorted(epochs, epochs / SMOOTHING, side="left")
+    end = np.searchsorted(epochs, epochs * SMOOTHING, side="right")
+    medians = [
+        _weighted_median(values[:, a:b], np.diff(edges[a : b + 1]))
+        for a, b in zip(first, end, strict=True)
+    ]
+    return np.stack(medians, axis=1)
+
+
+def _weighted_median(values, weights):
+    """(seed, epoch), (epoch,) -> (seed,): the least value with half the weight at or below it."""
+    order = values.argsort(axis=1)
+    below = weights[order].cumsum(axis=1)
+    middle = (below >= 0.5 * below[:, -1:]).argmax(axis=1)
+    chosen = np.take_along_axis(values, order, axis=1)[np.arange(len(values)), middle]
+    return np.where(np.isnan(values).any(axis=1), np.nan, chosen)
+
+
+def diffusion_start(snr: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+    """The epoch at which drift turns into diffusion, for each seed.
+
+    Drift is a signal-to-noise ratio of 1 or more, diffusion one below. Diffusion starts at the first
+    recorded epoch from which the running median of the ratio stays below 1 to the end.
+
+    Args:
+        snr: (seed, epoch) signal-to-noise ratio of a layer or of the network.
+        epochs: (epoch,) recorded epochs.
+
+    Returns:
+        (seed,) epochs; NaN where there is no drift, no diffusion at the end, or a ratio that is not
+        known (a dead layer, a diverged network).
+
+    Source:
+        The phases are those of Shwartz-Ziv & Tishby (2017), section 3.4; the rule is ours.
+    """
+    smooth = running_median(np.asarray(snr, np.float64), epochs)
+    drifts = smooth >= 1
+    last = smooth.shape[1] - 1 - drifts[:, ::-1].argmax(axis=1)  # drift's, where there is any
+    known = drifts.any(axis=1) & ~drifts[:, -1] & ~np.isnan(smooth).any(axis=1)
+    return np.where(known, epochs[np.minimum(last + 1, len(epochs) - 1)], np.nan)
+
+
+def compression_start(ixt: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+    """The epoch at which a layer starts to compress, for each seed.
+
+    That is the last recorded epoch at which the running median of I(X;T) has lost no more than a tenth
+    of what it loses from its largest value to the end.
+
+    Args:
+        ixt: (seed, epoch) bits.
+        epochs: (epoch,) recorded epochs.
+
+    Returns:
+        (seed,) epochs; NaN where the loss is at most ``NEGLIGIBLE_BITS`` or not known. A seed's own
+        largest value minus its last is never negative: whether a layer compresses at all is for
+        ``compression_summary`` to say.
+    """
+    smooth = running_median(np.asarray(ixt, np.float64), epochs)
+    peak = smooth.max(axis=1)
+    lost = peak - smooth[:, -1]
+    before = smooth >= (peak - STARTED * lost)[:, None]
+    last = smooth.shape[1] - 1 - before[:, ::-1].argmax(axis=1)
+    return np.where(lost > NEGLIGIBLE_BITS, epochs[last], np.nan)
+
+
+def network_snr(arm: xr.Dataset) -> xr.DataArray:
+    """Signal-to-noise ratio of all kernels together: the norms add up in squares over layers.
+
+    Args:
+        arm: ``gradient_mean`` and ``gradient_std`` (seed, epoch, layer).
+
+    Returns:
+        (seed, epoch); NaN where all gradients are 0.
+    """
+    mean = (arm.gradient_mean**2).sum("layer", skipna=False)
+    variance = (arm.gradient_std**2).sum("layer", skipna=False)
+    return (mean / variance.where(variance > 0)) ** 0.5
+
+
+def phase_epochs(arm: xr.Dataset) -> xr.Dataset:
+    """Where each seed's phases begin.
+
+    Args:
+        arm: ``ixt``, ``gradient_mean``, ``gradient_std``, ``gradient_snr`` (seed, epoch, layer).
+
+    Returns:
+        Dataset of ``diffusion`` (seed, layer) by the layer's own ratio, ``network_diffusion`` (seed,)
+        by the network's, ``compression`` (seed, layer), all in epochs, NaN where there is none; and
+        ``compresses`` (layer,): whether the 95% interval of the layer's compression over seeds lies
+        above ``NEGLIGIBLE_BITS``.
+    """
+    arm = arm.transpose("seed", "epoch", "layer", ...)
+    epochs = arm.epoch.values
+
+    def of_layers(start, name):
+        return np.stack([start(layer, epochs) for layer in np.moveaxis(arm[name].values, 2, 0)], axis=1)
+
+    units = {"units": "epochs"}
+    return xr.Dataset(
+        {
+            "diffusion": (("seed", "layer"), of_layers(diffusion_start, "gradient_snr"), units),
+            "network_diffusion": (("seed",), diffusion_start(network_snr(arm).values, epochs), units),
+            "compression": (("seed", "layer"), of_layers(compression_start, "ixt"), units),
+            "compresses": compression_summary(arm).compression_low > NEGLIGIBLE_BITS,
+        },
+        {"layer": arm.layer.values},
+    )
+
+
+def phase_agreement(phases: xr.Dataset) -> xr.Dataset:
+    """How the start of compression goes with that of diffusion, over the seeds that have both.
+
+    Args:
+        phases: as of :func:`phase_epochs`.
+
+    Returns:
+        Dataset over ``layer``: ``ratio`` (geometric mean of compression's epoch over the network's
+        diffusion's, epoch 0 counted as 1) with ``ratio_low`` and ``ratio_high``, 95% by Student's t on
+        logarithms; ``rho`` and ``rho_own`` (with the layer's own diffusion), as of
+        :func:`rank_correlation`, each with ``_low``, ``_high`` and ``_seeds``.
+    """
+    rows = []
+    for layer in phases.layer.values:
+        start = phases.compression.sel(layer=layer).values
+        network, own = phases.network_diffusion.values, phases.diffusion.sel(layer=layer).values
+        logs = np.log(np.maximum(start, 1)) - np.log(np.maximum(network, 1))
+        ratio = np.exp(mean_interval(logs)[:3])
+        rows.append([*ratio, *rank_correlation(network, start), *rank_correlation(own, start)])
+    names = ["ratio", "ratio_low", "ratio_high"]
+    names += [f"{rho}{part}" for rho in ("rho", "rho_own") for part in ("", "_low", "_high", "_seeds")]
+    columns = {name: np.array(column) for name, *column in zip(names, *rows, strict=True)}
+    data = {name: ("layer", values, {"units": "1"}) for name, values in columns.items()}
+    return xr.Dataset(data, {"layer": phases.layer.values})
+
+
+def median_interval(values: np.ndarray) -> Median:
+    """Median with its 95% interval between order statistics; NaN is left out and counted.
+
+    The interval is the binomial one, exact whatever the distribution, and covers at least 95%; NaN for
+    fewer than 6 values, which are too few for it.
+
+    Example:
+        >>> median_interval(np.arange(1.0, 10.0))
+        Median(median=5.0, low=2.0, high=8.0, num_seeds=9)
+    """
+    known = np.sort(values[np.isfinite(values)])
+    count = len(known)
+    if count == 0:
+        return Median(np.nan, np.nan, np.nan, 0)
+    # The largest rank below which the median lies with a probability of at most 2.5%.
+    rank = int(scipy.stats.binom.ppf(0.025, count, 0.5))
+    low, high = (known[rank - 1], known[count - rank]) if rank > 0 else (np.nan, np.nan)
+    return Median(float(np.median(known)), float(low), float(high), count)
+
+
+def rank_correlation(a: np.ndarray, b: np.ndarray) -> Correlation:
+    """Spearman's correlation with its 95% interval; pairs with NaN are left out and counted.
+
+    The interval is Fisher's, arctanh(rho) +- 1.96 sqrt((1 + rho^2 / 2) / (n - 3)), with the variance of
+    Bonett & Wright (2000); NaN for fewer than four pairs, and without a spread in either.
+
+    Args:
+        a: (seed,).
+        b: (seed,).
+
+    Raises:
+        ValueError: for arrays of other shapes or lengths.
+    """
+    check_rank("a", a, 1, "(seed,)")
+    check_same_length("a", a, "b", b)
+    both = np.isfinite(a) & np.isfinite(b)
+    a, b, count = a[both], b[both], int(both.sum())
+    if count < 4 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return Correlation(np.nan, np.nan, np.nan, count)
+    ranks = scipy.stats.rankdata(a), scipy.stats.rankdata(b)
+    rho = float(np.clip(np.corrcoef(*ranks)[0, 1], -1, 1))
+    half = scipy.stats.norm.ppf(0.975) * np.sqrt((1 + rho**2 / 2) / (count - 3))
+    with np.errstate(divide="ignore"):
+        low, high = np.tanh(np.arctanh(rho) + np.array([-half, half]))
+    return Correlation(rho, float(low), float(high), count)

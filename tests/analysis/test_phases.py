@@ -1,0 +1,209 @@
+"""Phases of made-up curves, intervals against other libraries and by their coverage."""
+
+import numpy as np
+import pytest
+import scipy.stats
+import xarray as xr
+
+from ibjax.analysis.phases import (
+    compression_start,
+    diffusion_start,
+    median_interval,
+    network_snr,
+    phase_agreement,
+    phase_epochs,
+    rank_correlation,
+    running_median,
+)
+from ibjax.training.schedule import log_spaced_epochs
+
+EPOCHS = log_spaced_epochs(8000)
+
+
+def step(at, low=0.1):
+    """A ratio of 5 before the epoch ``at`` and of ``low`` from it on."""
+    return np.where(at > EPOCHS, 5.0, low)
+
+
+def test_running_median_equals_a_slow_loop():
+    values = np.random.default_rng(0).normal(size=(3, len(EPOCHS)))
+    smooth = running_median(values, EPOCHS)
+    ends = np.log([1, *(0.5 * (EPOCHS[1:] + EPOCHS[:-1]) + 1), 8001])
+    for i, epoch in enumerate(EPOCHS):
+        near = [j for j, other in enumerate(EPOCHS) if epoch / 1.5 <= other <= epoch * 1.5]
+        for seed in range(3):
+            total, passed = sum(ends[j + 1] - ends[j] for j in near), 0.0
+            for j in sorted(near, key=lambda j, seed=seed: values[seed, j]):
+                passed += ends[j + 1] - ends[j]
+                if passed >= total / 2:
+                    break
+            assert smooth[seed, i] == values[seed, j]
+
+
+def test_diffusion_starts_where_the_ratio_falls_below_1():
+    start = diffusion_start(np.stack([step(100), step(1000)]), EPOCHS)
+    np.testing.assert_allclose(start, [100, 1000], rtol=0.05)  # the schedule's spacing is 3%
+
+
+def test_diffusion_starts_there_for_curves_that_jump_about():
+    rng = np.random.default_rng(1)
+    noisy = step(700)[None] * np.exp(rng.normal(size=(50, len(EPOCHS))))
+    assert (noisy[:, EPOCHS > 700] > 1).any()
+    start = diffusion_start(noisy, EPOCHS)
+    assert np.isfinite(start).all()
+    assert np.median(start) == pytest.approx(700, rel=0.05)
+    np.testing.assert_allclose(start, 700, rtol=0.3)
+
+
+def test_diffusion_that_ends_does_not_count():
+    again = np.where((EPOCHS >= 100) & (EPOCHS < 300), 0.1, step(2000))
+    (start,) = diffusion_start(again[None], EPOCHS)
+    assert start == pytest.approx(2000, rel=0.05)
+
+
+def test_no_diffusion_without_drift_before_or_with_drift_at_the_end():
+    broken = step(100)
+    broken[150:] = np.nan
+    curves = [np.full(len(EPOCHS), 0.5), np.full(len(EPOCHS), 2.0), 1 / step(100), broken]
+    assert np.isnan(diffusion_start(np.stack(curves), EPOCHS)).all()
+
+
+def falling(by, since=100):
+    """8 bits until the epoch ``since``, then a fall that is linear in the epoch's logarithm."""
+    done = np.log(np.maximum(EPOCHS, since) / since) / np.log(EPOCHS[-1] / since)
+    return 8 - by * done
+
+
+def test_compression_starts_when_a_tenth_of_it_is_done():
+    expected = 100 * 80**0.1
+    curves = np.stack([falling(1.0), falling(6.0)])
+    # The median of the last window lies within it: its half, a factor of 1.2, less is lost.
+    np.testing.assert_allclose(compression_start(curves, EPOCHS), expected, rtol=0.06)
+
+
+def test_compression_starts_after_the_largest_of_several_peaks():
+    bump = np.exp(-((np.log(np.maximum(EPOCHS, 1) / 10) / 0.4) ** 2))
+    curve = falling(4.0, since=300) - 3 + 3 * bump  # about 8 at epoch 10, 5 between, 1 at the end
+    (start,) = compression_start(curve[None], EPOCHS)
+    assert 10 < start < 15
+
+
+def test_what_does_not_compress_has_no_start():
+    curves = np.stack([falling(0.04), -falling(3.0), np.full(len(EPOCHS), np.nan)])
+    assert np.isnan(compression_start(curves, EPOCHS)).all()
+
+
+@pytest.fixture
+def arm():
+    """12 seeds, 2 layers; the first compresses half a decade before its diffusion starts."""
+    rng = np.random.default_rng(2)
+    at = np.geomspace(300, 1500, 12)
+    snr = np.stack([np.stack([step(a), np.full(len(EPOCHS), 3.0)], axis=1) for a in at])
+    mean = snr * np.array([1.0, 1e-3])
+    ixt = np.stack([falling(5.0, since=a / 3) for a in at])
+    ixt = np.stack([ixt, np.full_like(ixt, 11.0)], axis=2) + 0.001 * rng.normal(size=snr.shape)
+    dims = ("seed", "epoch", "layer")
+    return xr.Dataset(
+        {
+            "gradient_mean": (dims, mean),
+            "gradient_std": (dims, mean / snr),
+            "gradient_snr": (dims, snr),
+            "ixt": (dims, ixt),
+        },
+        {"epoch": EPOCHS, "layer": [1, 2]},
+    ).assign_attrs(at=at)
+
+
+def test_phases_of_every_seed_and_layer(arm):
+    phases = phase_epochs(arm)
+    assert phases.diffusion.dims == phases.compression.dims == ("seed", "layer")
+    np.testing.assert_allclose(phases.diffusion.sel(layer=1), arm.at, rtol=0.05)
+    assert phases.diffusion.sel(layer=2).isnull().all()
+    # The first layer's gradients are a thousand times the second's.
+    np.testing.assert_allclose(phases.network_diffusion, phases.diffusion.sel(layer=1))
+    assert phases.compresses.values.tolist() == [True, False]
+    assert (phases.compression.sel(layer=1) < arm.at).all()
+    assert phases.compression.sel(layer=2).isnull().all()
+    assert {phases[k].attrs["units"] for k in ("diffusion", "compression")} == {"epochs"}
+
+
+def test_order_of_dimensions_does_not_matter(arm):
+    xr.testing.assert_equal(phase_epochs(arm.transpose("layer", "epoch", "seed")), phase_epochs(arm))
+
+
+def test_agreement_of_the_phases(arm):
+    phases = phase_epochs(arm)
+    found = phase_agreement(phases)
+    first, second = found.sel(layer=1), found.sel(layer=2)
+    logs = np.log(phases.compression.sel(layer=1) / phases.network_diffusion)
+    assert float(first.ratio) == pytest.approx(float(np.exp(logs.mean())))
+    assert first.ratio_low < first.ratio < first.ratio_high < 1
+    assert (float(first.rho), float(first.rho_own)) == pytest.approx((1, 1))
+    assert (int(first.rho_seeds), int(second.rho_seeds)) == (12, 0)
+    assert np.isnan([second.ratio, second.rho, second.rho_low]).all()
+
+
+def test_norms_of_the_network_are_of_all_kernels_together():
+    dims = ("seed", "epoch", "layer")
+    mean, std = np.array([[[3.0, 4.0], [0.0, 0.0]]]), np.array([[[6.0, 8.0], [0.0, 0.0]]])
+    ratio = network_snr(xr.Dataset({"gradient_mean": (dims, mean), "gradient_std": (dims, std)}))
+    np.testing.assert_allclose(ratio, [[0.5, np.nan]])
+
+
+@pytest.mark.parametrize("count", [6, 9, 12, 50])
+def test_interval_of_the_median_equals_scipy(count):
+    values = np.random.default_rng(count).normal(size=count)
+    found = median_interval(np.append(values, [np.nan, np.inf]))
+    interval = scipy.stats.quantile_test(values, q=0, p=0.5).confidence_interval(0.95)
+    assert (found.low, found.high) == (interval.low, interval.high)
+    assert (found.median, found.num_seeds) == (np.median(values), count)
+
+
+def test_too_few_values_have_no_interval_of_the_median():
+    five = median_interval(np.arange(5.0))
+    assert (five.median, five.num_seeds) == (2, 5)
+    assert np.isnan([five.low, five.high]).all()
+    assert median_interval(np.full(3, np.nan)).num_seeds == 0
+
+
+def test_rank_correlation_equals_scipy_and_leaves_nan_out():
+    rng = np.random.default_rng(4)
+    a = rng.integers(0, 8, 30).astype(float)  # with ties
+    b = a + rng.integers(0, 9, 30)
+    expected = scipy.stats.spearmanr(a, b).statistic
+    found = rank_correlation(np.append(a, [np.nan, 1.0]), np.append(b, [5.0, np.nan]))
+    assert found.rho == pytest.approx(expected, abs=1e-12)
+    assert found.num_seeds == 30
+    half = 1.959964 * np.sqrt((1 + expected**2 / 2) / 27)
+    np.testing.assert_allclose(
+        np.arctanh([found.low, found.high]), np.arctanh(expected) + half * np.array([-1, 1])
+    )
+
+
+def test_interval_of_the_correlation_covers_the_truth():
+    rng = np.random.default_rng(5)
+    draws, normal = 1000, 0.6
+    truth = 6 / np.pi * np.arcsin(normal / 2)  # Spearman's of a bivariate normal
+    covered = 0
+    for _ in range(draws):
+        a, noise = rng.normal(size=(2, 50))
+        found = rank_correlation(a, normal * a + np.sqrt(1 - normal**2) * noise)
+        covered += found.low < truth < found.high
+    # 95% with a standard error of 0.7%, and the interval's own error of about 1% at n = 50.
+    assert 0.92 < covered / draws < 0.98
+
+
+def test_correlations_that_are_not_known():
+    one_to_five = np.arange(5.0)
+    assert rank_correlation(one_to_five, 2 * one_to_five)[:3] == pytest.approx((1, 1, 1))
+    for a, b in ((one_to_five[:3], one_to_five[:3]), (one_to_five, np.ones(5))):
+        assert np.isnan(rank_correlation(a, b)[:3]).all()
+
+
+def test_bad_shapes_are_refused():
+    with pytest.raises(ValueError, match="values: expected shape"):
+        running_median(np.ones(3), np.arange(3))
+    with pytest.raises(ValueError, match=r"values\.T and epochs: expected one entry"):
+        running_median(np.ones((2, 3)), np.arange(4))
+    with pytest.raises(ValueError, match="a and b: expected one entry"):
+        rank_correlation(np.ones(3), np.ones(4))

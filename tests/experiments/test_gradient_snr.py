@@ -1,0 +1,118 @@
+"""Gradient signal and noise: the contract of a small run, what the tables say, and the claim."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from experiments import gradient_snr
+from ibjax.training.schedule import log_spaced_epochs
+
+EPOCHS = log_spaced_epochs(3000, 80)
+NUM_SEEDS, NUM_LAYERS = 8, 3
+
+
+@pytest.fixture(scope="module")
+def smoke():
+    return gradient_snr.run(gradient_snr.Config(smoke=True, seeds=2, epochs=2))
+
+
+def test_results_keep_the_contract(smoke):
+    dims = ("activation", "seed", "epoch")
+    of_layers = ("ixt", "ity", "gradient_mean", "gradient_std", "gradient_snr", "weight_norm")
+    for name in (*of_layers, "saturated"):
+        assert smoke[name].dims == (*dims, "layer")
+    for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
+        assert smoke[name].dims == dims
+    for name in of_layers:
+        assert np.isfinite(smoke[name]).all(), name
+    assert smoke.saturated.sel(layer=3).isnull().all()
+    assert ((smoke.saturated >= 0) & (smoke.saturated <= 1)).isel(layer=slice(0, 2)).all()
+    np.testing.assert_allclose(smoke.gradient_snr, smoke.gradient_mean / smoke.gradient_std, rtol=1e-5)
+    assert smoke.epoch.values.tolist() == [0, 1, 2]
+    units = {name: variable.attrs.get("units") for name, variable in smoke.data_vars.items()}
+    assert (units["ixt"], units["gradient_mean"], units["gradient_snr"]) == ("bits", "nats", "1")
+    assert all(units.values())
+    assert smoke.attrs["gradients"] == "kernels, batches of 256 at fixed parameters, ddof 0"
+    assert smoke.attrs["saturated"] == "slope of the activation below 0.1 of its steepest"
+    assert set(json.loads(smoke.attrs["arms"])) == {"tanh", "relu"}
+    for name in ("estimator", "dataset", "noise_variance", "num_samples", "seed", "versions", "device"):
+        assert name in smoke.attrs
+
+
+def test_a_small_run_reports_everything(smoke):
+    figures, tables = gradient_snr.report(smoke)
+    assert set(figures) == {"gradients_tanh.png", "gradients_relu.png", "phases.png"}
+    assert [table.name for table in tables] == ["phases", "agreement", "saturation"]
+
+
+def test_full_scale_is_the_default():
+    config = gradient_snr.Config()
+    assert (len(config.seed_range), config.batch_size, gradient_snr.FULL_EPOCHS) == (50, 256, 8000)
+
+
+def test_batches_too_large_to_have_a_second_are_refused():
+    config = gradient_snr.Config(smoke=True, batch_size=1639)
+    with pytest.raises(ValueError, match="batch_size: expected at most half of the 3277"):
+        gradient_snr.run(config)
+
+
+@pytest.fixture(scope="module")
+def made_up():
+    """Both arms diffuse from about epoch 300 on; tanh layer 1 compresses from about epoch 30 on."""
+    rng = np.random.default_rng(0)
+    at = np.geomspace(200, 500, NUM_SEEDS)
+    sizes = (2, NUM_SEEDS, len(EPOCHS), NUM_LAYERS)
+    snr = np.where(at[:, None, None] > EPOCHS[:, None], 4.0, 0.2) * np.ones(sizes)
+    ixt = 6 + 0.001 * rng.normal(size=sizes)
+    lost = np.log(np.maximum(EPOCHS / (at[:, None] / 10), 1))
+    ixt[0, :, :, 0] -= 0.5 * lost
+    loss = np.where(EPOCHS < 1000, 0.5, 0.05) * np.ones(sizes[:3])
+    std = np.where(EPOCHS < 1000, 0.1, 0.001)[:, None] * np.ones(sizes)
+    saturated = np.where(EPOCHS < 1000, 0.0, 0.5)[:, None] * np.ones(sizes)
+    dims = ("activation", "seed", "epoch", "layer")
+    values = {"gradient_mean": snr * std, "gradient_std": std, "gradient_snr": snr}
+    values |= {"ixt": ixt, "saturated": saturated, "weight_norm": np.ones(sizes)}
+    results = xr.Dataset({k: (dims, v) for k, v in values.items()}, {"activation": ["tanh", "relu"]})
+    results["train_loss"] = (dims[:3], loss)
+    results = results.assign_coords(epoch=EPOCHS, layer=range(1, NUM_LAYERS + 1))
+    return results.assign_attrs(binning="bins of 0.07")
+
+
+def test_verdicts_say_what_the_intervals_say(made_up):
+    _, (phases, agreement, saturation) = gradient_snr.report(made_up)
+    _, tanh, relu = agreement.sentences
+    assert tanh.startswith("tanh: diffusion starts in 8 of 8 networks, at epoch 3")
+    assert "layer 1 starts to compress at 0.1" in tanh
+    assert "compress before diffusion does: 1;" in tanh
+    assert "go with diffusion's over seeds: 1," in tanh
+    assert "no hidden layer compresses" in relu
+    assert relu.endswith("Diffusion does not bring compression.")
+    by_layer = {tuple(row[:2]): row for row in phases.rows}
+    assert by_layer["tanh", "all"][2] == by_layer["relu", 3][2] == NUM_SEEDS
+    assert by_layer["tanh", 1][6:8] == ["yes", NUM_SEEDS]
+    assert by_layer["relu", 1][6:8] == ["no", 0]
+    assert [row[:2] for row in agreement.rows] == [["tanh", 1]]
+    # From 4 x 0.1 at a loss of 0.5 to 0.2 x 0.001 at 0.05.
+    name, first, last, _, _, fall, _, _, per_nat, _, _ = saturation.rows[0]
+    assert (name, first, last) == ("tanh", 0.0, 0.5)
+    assert fall == pytest.approx(np.log10(0.4 / 0.0002), abs=1e-6)
+    assert per_nat == pytest.approx(np.log10(0.4 / 0.0002) - 1, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_the_claim_at_reduced_size():
+    results = gradient_snr.run(gradient_snr.Config(seeds=8, epochs=3000))
+    tanh, relu = (gradient_snr.phase_epochs(results.sel(activation=name)) for name in ("tanh", "relu"))
+    for phases in (tanh, relu):  # both have a diffusion phase
+        assert phases.network_diffusion.notnull().sum() >= 6
+        assert (phases.network_diffusion > 100).sum() >= 6
+    hidden = {"layer": slice(0, -1)}
+    assert tanh.compresses.sel(layer=[4, 5]).all()
+    assert not relu.compresses.isel(hidden).any()
+    # tanh layers start to compress well before diffusion does.
+    start = tanh.compression.sel(layer=[4, 5])
+    assert (start < tanh.network_diffusion).mean() > 0.8
+    share = results.saturated.isel(hidden).mean(["seed", "layer"])
+    assert float(share.sel(activation="tanh")[-1] - share.sel(activation="tanh")[0]) > 0.3
