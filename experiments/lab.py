@@ -29,6 +29,9 @@ __all__ = ["LabConfig", "Table", "main", "progress_bar", "table_of"]
 
 SMOKE_SEEDS = 4
 
+# Pixels of a figure: more do not fit a page.
+WIDEST = 1440
+
 
 @dataclasses.dataclass(frozen=True)
 class LabConfig:
@@ -175,7 +178,7 @@ def progress_bar(arms: int) -> Iterator[Callable[[str], Callable[[Advance], None
 def _save_figure(figure: Figure, path: Path) -> None:
     """PNG with a palette of 256 colours: a third of the size, colours in fine steps."""
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=100)
+    figure.savefig(file, format="png", dpi=min(100, WIDEST / figure.get_figwidth()))
     Image.open(file).convert("RGB").quantize(256).save(path, optimize=True)
 
 
