@@ -7,9 +7,9 @@ plane by bins and by the kernel estimate of Kolchinsky & Tracey.
 
 Command:  python -m experiments.activations
 Time:     25 to 35 minutes on 2 cores, 1.7 GB: half training, half kernels
-Expect:   by both estimators: tanh compresses in layers 2 to 5, by up to 4.7 bits, softsign in layers 4 and
-          5, by up to 1.4; relu, leaky_relu and softplus nowhere. Linear layers lose up to 0.9 bits, elu,
-          which saturates on one side, 0.3 in bins.
+Expect:   by both estimators: tanh compresses in layers 2 to 5, by up to 4.7 bits, softsign in layers 4
+          and 5, by up to 1.4; relu, leaky_relu and softplus nowhere. Linear layers lose up to 0.9 bits,
+          elu, which saturates on one side, 0.3 in bins.
 
 50 networks 12-10-7-5-4-3-2 per activation on the 12-bit symmetric task; plain SGD (rate 0.1, batches of
 256), 8000 epochs; I(X;T) and I(T;Y) on all 4096 inputs in bins of 0.07, and the upper kernel bound with
