@@ -10,7 +10,7 @@ Command:  python -m experiments.gradient_snr
 Time:     4 to 6 minutes on 2 cores
 Expect:   diffusion starts near epoch 700 in both. tanh layers 3 to 5 start to compress at a tenth to a
           third of that epoch, with no correlation over seeds; no hidden relu layer compresses.
-          Saturated tanh units rise from none to half, and gradients per nat of loss left fall fivefold.
+          Saturated tanh units rise from none to half, and gradients per nat of loss left fall fourfold.
 
 50 networks 12-10-7-5-4-3-2 an activation on the 12-bit symmetric task, trained by plain SGD (rate 0.1,
 batches of 256, 8000 epochs), with I(X;T) and I(T;Y) on all 4096 inputs in bins of 0.07 at 210 epochs. At
@@ -34,7 +34,7 @@ from ibjax.analysis.gradients import SATURATED_SLOPE, gradient_record
 from ibjax.analysis.phases import median_interval, phase_agreement, phase_epochs, running_median
 from ibjax.analysis.records import plane_record
 from ibjax.datasets import symmetric_task
-from ibjax.plots.gradients import plot_gradient_phases, plot_phase_epochs
+from ibjax.plots import plot_gradient_phases, plot_phase_epochs
 from ibjax.presets import preset
 from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
 from ibjax.training import TrainConfig, fit, make_model

@@ -1,6 +1,7 @@
 """From labelled arrays to matplotlib figures. No training, no files, no choice of a backend."""
 
 from ibjax.plots.compression import plot_compression, plot_compression_table, plot_curves
+from ibjax.plots.gradients import plot_gradient_phases, plot_phase_epochs
 from ibjax.plots.planes import plot_information_plane
 from ibjax.plots.truth import plot_against_truth, plot_probabilities
 
@@ -9,6 +10,8 @@ __all__ = [
     "plot_compression",
     "plot_compression_table",
     "plot_curves",
+    "plot_gradient_phases",
     "plot_information_plane",
+    "plot_phase_epochs",
     "plot_probabilities",
 ]
