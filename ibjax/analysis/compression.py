@@ -137,9 +137,9 @@ def compression_summary(arm: xr.Dataset) -> xr.Dataset:
         arm: ``ixt`` of dims ``(factors..., seed, epoch, layer)``, the factors' levels being arms.
 
     Returns:
-        Dataset over ``(factors..., layer)``: ``peak`` (largest mean over seeds), ``peak_epoch``, ``final`` (mean
-        over seeds), ``compression`` with ``compression_low`` and ``compression_high`` (95%), bits,
-        and ``num_seeds``.
+        Dataset over ``(factors..., layer)``: ``peak`` (largest mean over seeds), ``peak_epoch``,
+        ``final`` (mean over seeds), ``compression`` with ``compression_low`` and
+        ``compression_high`` (95%), bits, and ``num_seeds``.
     """
     for factor in arm.ixt.dims:
         if factor not in ("seed", "epoch", "layer"):
