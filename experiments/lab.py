@@ -66,6 +66,11 @@ class LabConfig:
             raise ValueError("resume: expected without overwrite, got both")
 
     @property
+    def cpu_lanes(self) -> int:
+        """Networks that a compiled program runs on a CPU."""
+        return default_lanes("cpu")
+
+    @property
     def seed_range(self) -> range:
         """The seeds, reduced in number for ``smoke``."""
         count = min(self.seeds, SMOKE_SEEDS) if self.smoke else self.seeds
@@ -122,7 +127,7 @@ def main(
     try:
         config = tyro.cli(config_type, prog=f"python -m experiments.{name}")
         folder = _claim_folder(config, name)
-        _use_all_cores(len(config.seed_range))
+        _use_all_cores(len(config.seed_range), config.cpu_lanes)
         results_file = folder / "results.nc"
         checkpoints = folder / "checkpoints"
         if results_file.exists():
@@ -209,10 +214,10 @@ def _claim_folder(config: LabConfig, name: str) -> Path:
     return folder
 
 
-def _use_all_cores(num_seeds: int) -> None:
+def _use_all_cores(num_seeds: int, lanes: int) -> None:
     """One host device a core, as far as there are programs for them; must come before JAX starts."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    programs = -(-num_seeds // default_lanes("cpu"))
+    programs = -(-num_seeds // lanes)
     jax.config.update("jax_num_cpu_devices", min(cores, programs))
 
 

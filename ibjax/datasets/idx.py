@@ -1,0 +1,61 @@
+"""IDX files, the format of MNIST: a header of sizes, then bytes. Whole, or refused."""
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["read_idx"]
+
+GZIP_MAGIC = b"\x1f\x8b"
+UNSIGNED_BYTES = 0x08
+
+
+def read_idx(path: str | Path) -> np.ndarray:
+    """The array of unsigned bytes in an IDX file, plain or compressed by gzip, whatever its name.
+
+    Two zero bytes, the type 8 (unsigned bytes), the number of axes, their lengths as big-endian 32-bit
+    numbers, and the entries in C order.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        uint8 array of the shape that the header states, read-only.
+
+    Raises:
+        ValueError: for a file that cannot be read, a damaged or truncated gzip file, another header,
+            and more or fewer entries than the header states.
+
+    References:
+        LeCun, Cortes & Burges, The MNIST database, "File formats for the MNIST database".
+    """
+    content = _content(Path(path))
+    # Too short a file has no header either.
+    if content[:3] != bytes([0, 0, UNSIGNED_BYTES]) or len(content) < 4:
+        raise ValueError(
+            f"path: expected an IDX file of unsigned bytes, which begins with 00 00 08, got {path}, "
+            f"which begins with {content[:3].hex(' ') or 'nothing'}"
+        )
+    start = 4 + 4 * content[3]
+    if len(content) < start:
+        raise ValueError(
+            f"path: expected an IDX header of {start} bytes, got {path} with {len(content)} in all"
+        )
+    shape = tuple(np.frombuffer(content[4:start], ">u4").tolist())
+    expected = int(np.prod(shape, dtype=object))
+    if len(content) - start != expected:
+        raise ValueError(
+            f"path: expected {expected} bytes after the header, of shape {shape}, "
+            f"got {path} with {len(content) - start}"
+        )
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"path: expected a file to be read whole, got {path} ({error})") from error
