@@ -18,6 +18,7 @@ def smoke():
     return gradient_snr.run(gradient_snr.Config(smoke=True, seeds=2, epochs=2))
 
 
+@pytest.mark.slow
 def test_results_keep_the_contract(smoke):
     dims = ("activation", "seed", "epoch")
     of_layers = ("ixt", "ity", "gradient_mean", "gradient_std", "gradient_snr", "weight_norm")
@@ -41,6 +42,7 @@ def test_results_keep_the_contract(smoke):
         assert name in smoke.attrs
 
 
+@pytest.mark.slow
 def test_a_small_run_reports_everything(smoke):
     figures, tables = gradient_snr.report(smoke)
     assert set(figures) == {"gradients_tanh.png", "gradients_relu.png", "phases.png"}

@@ -50,6 +50,7 @@ def tiny(tmp_path_factory):
     return out / "sgd_vs_bgd", done
 
 
+@pytest.mark.slow
 def test_every_file_is_written(tiny):
     folder, done = tiny
     assert {p.name for p in folder.iterdir()} == FILES
@@ -57,6 +58,7 @@ def test_every_file_is_written(tiny):
     assert done.stderr == ""  # no bar where there is no terminal
 
 
+@pytest.mark.slow
 def test_results_keep_the_contract(tiny):
     results = load_results(tiny[0] / "results.nc")
     assert results.ixt.dims == ("activation", "optimizer", "seed", "epoch", "layer")
@@ -80,6 +82,7 @@ def test_results_keep_the_contract(tiny):
     assert arms["tanh/bgd"]["learning_rate"] == 0.5
 
 
+@pytest.mark.slow
 def test_arms_start_from_the_same_networks(tiny):
     untrained = load_results(tiny[0] / "results.nc").isel(epoch=0)
     xr.testing.assert_equal(
@@ -87,6 +90,7 @@ def test_arms_start_from_the_same_networks(tiny):
     )
 
 
+@pytest.mark.slow
 def test_earlier_results_are_not_touched(tiny, monkeypatch, capsys):
     folder, _ = tiny
     before = (folder / "results.nc").read_bytes()
@@ -95,6 +99,7 @@ def test_earlier_results_are_not_touched(tiny, monkeypatch, capsys):
     assert (folder / "results.nc").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_another_config_is_not_resumed(tiny, monkeypatch, capsys):
     options = ("--seeds", "2", "--epochs", "5", "--resume")
     assert "epochs: 4 -> 5" in refusal(monkeypatch, capsys, tiny[0].parent, *options)

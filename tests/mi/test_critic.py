@@ -109,6 +109,7 @@ def test_joint_critic_is_a_network_of_the_concatenation(batch):
             assert got[i, j] == pytest.approx(slow_tower(p["pairs"], h)[0], rel=1e-4, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_networks_start_near_a_constant():
     x, y = normals(3, 2, 64, 2)
 
@@ -203,6 +204,7 @@ def test_bounds_at_the_true_ratio_give_the_information():
     assert got["infonce"] == pytest.approx(0.413339, abs=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bound", BOUNDS)
 def test_a_method_sums_what_it_climbs(bound):
     method = density_method(HIDDEN) if bound == "doe" else score_method(bound, "separable", HIDDEN, 5.0)

@@ -105,6 +105,7 @@ def test_equals_twin(name_x, name_y, seed):
         assert_equals_twin(x, y, **options)
 
 
+@pytest.mark.slow
 def test_even_number_of_shifts():
     x, y = (v.astype(np.float32) for v in gaussian(0.8, 200))
     assert_equals_twin(x, y, num_shifts=4)
@@ -281,6 +282,7 @@ def test_what_is_not_a_number(bad):
         np.testing.assert_array_equal(got[::2], clean[::2])
 
 
+@pytest.mark.slow
 def test_all_of_a_failure_is_nan():
     x, y = lanes()
     info = jax.jit(lambda x, y: edge_info(x, y, key=KEY))(x[0] * np.nan, y[0])

@@ -228,6 +228,7 @@ def entropy_of_many(counts, correction, num_states):
     return entropy(counts.astype(np.float32), correction=correction, num_states=num_states)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("correction", ["none", "chao_shen", "nsb"])
 def test_many_states(correction):
     """60,000 samples of 4096 states; the sums of as many terms must not lose digits."""

@@ -59,6 +59,7 @@ def test_bounds_on_the_binary_channel(sigma, bound, nats, repeats):
     assert_close(mi, [nats / LN2] * 2, bits=2e-6)
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.parametrize("scale", [1, 10, 30, 100])
 @pytest.mark.parametrize("width", [1, 10, 17, 64])

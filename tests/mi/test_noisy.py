@@ -93,6 +93,7 @@ def test_agrees_with_the_twin():
     assert abs(info.ity - expected.ity) < 4.5 * np.hypot(errors.ity, info.ity_std_error)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**31 - 1), st.floats(0.01, 100.0), st.sampled_from([0.0, 3.0, 1e3]))
 def test_lies_between_the_kernel_bounds(seed, noise_variance, distance):
@@ -125,6 +126,7 @@ def test_standard_errors_are_those_of_repetitions(num_samples):
         assert 0.88 < ratio < (2.0 if num_samples == 1 else 1.12)
 
 
+@pytest.mark.slow
 def test_runs_of_a_noisy_network():
     """X in {-1, 1}, noise of variance 1 upstream and again at the unit: a channel of variance 2."""
     rng = np.random.default_rng(0)
@@ -144,6 +146,7 @@ def test_runs_of_a_noisy_network():
     assert -3 * excess[40][1] < excess[40][0] < 0.3 * excess[2][0]
 
 
+@pytest.mark.slow
 def test_equal_runs_are_one_and_order_does_not_matter():
     rng = np.random.default_rng(0)
     t, y = rng.normal(size=(15, 4)), rng.integers(0, 2, size=15)

@@ -75,6 +75,7 @@ def test_halves_go_to_even(bits, t, levels):
     np.testing.assert_array_equal(np.round((t - t.min()) * (2**bits - 1) / np.ptp(t))[:, 0], levels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [1, 2, 3, 5, 8])
 @pytest.mark.parametrize(
     ("spread", "low"), [(1.0, 0.0), (2.0, -1.0), (0.7, 0.1), (1e-3, 3.0), (3e5, -7.0)]

@@ -71,6 +71,7 @@ def test_agrees_with_twin_at_given_widths(samples):
         assert got == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_agrees_with_twin_for_many_samples_and_columns():
     rng = np.random.default_rng(1)
     x = rng.normal(size=(300, 80))

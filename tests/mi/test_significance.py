@@ -68,6 +68,7 @@ def test_dependence_gives_the_smallest_p_value_and_never_zero():
     assert test.null.max() < test.estimate
 
 
+@pytest.mark.slow
 def test_p_values_are_valid_under_independence():
     """Of 2000 tests of independent variables a share p has a p-value of at most p."""
     lanes, m = 2000, 19
@@ -97,6 +98,7 @@ def test_ties_count_against_dependence():
     assert last_digits.p_value == 1
 
 
+@pytest.mark.slow
 def test_layers_and_labels():
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 2, 60)
@@ -107,6 +109,7 @@ def test_layers_and_labels():
     assert test.estimate == binned_mi(t, labels).ity
 
 
+@pytest.mark.slow
 def test_estimator_that_draws_closes_over_its_key():
     x, y = gaussian(0.9, (64,))
     test = shuffle_test(lambda x, y: edge_mi(x, y, key=KEY), x, y, key=KEY, num_shuffles=9)
@@ -194,6 +197,7 @@ def test_one_number_or_several():
     assert one == several
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rho", [0.6, 0.9])
 def test_is_the_scatter_over_data_sets(rho):
     """The mean over 400 data sets, against the scatter of their estimates: rho / sqrt(n) nats."""
@@ -228,6 +232,7 @@ def test_no_scatter_is_zero():
     assert subsample_std(lambda x, y: jnp.float32(2.0), x, y, key=KEY, num_subsamples=4) == 0
 
 
+@pytest.mark.slow
 def test_standard_deviation_under_jit_and_vmap_and_nan():
     x, y = gaussian(0.5, (3, 60))
     keys = jax.random.split(KEY, 3)

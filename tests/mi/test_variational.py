@@ -70,6 +70,7 @@ EACH_BOUND = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rho", "nats"), [(0.0, 0.0), (0.5, 0.143841), (0.75, 0.413339)])
 @pytest.mark.parametrize("bound", EACH_BOUND)
 def test_bivariate_normal(bound, rho, nats):
@@ -172,6 +173,7 @@ def test_batches_hold_different_rows_and_cover_the_held_out_halves():
     np.testing.assert_allclose(counts / counts.sum(), 1 / 31, rtol=0.2)  # 26 in 677, times 5
 
 
+@pytest.mark.slow
 def test_curves_and_steps(lanes):
     x, y, keys = lanes
     info = quick(x[0], y[0], key=keys[0])
@@ -214,6 +216,7 @@ def test_scale_and_offset_do_not_matter(lanes, scale, offset):
     assert quick(scale * x[0] + offset, y[0], key=keys[0]).mi == pytest.approx(float(expected), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_jit_vmap_and_nan_lanes(lanes):
     x, y, keys = lanes
     loop = [quick(x[i], y[i], key=keys[i]) for i in range(LANES)]

@@ -135,6 +135,7 @@ def test_seeds_differ(straight):
     assert not straight.diverged.any()
 
 
+@pytest.mark.slow
 def test_other_lanes_agree_up_to_rounding(straight):
     assert_close(quick_fit(CONFIG, DATA, seeds=SEEDS, lanes=5).params, straight.params)
 

@@ -1,0 +1,165 @@
+"""The information bottleneck of Gaussian variables, in closed form.
+
+For jointly Gaussian X and Y the best T is a noisy linear map of X, whose units look along the canonical
+directions one by one, the most correlated first. All in float64 by NumPy.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.linalg
+
+from ibjax.checks import as_array, check_finite, check_nonempty, check_rank, check_whole
+from ibjax.types import ArrayLike
+
+__all__ = ["BottleneckCurve", "gaussian_ib", "gaussian_ib_bound", "squared_correlations"]
+
+
+class BottleneckCurve(NamedTuple):
+    """Points of the information plane, in bits.
+
+    Attributes:
+        ixt: (point,) I(X;T).
+        ity: (point,) I(T;Y), the largest that any T reaches with this I(X;T).
+    """
+
+    ixt: np.ndarray
+    ity: np.ndarray
+
+
+def gaussian_ib(rho2: ArrayLike, beta: ArrayLike) -> BottleneckCurve:
+    """The optimal T of Gaussian X and Y, which minimises I(X;T) - beta I(T;Y).
+
+    With squared canonical correlations r_i, and the sums over those with beta r_i > 1::
+
+        I(X;T) = 1/2 sum_i log2((beta - 1) r_i / (1 - r_i)),
+        I(T;Y) = I(X;T) - 1/2 sum_i log2(beta r_i).
+
+    Args:
+        rho2: (k,) squared canonical correlations of X and Y, from 0 to below 1; of one input and one
+            label with signal-to-noise ratio s it is s / (1 + s).
+        beta: (point,) positive. Where beta r_i <= 1 for all i, T is constant: both are 0.
+
+    Returns:
+        ``BottleneckCurve``, bits, float64.
+
+    Raises:
+        ValueError: for other shapes, correlations outside [0, 1) (with a correlation of 1 the
+            information is infinite), and ``beta`` that is not positive and finite.
+
+    Example:
+        >>> curve = gaussian_ib([0.5], [1.0, 2.0, 4.0])
+        >>> curve.ixt.round(4).tolist(), curve.ity.round(4).tolist()
+        ([0.0, 0.0, 0.7925], [0.0, 0.0, 0.2925])
+
+    References:
+        Chechik et al. (2005), theorem 3.1 and equation 14.
+    """
+    rho2 = _checked_correlations(rho2)
+    beta = np.atleast_1d(np.asarray(beta, np.float64))
+    check_rank("beta", beta, 1, "(point,)")
+    check_finite("beta", beta)
+    if (beta <= 0).any():
+        raise ValueError(f"beta: expected positive numbers, got {beta.min()}")
+    b, r = beta[:, None], rho2[None, :]
+    used = b * r > 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        of_x = np.log2((b - 1) * r / (1 - r))
+        lost = np.log2(b * r)
+    ixt = np.where(used, of_x, 0).sum(axis=1) / 2
+    return BottleneckCurve(ixt, ixt - np.where(used, lost, 0).sum(axis=1) / 2)
+
+
+def gaussian_ib_bound(rho2: ArrayLike, ixt: ArrayLike) -> BottleneckCurve:
+    """The largest I(T;Y) at a given I(X;T): the information-bottleneck curve.
+
+    Rises from 0 with slope r_1, the largest squared correlation, to I(X;Y) = -1/2 sum_i log2(1 - r_i).
+    The n directions in use at an I(X;T) are those whose critical beta = 1 / r_n it exceeds; with them
+    beta - 1 = (2^(2 I(X;T)) prod_i (1 - r_i) / r_i)^(1/n).
+
+    Args:
+        rho2: (k,) squared canonical correlations, as for ``gaussian_ib``.
+        ixt: (point,) bits, 0 or more.
+
+    Returns:
+        ``BottleneckCurve`` at these ``ixt``, bits, float64.
+
+    Raises:
+        ValueError: for other shapes, correlations outside [0, 1), ``ixt`` that is negative or not
+            finite.
+
+    Example:
+        >>> gaussian_ib_bound([0.5], [0.0, 0.7925, 50.0]).ity.round(4).tolist()
+        [0.0, 0.2925, 0.5]
+
+    References:
+        Chechik et al. (2005), section 3.2.
+    """
+    rho2 = np.sort(_checked_correlations(rho2))[::-1]
+    ixt = np.atleast_1d(np.asarray(ixt, np.float64))
+    check_rank("ixt", ixt, 1, "(point,)")
+    check_finite("ixt", ixt)
+    if (ixt < 0).any():
+        raise ValueError(f"ixt: expected 0 bits or more, got {ixt.min()}")
+    rho2 = rho2[rho2 > 0]
+    if not len(rho2):
+        return BottleneckCurve(ixt, np.zeros_like(ixt))
+    # Of the first i directions together.
+    odds = np.cumsum(np.log2((1 - rho2) / rho2))
+    correlated = np.cumsum(np.log2(rho2))
+    enters = gaussian_ib(rho2, 1 / rho2).ixt  # I(X;T) at which each direction comes into use
+    n = np.maximum(np.searchsorted(enters, ixt, side="right"), 1)
+    log_beta = np.logaddexp2(0, (2 * ixt + odds[n - 1]) / n)
+    return BottleneckCurve(ixt, np.maximum(ixt - (n * log_beta + correlated[n - 1]) / 2, 0))
+
+
+def squared_correlations(covariance: ArrayLike, num_inputs: int) -> np.ndarray:
+    """Squared canonical correlations of X and Y from their joint covariance.
+
+    Args:
+        covariance: (d, d) of (X, Y), X first; symmetric, positive definite.
+        num_inputs: of X.
+
+    Returns:
+        (min(num_inputs, d - num_inputs),) float64, decreasing, from 0 to below 1.
+
+    Raises:
+        ValueError: for other shapes, values that are not finite, no X or no Y, a matrix that is not
+            symmetric or not positive definite.
+
+    Example:
+        >>> squared_correlations([[1.0, 0.6], [0.6, 1.0]], 1).round(4).tolist()
+        [0.36]
+    """
+    covariance = np.asarray(as_array(covariance), np.float64)
+    check_rank("covariance", covariance, 2, "(d, d)")
+    check_nonempty("covariance", covariance)
+    check_finite("covariance", covariance)
+    if covariance.shape[0] != covariance.shape[1] or not np.allclose(covariance, covariance.T):
+        raise ValueError(f"covariance: expected a symmetric matrix, got shape {covariance.shape}")
+    check_whole("num_inputs", num_inputs)
+    if num_inputs >= len(covariance):
+        raise ValueError(
+            f"num_inputs: expected less than the {len(covariance)} variables, got {num_inputs}"
+        )
+    of_x, of_y = covariance[:num_inputs, :num_inputs], covariance[num_inputs:, num_inputs:]
+    try:
+        root_x, root_y = np.linalg.cholesky(of_x), np.linalg.cholesky(of_y)
+        np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError as error:
+        raise ValueError("covariance: expected a positive definite matrix") from error
+    between = scipy.linalg.solve_triangular(root_x, covariance[:num_inputs, num_inputs:], lower=True)
+    between = scipy.linalg.solve_triangular(root_y, between.T, lower=True)
+    return np.linalg.svd(between, compute_uv=False) ** 2
+
+
+def _checked_correlations(rho2) -> np.ndarray:
+    rho2 = np.atleast_1d(np.asarray(rho2, np.float64))
+    check_rank("rho2", rho2, 1, "(k,)")
+    check_nonempty("rho2", rho2)
+    check_finite("rho2", rho2)
+    if rho2.min() < 0 or rho2.max() >= 1:
+        raise ValueError(
+            f"rho2: expected squared correlations from 0 to below 1, got {rho2.min()} to {rho2.max()}"
+        )
+    return rho2

@@ -1,0 +1,91 @@
+"""Samples of a linear teacher with Gaussian inputs, where error and information are known exactly."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ibjax.checks import check_positive, check_whole
+
+__all__ = ["TeacherSamples", "label_noise_variance", "linear_teacher"]
+
+
+class TeacherSamples(NamedTuple):
+    """Inputs and noisy labels of one teacher, and the teacher itself.
+
+    New samples follow the same law: x ~ N(0, I / d) and y = teacher . x + N(0, noise_variance).
+
+    Attributes:
+        x: (n, d) inputs.
+        y: (n, 1) labels.
+        teacher: (d,) its weights.
+        noise_variance: of the labels, given x.
+    """
+
+    x: Float[Array, "n d"]
+    y: Float[Array, "n 1"]
+    teacher: Float[Array, " d"]
+    noise_variance: Float[Array, ""]
+
+
+def linear_teacher(
+    key: Array,
+    *,
+    num_samples: int,
+    snr: float,
+    weight_variance: float = 1.0,
+    num_inputs: int = 100,
+    num_relevant: int | None = None,
+) -> TeacherSamples:
+    """Draw a teacher and samples of it.
+
+    Inputs are x ~ N(0, I / d), so that |x|^2 is about 1; the teacher's weights are N(0,
+    weight_variance) and the labels y = teacher . x + noise. Averaged over teachers the signal's
+    variance is weight_variance times the relevant share of the inputs, and the noise's is ``snr``
+    times smaller: weight_variance / snr where all inputs are relevant.
+
+    Args:
+        key: of the teacher, the inputs and the noise.
+        num_samples: n.
+        snr: variance of the signal over variance of the noise.
+        weight_variance: of the teacher's weights.
+        num_inputs: d.
+        num_relevant: the teacher's weights on all inputs but the first ``num_relevant`` are 0; None
+            for all inputs relevant.
+
+    Returns:
+        ``TeacherSamples``: x (n, d), y (n, 1), teacher (d,), noise_variance.
+
+    Raises:
+        ValueError: for counts below 1, more relevant inputs than inputs, and ``snr`` or a
+            ``weight_variance`` that is not positive.
+
+    References:
+        Saxe et al. (2018), section 3, and section 5 for irrelevant inputs.
+    """
+    check_whole("num_samples", num_samples)
+    num_relevant = num_inputs if num_relevant is None else num_relevant
+    variance = label_noise_variance(
+        snr=snr, weight_variance=weight_variance, num_inputs=num_inputs, num_relevant=num_relevant
+    )
+    of_teacher, of_inputs, of_noise = jax.random.split(key, 3)
+    weights = weight_variance**0.5 * jax.random.normal(of_teacher, (num_inputs,))
+    teacher = jnp.where(jnp.arange(num_inputs) < num_relevant, weights, 0.0)
+    x = jax.random.normal(of_inputs, (num_samples, num_inputs)) / num_inputs**0.5
+    noise = variance**0.5 * jax.random.normal(of_noise, (num_samples, 1))
+    signal = jnp.matmul(x, teacher[:, None], precision="float32")
+    return TeacherSamples(x, signal + noise, teacher, jnp.float32(variance))
+
+
+def label_noise_variance(
+    *, snr: float, weight_variance: float, num_inputs: int, num_relevant: int
+) -> float:
+    """Of the labels of ``linear_teacher``, which also states the arguments and errors."""
+    check_whole("num_inputs", num_inputs)
+    check_whole("num_relevant", num_relevant)
+    check_positive("snr", snr)
+    check_positive("weight_variance", weight_variance)
+    if num_relevant > num_inputs:
+        raise ValueError(f"num_relevant: expected at most the {num_inputs} inputs, got {num_relevant}")
+    return weight_variance * num_relevant / num_inputs / snr

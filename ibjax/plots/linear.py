@@ -1,0 +1,134 @@
+"""Figures of linear teachers and students: error, information, and the bound on both."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from ibjax.bottleneck import gaussian_ib_bound
+from ibjax.plots.axes import ARM_COLOURS, draw_band, epoch_axis, label_epochs, levels
+from ibjax.plots.planes import plot_information_plane
+
+__all__ = ["plot_bounded_plane", "plot_learning", "plot_parts"]
+
+LAYER_COLOURS = (*ARM_COLOURS, "#56b4e9", "#e69f00", "#000000")
+TRAIN_COLOUR, TEST_COLOUR = ARM_COLOURS[:2]
+REFERENCE_STYLES = ("--", ":")
+CURVE_POINTS = 200
+
+# Of errors on a logarithmic axis.
+LARGEST_RATIO = 1e4
+
+PARTS = {"ixt": "I(X;T), all inputs", "ixt_relevant": "I(X_rel;T)", "ixt_irrelevant": "I(X_irr;T)"}
+
+
+def plot_bounded_plane(
+    plane: xr.Dataset,
+    rho2: xr.DataArray,
+    *,
+    row: str | None = None,
+    column: str | None = None,
+    title: str = "",
+) -> Figure:
+    """``plot_information_plane`` with the task's Gaussian information-bottleneck curve, dashed.
+
+    Args:
+        plane: as there.
+        rho2: squared correlation of the label with its best prediction, of dims among ``row`` and
+            ``column``.
+        row: a dimension for rows of panels.
+        column: a dimension for columns of panels.
+        title: of the figure.
+    """
+    figure = plot_information_plane(plane, row=row, column=column, title=title)
+    panels = itertools.product(levels(plane, row), levels(plane, column))
+    for ax, (r, c) in zip(figure.axes, panels, strict=False):
+        chosen = {k: v for k, v in ((row, r), (column, c)) if k in rho2.dims}
+        ixt = np.linspace(0, max(ax.get_xlim()[1], 0.0), CURVE_POINTS)
+        curve = gaussian_ib_bound([rho2.sel(chosen).item()], ixt)
+        ax.plot(*curve, color="black", linestyle="--", linewidth=1, zorder=1)
+    figure.axes[0].legend(title="layer", loc="upper left", fontsize="small", ncols=2)
+    return figure
+
+
+def plot_learning(
+    results: xr.Dataset,
+    *,
+    column: str,
+    layers: Sequence[int],
+    loss: str,
+    references: Mapping[str, str],
+    title: str = "",
+) -> Figure:
+    """Errors (above), I(X;T) and I(T;Y) of every layer (below) against the epoch.
+
+    Mean over seeds with a 95% band; one column of panels a level of ``column``.
+
+    Args:
+        results: ``train_loss``, ``test_loss`` (column, seed, epoch); ``ixt``, ``ity`` (column, seed,
+            epoch, layer), bits.
+        column: the dimension for columns of panels.
+        layers: to draw.
+        loss: label of the axis of errors, which is logarithmic.
+        references: variables of dims ``([column], [seed])`` drawn as lines across, by their names in
+            the legend.
+        title: of the figure.
+    """
+    columns = levels(results, column)
+    narrow = len(columns) > 3
+    size = ((1.8 if narrow else 2.6) * len(columns) + 1.0, 6.6)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(3, len(columns), squeeze=False, sharex=True, sharey="row")
+    for (errors, *information), level in zip(axes.T, columns, strict=True):
+        one = results.sel({column: level})
+        draw_band(errors, one.train_loss, "epoch", TRAIN_COLOUR, "training")
+        draw_band(errors, one.test_loss, "epoch", TEST_COLOUR, "new samples")
+        for (label, name), style in zip(references.items(), REFERENCE_STYLES, strict=False):
+            errors.axhline(float(one[name].mean()), color="black", linestyle=style, label=label)
+        errors.set_yscale("log")
+        errors.set_title(str(level), fontsize="medium")
+        for ax, name in zip(information, ("ixt", "ity"), strict=True):
+            for colour, layer in zip(itertools.cycle(LAYER_COLOURS), layers):
+                draw_band(ax, one[name].sel(layer=layer), "epoch", colour, f"layer {layer}")
+        for ax in (errors, *information):
+            epoch_axis(ax, results)
+    for ax, label in zip(axes[:, 0], (loss, "I(X;T) [bits]", "I(T;Y) [bits]"), strict=True):
+        ax.set_ylabel(label)
+    # Bands of errors near 0 reach below it.
+    axes[0, 0].set_ylim(bottom=axes[0, 0].get_ylim()[1] / LARGEST_RATIO)
+    axes[0, 0].legend(fontsize="x-small")
+    axes[2, 0].legend(fontsize="x-small")
+    label_epochs(axes)
+    if narrow:
+        for ax in axes[-1]:
+            ax.set_xticks([tick for tick in ax.get_xticks() if tick != 1])
+    figure.suptitle(title)
+    return figure
+
+
+def plot_parts(results: xr.Dataset, *, names: Mapping[int, str], title: str = "") -> Figure:
+    """Information about all inputs, the relevant and the irrelevant ones, against the epoch.
+
+    One row of panels a layer, each panel with an axis of its own; the mean over seeds with a 95% band,
+    and each seed faintly.
+
+    Args:
+        results: ``ixt``, ``ixt_relevant``, ``ixt_irrelevant`` (seed, epoch, layer), bits.
+        names: of the layers.
+        title: of the figure.
+    """
+    figure = Figure(figsize=(10.0, 2.6 * len(names) + 0.7), layout="constrained")
+    axes = figure.subplots(len(names), len(PARTS), squeeze=False, sharex=True)
+    for row, (layer, name) in zip(axes, names.items(), strict=True):
+        for ax, (part, label), colour in zip(row, PARTS.items(), ARM_COLOURS, strict=False):
+            values = results[part].sel(layer=layer).transpose("epoch", "seed")
+            ax.plot(results.epoch, values, color=colour, linewidth=0.5, alpha=0.15)
+            draw_band(ax, values, "epoch", colour, label)
+            epoch_axis(ax, results)
+            ax.set_title(f"{name}: {label}", fontsize="medium")
+        row[0].set_ylabel("information [bits]")
+    label_epochs(axes)
+    figure.suptitle(title)
+    return figure
