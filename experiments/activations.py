@@ -19,7 +19,6 @@ Dims: activation, estimator, seed, epoch, layer.
 """
 
 import dataclasses
-import functools
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +29,8 @@ from experiments.lab import LabConfig, Table, main, progress_bar, table_of
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
 from ibjax.analysis.records import planes_record, select_estimator
 from ibjax.datasets import symmetric_task
-from ibjax.mi import binned_mi, kde_mi
 from ibjax.plots import plot_compression_table, plot_information_plane
-from ibjax.presets import SAXE_BIN_WIDTH, preset
+from ibjax.presets import SAXE_BIN_WIDTH, SAXE_ESTIMATORS, SAXE_NOISE_VARIANCE, preset
 from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
 from ibjax.training import TrainConfig, fit, make_model
 from ibjax.types import Dataset
@@ -40,11 +38,6 @@ from ibjax.types import Dataset
 # Those of the paper's figures, and others.
 IN_PAPER, OTHERS = ("tanh", "softsign", "relu", "softplus"), ("leaky_relu", "elu", "linear")
 SATURATE_TWICE = ("tanh", "softsign")
-NOISE_VARIANCE = 1e-3
-ESTIMATORS = {
-    "binned": functools.partial(binned_mi, bin_width=SAXE_BIN_WIDTH),
-    "KDE": functools.partial(kde_mi, noise_variance=NOISE_VARIANCE),
-}
 FULL_EPOCHS, SMOKE_EPOCHS = 8000, 8
 NUM_RECORDED = 26
 
@@ -75,23 +68,26 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
                 training,
                 data,
                 seeds=config.seed_range,
-                record=planes_record(make_model(training), list(ESTIMATORS.values())),
+                record=planes_record(make_model(training), list(SAXE_ESTIMATORS.values())),
                 schedule=recorded,
                 seeds_per_batch=config.seeds_per_batch,
                 checkpoint_dir=folder and folder / activation,
                 resume=config.resume,
                 on_advance=on_advance_of(activation),
             )
-            for i, name in enumerate(ESTIMATORS):
+            for i, name in enumerate(SAXE_ESTIMATORS):
                 own = select_estimator(history, i)
                 arms[activation, name] = history_to_dataset(own, training.as_dict())
     return stack_arms(arms, ("activation", "estimator")).assign_attrs(
         experiment="activations",
         source="Saxe et al. (2018), section 2, figure 1",
         dataset="ibjax.datasets.symmetric_task(): 4096 binary words, hard labels",
-        **{f"estimator_{name}": describe_function(estimator) for name, estimator in ESTIMATORS.items()},
+        **{
+            f"estimator_{name}": describe_function(estimator)
+            for name, estimator in SAXE_ESTIMATORS.items()
+        },
         bin_width=SAXE_BIN_WIDTH,
-        noise_variance=NOISE_VARIANCE,
+        noise_variance=SAXE_NOISE_VARIANCE,
         measured_on="every 8th input" if config.smoke else "all 4096 inputs",
         num_samples=len(data.y),
         seed=config.seed,

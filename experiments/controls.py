@@ -32,19 +32,13 @@ from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary, mea
 from ibjax.analysis.controls import CONTROLS, controls_record, draw_controls
 from ibjax.analysis.records import planes_record, select_estimator
 from ibjax.datasets import permute_labels, symmetric_task
-from ibjax.mi import binned_mi, kde_mi
 from ibjax.plots import plot_compression_table, plot_information_plane
-from ibjax.presets import SAXE_BIN_WIDTH, preset
+from ibjax.presets import SAXE_BIN_WIDTH, SAXE_ESTIMATORS, SAXE_NOISE_VARIANCE, preset
 from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
 from ibjax.training import TrainConfig, fit, make_model
 from ibjax.types import Dataset, History
 
 ACTIVATIONS = ("tanh", "relu")
-NOISE_VARIANCE = 1e-3
-ESTIMATORS = {
-    "binned": functools.partial(binned_mi, bin_width=SAXE_BIN_WIDTH),
-    "KDE": functools.partial(kde_mi, noise_variance=NOISE_VARIANCE),
-}
 FULL_EPOCHS, SMOKE_EPOCHS = 8000, 8
 NUM_RECORDED = 17
 
@@ -65,7 +59,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         data = Dataset(data.x[::8], data.y[::8])
         options |= {"widths": SMOKE_WIDTHS, "num_epochs": config.epochs or SMOKE_EPOCHS}
     recorded = np.unique(np.geomspace(1, options["num_epochs"], NUM_RECORDED).astype(int))
-    estimators = list(ESTIMATORS.values())
+    estimators = list(SAXE_ESTIMATORS.values())
     arms = {}
     with progress_bar(2 * len(ACTIVATIONS)) as on_advance_of:
         for activation in ACTIVATIONS:
@@ -102,15 +96,18 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
                 draw_labels=functools.partial(permute_labels, y=data.y),
             )
             for control, history in histories.items():
-                for i, estimator in enumerate(ESTIMATORS):
+                for i, estimator in enumerate(SAXE_ESTIMATORS):
                     own = select_estimator(history, i)
                     arms[activation, control, estimator] = history_to_dataset(own, training.as_dict())
     return stack_arms(arms, ("activation", "control", "estimator")).assign_attrs(
         experiment="controls",
         dataset="ibjax.datasets.symmetric_task(): 4096 binary words, hard labels",
-        **{f"estimator_{name}": describe_function(estimator) for name, estimator in ESTIMATORS.items()},
+        **{
+            f"estimator_{name}": describe_function(estimator)
+            for name, estimator in SAXE_ESTIMATORS.items()
+        },
         bin_width=SAXE_BIN_WIDTH,
-        noise_variance=NOISE_VARIANCE,
+        noise_variance=SAXE_NOISE_VARIANCE,
         measured_on="every 8th input" if config.smoke else "all 4096 inputs",
         num_samples=len(data.y),
         seed=config.seed,

@@ -31,7 +31,7 @@ from experiments.lab import LabConfig, Table, main, progress_bar
 from ibjax.analysis.compression import compression_summary, mean_interval
 from ibjax.analysis.linear import linear_dataset, linear_record
 from ibjax.datasets.linear_teacher import linear_teacher
-from ibjax.plots.linear import plot_parts
+from ibjax.plots import plot_parts
 from ibjax.results import environment
 from ibjax.training import TrainConfig, fit, make_model
 

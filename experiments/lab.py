@@ -172,7 +172,7 @@ def progress_bar(arms: int) -> Iterator[Callable[[str], Callable[[Advance], None
 
             def on_advance(advance: Advance) -> None:
                 loss = np.mean(advance.records["train_loss"])
-                description = f"{name}: epoch {advance.epoch}, training loss {loss:.3f} nats"
+                description = f"{name}: epoch {advance.epoch}, training loss {loss:.3f}"
                 bar.update(task, advance=advance.fraction, description=description)
 
             return on_advance

@@ -43,7 +43,7 @@ from ibjax.analysis.compression import (
 )
 from ibjax.analysis.linear import linear_dataset, linear_record, optimal_test_error
 from ibjax.datasets.linear_teacher import linear_teacher
-from ibjax.plots.linear import plot_bounded_plane, plot_learning
+from ibjax.plots import plot_bounded_plane, plot_learning
 from ibjax.results import environment, stack_arms
 from ibjax.training import TrainConfig, fit, make_model
 from ibjax.training.steps import seed_keys

@@ -48,8 +48,7 @@ from ibjax.analysis.records import plane_record
 from ibjax.datasets import symmetric_task
 from ibjax.datasets.linear_teacher import linear_teacher
 from ibjax.datasets.splits import num_training_samples
-from ibjax.plots import plot_information_plane
-from ibjax.plots.linear import plot_bounded_plane, plot_learning
+from ibjax.plots import plot_bounded_plane, plot_information_plane, plot_learning
 from ibjax.presets import preset
 from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
 from ibjax.training import TrainConfig, fit, make_model

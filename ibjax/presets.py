@@ -7,12 +7,26 @@ import jax.numpy as jnp
 import numpy as np
 
 from ibjax.checks import check_known
-from ibjax.mi import binned_mi
+from ibjax.mi import binned_mi, kde_mi
 from ibjax.types import MI, Estimator
 
-__all__ = ["PRESETS", "Preset", "idnns_binned_mi", "preset"]
+__all__ = [
+    "PRESETS",
+    "SAXE_BIN_WIDTH",
+    "SAXE_ESTIMATORS",
+    "SAXE_NOISE_VARIANCE",
+    "Preset",
+    "idnns_binned_mi",
+    "preset",
+]
 
-SAXE_BIN_WIDTH = 0.07
+SAXE_BIN_WIDTH, SAXE_NOISE_VARIANCE = 0.07, 1e-3
+
+# Of a layer, by the names that figures give them; KDE is the upper bound.
+SAXE_ESTIMATORS: dict[str, Estimator] = {
+    "binned": functools.partial(binned_mi, bin_width=SAXE_BIN_WIDTH),
+    "KDE": functools.partial(kde_mi, noise_variance=SAXE_NOISE_VARIANCE),
+}
 
 # The code's 30 edges make 29 bins; t == 1.0 has one of its own. Numbers, so that results name them.
 IDNNS_EDGES = (*np.linspace(-1, 1, 30, dtype=np.float32).tolist(), 2.0)

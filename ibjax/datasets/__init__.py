@@ -1,5 +1,6 @@
 """Tasks of the debate and splits of their rows."""
 
+from ibjax.datasets.linear_teacher import linear_teacher
 from ibjax.datasets.mnist import mnist
 from ibjax.datasets.splits import all_rows_split, first_rows_split, random_split
 from ibjax.datasets.symmetric import (
@@ -13,6 +14,7 @@ __all__ = [
     "all_rows_split",
     "draw_labels",
     "first_rows_split",
+    "linear_teacher",
     "mnist",
     "permute_labels",
     "random_split",
