@@ -107,7 +107,8 @@ def _information_of_subspaces(basis_x, basis_y) -> Float[Array, ""]:
     small = jnp.square(cosines) > 0.5
     beside = product(basis_y - product(basis_x, cross), directions.T)  # (n, min(dx, dy))
     # The largest singular values are those of the directions that are not set to 0.
-    sines = jnp.linalg.svd(jnp.where(small[None, :], beside, 0.0), compute_uv=False)
+    # Without full_matrices=False there is room for an (n, n) matrix, though it is not computed.
+    sines = jnp.linalg.svd(jnp.where(small[None, :], beside, 0.0), full_matrices=False, compute_uv=False)
     from_cosines = -0.5 * jnp.log1p(-jnp.square(jnp.where(small, 0.0, cosines)))
     from_sines = -jnp.log(jnp.clip(sines, RESOLUTION, 1.0))
     return jnp.where(small, from_sines, from_cosines).sum()

@@ -80,7 +80,7 @@ def _linear_gaussian_mi(kernels, covariance, noise_variance):
     product, exponent = _product([root, *kernels])
     usable = jnp.isfinite(product).all() & semidefinite
     usable = usable & jnp.isfinite(noise_variance) & (noise_variance > 0)
-    values = jnp.linalg.svd(jnp.where(usable, product, 0.0), compute_uv=False)
+    values = jnp.linalg.svd(jnp.where(usable, product, 0.0), full_matrices=False, compute_uv=False)
     rank = min(min(kernel.shape) for kernel in kernels)  # the others are rounding
     values = values[:rank]
     resolved = values > max(product.shape) * EPSILON * values[0]

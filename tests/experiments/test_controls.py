@@ -62,6 +62,8 @@ def test_report_draws_every_control():
 def test_the_claim_at_reduced_size(tmp_path, monkeypatch):
     """tanh: trained networks compress in bins; shuffling changes no I(X;T) and loses the labels."""
     monkeypatch.setattr(controls, "NUM_RECORDED", 8)
+    binned = {"binned": controls.SAXE_ESTIMATORS["binned"]}
+    monkeypatch.setattr(controls, "SAXE_ESTIMATORS", binned)
     config = controls.Config(seeds=6, epochs=1500, out=tmp_path)
     results = controls.run(config)
     assert results.ixt.dims == DIMS

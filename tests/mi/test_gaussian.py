@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import digamma
 
-from ibjax.mi.gaussian import gaussian_mi
+from ibjax.mi.gaussian import _gaussian_mi, gaussian_mi
 
 LN2 = np.log(2.0)
 
@@ -275,3 +275,9 @@ def test_refuses_other_arguments():
     for bad in (x[:4], x[None], np.float32(1.0), x.astype(complex), x[:, :0]):
         with pytest.raises(ValueError, match=r"expected .* got "):
             gaussian_mi(bad, y)
+
+
+def test_memory_is_bounded():
+    x, y = (jax.ShapeDtypeStruct((100_000, d), jnp.float32) for d in (6, 4))
+    compiled = _gaussian_mi.lower(x, y, bias_correction=True).compile()
+    assert compiled.memory_analysis().temp_size_in_bytes < 2**26
