@@ -8,8 +8,8 @@ and the trained network's activations shuffled over the samples (is I(X;T) about
 
 Command:  python -m experiments.controls
 Time:     20 to 30 minutes on 2 cores, 1.7 GB
-Expect:   tanh in bins: layer 3 loses 1.5 bits in every control; layer 5 4.6 bits in trained networks, 1.2
-          with random labels, 0.3 (-0.1 to 0.8) rescaled. relu: no hidden layer compresses in any.
+Expect:   tanh in bins: layer 3 loses 1.5 bits in every control; layer 5 4.6 bits in trained networks,
+          1.2 with random labels, 0.3 (-0.1 to 0.8) rescaled. relu: no hidden layer compresses in any.
 
 50 networks 12-10-7-5-4-3-2 per activation, tanh and relu, on the 12-bit symmetric task and, anew, on
 its labels permuted at random; plain SGD (rate 0.1, batches of 256), 8000 epochs; I(X;T) and I(T;Y) on
