@@ -67,13 +67,10 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
             history = fit(
                 training,
                 data,
-                seeds=config.seed_range,
                 record=planes_record(make_model(training), list(SAXE_ESTIMATORS.values())),
                 schedule=recorded,
-                seeds_per_batch=config.seeds_per_batch,
-                checkpoint_dir=folder and folder / activation,
-                resume=config.resume,
                 on_advance=on_advance_of(activation),
+                **config.fit_options(folder, activation),
             )
             for i, name in enumerate(SAXE_ESTIMATORS):
                 own = select_estimator(history, i)

@@ -71,13 +71,10 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
                 return fit(
                     training,
                     data,
-                    seeds=config.seed_range,
                     record=record,
                     schedule=recorded,
-                    seeds_per_batch=config.seeds_per_batch,
-                    checkpoint_dir=folder and folder / name,
-                    resume=config.resume,
                     on_advance=on_advance_of(name.replace("_", " ")),
+                    **config.fit_options(folder, name),
                     **drawn,
                 )
 

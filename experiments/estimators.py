@@ -119,13 +119,10 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
             history = fit(
                 training,
                 data,
-                seeds=config.seed_range,
                 record=planes_record(make_model(training), list(named.values())),
                 schedule=recorded,
-                seeds_per_batch=config.seeds_per_batch,
-                checkpoint_dir=folder and folder / activation,
-                resume=config.resume,
                 on_advance=on_advance_of(activation),
+                **config.fit_options(folder, activation),
             )
             for (i, name), (j, setting) in itertools.product(enumerate(named), enumerate(SETTINGS)):
                 own = select_estimator(history, i, j)

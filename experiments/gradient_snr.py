@@ -68,13 +68,10 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
             history = fit(
                 training,
                 data,
-                seeds=config.seed_range,
                 record=plane_and_gradients(training, convention.estimator, config.batch_size),
                 schedule=convention.schedule,
-                seeds_per_batch=config.seeds_per_batch,
-                checkpoint_dir=folder and folder / activation,
-                resume=config.resume,
                 on_advance=on_advance_of(activation),
+                **config.fit_options(folder, activation),
             )
             arms[(activation,)] = history_to_dataset(history, training.as_dict())
     return stack_arms(arms, ("activation",)).assign_attrs(

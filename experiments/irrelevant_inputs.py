@@ -77,12 +77,9 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         history = fit(
             training,
             draw,
-            seeds=config.seed_range,
             record=linear_record(model, noise_variance=NOISE_VARIANCE, num_relevant=NUM_RELEVANT),
-            seeds_per_batch=config.seeds_per_batch,
-            checkpoint_dir=folder and folder / "sgd",
-            resume=config.resume,
             on_advance=on_advance_of("sgd"),
+            **config.fit_options(folder, "sgd"),
         )
     attributes = {
         "experiment": "irrelevant_inputs",

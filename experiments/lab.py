@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -69,6 +70,15 @@ class LabConfig:
     def cpu_lanes(self) -> int:
         """Networks that a compiled program runs on a CPU."""
         return default_lanes("cpu")
+
+    def fit_options(self, folder: Path | None, arm: str) -> dict[str, Any]:
+        """What ``fit`` takes from the command line; ``arm``'s checkpoints go to ``folder``, if given."""
+        return {
+            "seeds": self.seed_range,
+            "seeds_per_batch": self.seeds_per_batch,
+            "checkpoint_dir": folder and folder / arm,
+            "resume": self.resume,
+        }
 
     @property
     def seed_range(self) -> range:

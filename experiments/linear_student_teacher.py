@@ -80,12 +80,9 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
             history = fit(
                 training,
                 draw,
-                seeds=config.seed_range,
                 record=linear_record(make_model(training), noise_variance=config.noise_variance),
-                seeds_per_batch=config.seeds_per_batch,
-                checkpoint_dir=folder and folder / optimizer,
-                resume=config.resume,
                 on_advance=on_advance_of(optimizer),
+                **config.fit_options(folder, optimizer),
             )
             arms[(optimizer,)] = linear_dataset(history, training.as_dict())
     results = stack_arms(arms, ("optimizer",))

@@ -111,14 +111,11 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
             history = fit(
                 training,
                 data,
-                seeds=config.seed_range,
                 record=planes_record(make_model(training), list(ESTIMATORS.values()), rows=rows),
                 schedule=config.recorded,
-                seeds_per_batch=config.seeds_per_batch,
                 lanes=lanes,
-                checkpoint_dir=folder and folder / activation,
-                resume=config.resume,
                 on_advance=on_advance_of(activation),
+                **config.fit_options(folder, activation),
             )
             for i, name in enumerate(ESTIMATORS):
                 own = select_estimator(history, i)

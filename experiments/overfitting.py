@@ -125,12 +125,9 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
             history = fit(
                 arm.training,
                 arm.data,
-                seeds=config.seed_range,
                 record=arm.record,
-                seeds_per_batch=config.seeds_per_batch,
-                checkpoint_dir=folder and folder / str(number),
-                resume=config.resume,
                 on_advance=on_advance_of(f"{arm.network}, {name}"),
+                **config.fit_options(folder, str(number)),
             )
             parts[(name,)] = arm.to_dataset(history, arm.training.as_dict())
     results = stack_arms(parts, ("condition",)).assign_coords(

@@ -68,13 +68,10 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
             history = fit(
                 training,
                 data,
-                seeds=config.seed_range,
                 record=record,
                 schedule=convention.schedule,
-                seeds_per_batch=config.seeds_per_batch,
-                checkpoint_dir=folder and folder / f"{activation}_{optimizer}",
-                resume=config.resume,
                 on_advance=on_advance_of(f"{activation} {optimizer}"),
+                **config.fit_options(folder, f"{activation}_{optimizer}"),
             )
             arms[activation, optimizer] = history_to_dataset(history, training.as_dict())
     return stack_arms(arms, ("activation", "optimizer")).assign_attrs(

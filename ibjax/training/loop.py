@@ -164,7 +164,7 @@ def fit(
             "lanes": lanes,
             "recorded": epochs.tolist(),
             "blocks": [block.tolist() for block in blocks],
-            "data": hashlib.sha256(b"".join(np.asarray(a).tobytes() for a in shared or ())).hexdigest(),
+            "data": _digest((shared, _drawn(run, seed_keys(jnp.asarray(seeds[0]))))),
             "functions": [_name(f) for f in (record, run.draw_own, optimizer) if f is not None],
             "jax": jax.__version__,
         }
@@ -322,6 +322,12 @@ def _one_at_a_time(function):
 def _stacked(records):
     """Records of the epochs so far, (lanes, ...) each, as (lanes, epoch, ...)."""
     return jax.tree.map(lambda *at_epochs: np.stack(at_epochs, axis=1), *records)
+
+
+def _digest(samples: PyTree) -> str:
+    """Of all numbers; of drawn samples, those of one seed tell what draws them."""
+    numbers = (np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(samples))
+    return hashlib.sha256(b"".join(numbers)).hexdigest()
 
 
 def _name(function) -> str:

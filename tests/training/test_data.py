@@ -138,3 +138,19 @@ def test_drawn_data_and_drawn_labels_exclude_each_other():
 def test_unknown_losses_are_refused():
     with pytest.raises(ValueError, match="loss: expected one of cross_entropy, squared_error; got"):
         TrainConfig(loss="mse")
+
+
+def test_a_checkpoint_of_other_drawn_samples_is_refused(tmp_path):
+    """Told by the samples: functions with options fixed share a name."""
+
+    def run(scale, **options):
+        def draw_scaled(key):
+            task = draw(key)
+            return task._replace(x=scale * task.x)
+
+        quick_fit(CONFIG, draw_scaled, schedule=[], checkpoint_dir=tmp_path, **options)
+
+    run(1.0)
+    run(1.0, resume=True)
+    with pytest.raises(ValueError, match=r"(?s)resume: expected the run .* got other.*data"):
+        run(2.0, resume=True)
