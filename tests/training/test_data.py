@@ -42,6 +42,10 @@ def keep_all(params, data, split):
     return {"params": params, "data": data, "train": split.train, "test": split.test}
 
 
+def keep_inputs(params, data, split):
+    return data.x
+
+
 def quick_fit(config, data, **options):
     return fit(config, data, **{"seeds": [3, 8], "record": keep_all, "lanes": 2} | options)
 
@@ -148,7 +152,8 @@ def test_a_checkpoint_of_other_drawn_samples_is_refused(tmp_path):
             task = draw(key)
             return task._replace(x=scale * task.x)
 
-        quick_fit(CONFIG, draw_scaled, schedule=[], checkpoint_dir=tmp_path, **options)
+        options |= {"schedule": [], "record": keep_inputs, "checkpoint_dir": tmp_path}
+        quick_fit(CONFIG, draw_scaled, **options)
 
     run(1.0)
     run(1.0, resume=True)
