@@ -1,10 +1,33 @@
 """The information bottleneck itself: the best that any representation can do."""
 
+from ibjax.bottleneck.bounds import FiniteSampleBounds, finite_sample_bounds
+from ibjax.bottleneck.curve import Bifurcations, InformationCurve, bifurcations, information_curve
+from ibjax.bottleneck.encoder import EncoderBeta, encoder_beta
 from ibjax.bottleneck.gaussian import (
     BottleneckCurve,
+    GaussianCurve,
     gaussian_ib,
     gaussian_ib_bound,
+    gaussian_information_curve,
     squared_correlations,
 )
+from ibjax.bottleneck.joint import layer_information, sufficient_statistic
 
-__all__ = ["BottleneckCurve", "gaussian_ib", "gaussian_ib_bound", "squared_correlations"]
+__all__ = [
+    "Bifurcations",
+    "BottleneckCurve",
+    "EncoderBeta",
+    "FiniteSampleBounds",
+    "GaussianCurve",
+    "InformationCurve",
+    "bifurcations",
+    "encoder_beta",
+    "finite_sample_bounds",
+    "gaussian_ib",
+    "gaussian_ib_bound",
+    "gaussian_information_curve",
+    "information_curve",
+    "layer_information",
+    "squared_correlations",
+    "sufficient_statistic",
+]

@@ -12,7 +12,14 @@ import scipy.linalg
 from ibjax.checks import as_array, check_finite, check_nonempty, check_rank, check_whole
 from ibjax.types import ArrayLike
 
-__all__ = ["BottleneckCurve", "gaussian_ib", "gaussian_ib_bound", "squared_correlations"]
+__all__ = [
+    "BottleneckCurve",
+    "GaussianCurve",
+    "gaussian_ib",
+    "gaussian_ib_bound",
+    "gaussian_information_curve",
+    "squared_correlations",
+]
 
 
 class BottleneckCurve(NamedTuple):
@@ -25,6 +32,70 @@ class BottleneckCurve(NamedTuple):
 
     ixt: np.ndarray
     ity: np.ndarray
+
+
+class GaussianCurve(NamedTuple):
+    """The information curve of Gaussian variables, bits.
+
+    Attributes:
+        betas: (beta,) the trade-offs.
+        ixt: (beta,) I(X;T).
+        ity: (beta,) I(T;Y).
+        critical_betas: (k,) rising; above each, one more canonical direction of X is in use. inf for
+            directions that are independent of Y.
+    """
+
+    betas: np.ndarray
+    ixt: np.ndarray
+    ity: np.ndarray
+    critical_betas: np.ndarray
+
+
+def gaussian_information_curve(
+    cov_x: ArrayLike, cov_y: ArrayLike, cov_xy: ArrayLike, betas: ArrayLike
+) -> GaussianCurve:
+    """The information bottleneck of jointly Gaussian X and Y, from their covariances.
+
+    Args:
+        cov_x: (d, d) covariance of X.
+        cov_y: (k, k) covariance of Y.
+        cov_xy: (d, k) covariance of X with Y.
+        betas: (beta,) positive.
+
+    Returns:
+        ``GaussianCurve``, bits, float64; ``critical_betas`` are the inverse squared canonical
+        correlations.
+
+    Raises:
+        ValueError: for shapes that do not match, values that are not finite, a joint covariance that is
+            not symmetric and positive definite, betas that are not positive.
+
+    Example:
+        >>> curve = gaussian_information_curve([[1.0]], [[2.0]], [[1.0]], [1.5, 4.0])
+        >>> curve.ity.round(4).tolist(), curve.critical_betas.round(4).tolist()
+        ([0.0, 0.2925], [2.0])
+
+    References:
+        Chechik et al. (2005), theorem 3.1, equation 14 and lemma 4.1.
+    """
+    of_x, of_y, of_xy = (np.asarray(as_array(c), np.float64) for c in (cov_x, cov_y, cov_xy))
+    for name, value, axes in (
+        ("cov_x", of_x, "(d, d)"),
+        ("cov_y", of_y, "(k, k)"),
+        ("cov_xy", of_xy, "(d, k)"),
+    ):
+        check_rank(name, value, 2, axes)
+        check_nonempty(name, value)
+    wanted = of_x.shape[0], of_y.shape[0]
+    if of_x.shape != (wanted[0],) * 2 or of_y.shape != (wanted[1],) * 2 or of_xy.shape != wanted:
+        raise ValueError(
+            "cov_x, cov_y, cov_xy: expected shapes (d, d), (k, k) and (d, k), got "
+            f"{of_x.shape}, {of_y.shape} and {of_xy.shape}"
+        )
+    rho2 = squared_correlations(np.block([[of_x, of_xy], [of_xy.T, of_y]]), wanted[0])
+    betas = np.asarray(betas, np.float64)
+    with np.errstate(divide="ignore"):
+        return GaussianCurve(betas, *gaussian_ib(rho2, betas), 1 / rho2)
 
 
 def gaussian_ib(rho2: ArrayLike, beta: ArrayLike) -> BottleneckCurve:

@@ -1,0 +1,125 @@
+"""How far information estimated from n samples can be from the truth."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ibjax.checks import check_finite, check_whole
+from ibjax.types import ArrayLike
+
+__all__ = ["FiniteSampleBounds", "finite_sample_bounds"]
+
+# Events that may fail: a deviation of p(t), of H(T|X), of p(t, y), of p(y).
+NUM_EVENTS = 4
+
+
+class FiniteSampleBounds(NamedTuple):
+    """Intervals that hold the true I(X;T) and I(T;Y), bits.
+
+    Attributes:
+        ixt_low: I(X;T) is at least this,
+        ixt_high: and at most this.
+        ity_low: I(T;Y) is at least this,
+        ity_high: and at most this.
+        ixt_vacuous: whether the interval of I(X;T) says no more than 0 <= I(X;T) <= log2 |T|.
+        ity_vacuous: the same of I(T;Y) and min(log2 |T|, log2 |Y|).
+    """
+
+    ixt_low: np.ndarray
+    ixt_high: np.ndarray
+    ity_low: np.ndarray
+    ity_high: np.ndarray
+    ixt_vacuous: np.ndarray
+    ity_vacuous: np.ndarray
+
+
+def finite_sample_bounds(
+    ixt: ArrayLike,
+    ity: ArrayLike,
+    cardinality_t: int,
+    cardinality_y: int,
+    n: int,
+    *,
+    delta: float,
+) -> FiniteSampleBounds:
+    """Bounds on the information of an encoder p(t|x) around its estimate from n samples of (X, Y).
+
+    The estimates are those of the empirical distribution: with p^(t) = mean_i p(t|x_i) and p^(t, y) the
+    mean of p(t|x_i) over the samples with y_i = y, divided by n, it is
+    I^(X;T) = H^(T) - mean_i H(T|x_i) and I^(T;Y) = H^(T) + H^(Y) - H^(T,Y). The encoder must be
+    chosen without these samples, as a trained layer is without the test samples.
+
+    Derivation, in nats, after Shamir, Sabato & Tishby (2010):
+
+    1. The vector p^ over k outcomes is a mean of n independent vectors in the simplex. Its expected
+       distance |p^ - p|_2 is at most 1/sqrt(n), and one sample changes it by at most sqrt(2)/n. By
+       McDiarmid |p^ - p|_2 <= (1 + sqrt(log(4/delta))) / sqrt(n) = c / sqrt(n), but with probability
+       delta/4.
+    2. For u, v in [0, 1], |u log u - v log v| <= phi(|u - v|) with phi(d) = -d log d up to 1/e and 1/e
+       beyond, which is increasing and concave. Hence by Jensen and Cauchy-Schwarz
+       |H^ - H| <= sum phi(|p^ - p|) <= k phi(|p^ - p|_1 / k) <= k phi(c / sqrt(k n)) = h(k), and no
+       more than log k.
+    3. mean_i H(T|x_i) is a mean of numbers in [0, log |T|]. By Hoeffding it is within
+       g = log |T| sqrt(log(8/delta) / 2n) of H(T|X), but with probability delta/4.
+    4. Together, but with probability delta, |I^(X;T) - I(X;T)| <= h(|T|) + g, and
+       |I^(T;Y) - I(T;Y)| <= h(|T|) + h(|Y|) + h(|T| |Y|).
+
+    For large n these are of the order sqrt(|T| / n) log n and sqrt(|T| |Y| / n) log n. Shamir et al.
+    bound all encoders at once, those chosen by these samples too, through |p^(x) - p(x)|_2 over the
+    whole of X; Tishby & Zaslavsky (2015) quote |T| / sqrt(n) and |T| |Y| / sqrt(n) without constants.
+    Both are wider.
+
+    Args:
+        ixt: (...) I(X;T) of the empirical distribution, bits.
+        ity: (...) I(T;Y), bits.
+        cardinality_t: states that T may have, |T|; not only those that were seen.
+        cardinality_y: labels.
+        n: samples.
+        delta: probability, over the draw of samples, that one of the intervals misses the truth.
+
+    Returns:
+        ``FiniteSampleBounds``, bits, cut to what is possible at all: 0 and the logarithms.
+
+    Raises:
+        ValueError: for information that is negative or not finite, numbers below 1, and a ``delta`` that
+            is not between 0 and 1.
+
+    Example:
+        >>> bounds = finite_sample_bounds(1.0, 0.5, 2, 2, 100_000, delta=0.05)
+        >>> float(bounds.ity_low.round(2)), float(bounds.ity_high.round(2)), bool(bounds.ity_vacuous)
+        (0.15, 0.85, False)
+
+    References:
+        Shamir, Sabato & Tishby (2010); Tishby & Zaslavsky (2015), section III.
+    """
+    for name, value in (("cardinality_t", cardinality_t), ("cardinality_y", cardinality_y), ("n", n)):
+        check_whole(name, value)
+    if not 0 < delta < 1:
+        raise ValueError(f"delta: expected a probability between 0 and 1, got {delta!r}")
+    ixt, ity = np.asarray(ixt, np.float64), np.asarray(ity, np.float64)
+    for name, value in (("ixt", ixt), ("ity", ity)):
+        check_finite(name, value)
+        if value.size and value.min() < 0:
+            raise ValueError(f"{name}: expected 0 bits or more, got {value.min()}")
+    of_t = np.log(cardinality_t)
+
+    def of_entropy(k):
+        distance = (1 + np.sqrt(np.log(NUM_EVENTS / delta))) / np.sqrt(k * n)
+        phi = -distance * np.log(distance) if distance < np.exp(-1) else np.exp(-1)
+        return min(k * phi, np.log(k)) if k > 1 else 0.0
+
+    hidden = min(of_t * np.sqrt(np.log(2 * NUM_EVENTS / delta) / (2 * n)), of_t)
+    x_width = of_entropy(cardinality_t) + hidden
+    y_width = sum(of_entropy(k) for k in (cardinality_t, cardinality_y, cardinality_t * cardinality_y))
+    most_x, most_y = of_t, min(of_t, np.log(cardinality_y))
+    x_low, x_high = _interval(ixt, x_width, most_x)
+    y_low, y_high = _interval(ity, y_width, most_y)
+    vacuous = [(low <= 0) & (high >= most / np.log(2)) for low, high, most in
+               ((x_low, x_high, most_x), (y_low, y_high, most_y))]  # fmt: skip
+    return FiniteSampleBounds(x_low, x_high, y_low, y_high, *vacuous)
+
+
+def _interval(estimate, width, most):
+    """In bits, of a width and an upper limit in nats."""
+    low = np.maximum(estimate - width / np.log(2), 0)
+    return low, np.minimum(estimate + width / np.log(2), most / np.log(2))

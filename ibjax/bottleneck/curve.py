@@ -1,0 +1,359 @@
+"""The information bottleneck of discrete variables: the curve, its encoders, its bifurcations."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.spatial.distance
+from jaxtyping import Array
+
+from ibjax.bottleneck.agglomerative import hard_objective, improved, merged_to
+from ibjax.bottleneck.joint import (
+    checked_joint,
+    decoder,
+    entropy_bits,
+    entropy_terms,
+    sufficient_statistic,
+)
+from ibjax.bottleneck.solver import anneal, decoder_of, solve
+from ibjax.checks import check_finite, check_nonempty, check_rank, check_whole
+from ibjax.types import ArrayLike
+
+__all__ = ["Bifurcations", "InformationCurve", "bifurcations", "information_curve"]
+
+# Rounds in which betas may take over each other's solutions.
+EXCHANGE_ROUNDS = 3
+
+# Another beta's solution is taken over where it is better by this, bits: more than rounding in 32 bits.
+EXCHANGE_GAIN = 1e-6
+
+# Total variation within which clusters may be duplicates.
+NEAR = 0.02
+
+# Clusters with less than this hold nothing.
+NEGLIGIBLE = 1e-9
+
+
+class InformationCurve(NamedTuple):
+    """Solutions of the information bottleneck, one a beta, in the order of ``betas``; NumPy, float64.
+
+    Attributes:
+        betas: (beta,) the trade-offs.
+        ixt: (beta,) I(X;T), bits.
+        ity: (beta,) I(T;Y), bits.
+        ht: (beta,) H(T), bits; equal to ``ixt`` for hard encoders.
+        num_clusters: (beta,) clusters with different p(y|t) that hold something.
+        converged: (beta,) whether the last step changed the joint distribution of T and Y by less than
+            1e-6 (total variation; at betas above 100 by 1e-8 beta, which rounding allows).
+        num_steps: (beta,) steps of the self-consistent equations that led there.
+        encoders: (beta, x, t) p(t|x), float32; clusters in no particular order, empty ones at the end.
+    """
+
+    betas: np.ndarray
+    ixt: np.ndarray
+    ity: np.ndarray
+    ht: np.ndarray
+    num_clusters: np.ndarray
+    converged: np.ndarray
+    num_steps: np.ndarray
+    encoders: np.ndarray
+
+
+class Bifurcations(NamedTuple):
+    """Where the number of clusters changes along a curve, by rising beta.
+
+    Attributes:
+        betas: (bifurcation,) located between the curve's betas.
+        before: (bifurcation,) clusters below.
+        after: (bifurcation,) clusters above.
+    """
+
+    betas: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+
+
+class _Found(NamedTuple):
+    """A solution on the distinct rows of p(y|x)."""
+
+    encoder: np.ndarray  # (class, t), clusters that hold something
+    ixt: float
+    ity: float
+    ht: float
+    converged: bool
+    num_steps: int
+
+    def objective(self, beta, alpha):
+        """H(T) - alpha H(T|X) - beta I(T;Y), bits."""
+        return self.ht - alpha * (self.ht - self.ixt) - beta * self.ity
+
+
+def information_curve(
+    p_xy: ArrayLike,
+    betas: ArrayLike,
+    *,
+    alpha: float = 1.0,
+    num_clusters: int | None = None,
+    num_restarts: int = 0,
+    key: Array | None = None,
+) -> InformationCurve:
+    """The encoders p(t|x) that minimise H(T) - alpha H(T|X) - beta I(T;Y), for every beta.
+
+    ``alpha=1`` is the information bottleneck, I(X;T) - beta I(T;Y); ``alpha=0`` the deterministic one,
+    whose encoders are hard. The self-consistent equations are solved from the largest beta down, each
+    beta starting from the solution of the one above, beginning with every x a cluster of its own;
+    clusters that become equal are merged. x with the same p(y|x) are solved for as one, which loses
+    nothing. Then each beta takes over, and improves, what another found, where that is better for it;
+    with ``alpha=0`` single moves and mergers of clusters are tried as well.
+
+    The problem is not convex, so what is found is a stationary point, in practice the best known: with
+    ``alpha=1`` a point of the curve may lie below the true one, never above. Restarts can only improve.
+
+    Args:
+        p_xy: (x, y) joint distribution.
+        betas: (beta,) positive, in any order.
+        alpha: from 0 to 1.
+        num_clusters: at most so many clusters, for the suboptimal curves of fewer; by default as many
+            as there are different p(y|x). Fewer start from the agglomerative clustering.
+        num_restarts: further solutions from random encoders, at the same time.
+        key: of the random encoders; only with ``num_restarts``.
+
+    Returns:
+        ``InformationCurve``, bits. No beta is left out: where the steps did not converge,
+        ``converged`` is False.
+
+    Raises:
+        ValueError: for a p_xy that is not a distribution, betas that are not positive and finite, an
+            alpha outside [0, 1], a number of clusters or restarts that is no whole number, restarts
+            without a key and a key without restarts.
+
+    Example:
+        >>> curve = information_curve([[0.45, 0.05], [0.05, 0.45]], [1.0, 2.0, 5.0])
+        >>> curve.num_clusters.tolist(), curve.ity.round(3).tolist()
+        ([1, 2, 2], [0.0, 0.407, 0.531])
+
+    References:
+        Tishby, Pereira & Bialek (1999), theorem 4; Strouse & Schwab (2017), the general alpha and
+        alpha = 0; Tishby & Zaslavsky (2015), the curves of fewer clusters.
+    """
+    p_xy, betas = checked_joint(p_xy), _checked_betas(betas)
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"alpha: expected a number from 0 to 1, got {alpha!r}")
+    if num_clusters is not None:
+        check_whole("num_clusters", num_clusters)
+    if isinstance(num_restarts, bool) or not isinstance(num_restarts, int) or num_restarts < 0:
+        raise ValueError(f"num_restarts: expected a whole number of 0 or more, got {num_restarts!r}")
+    if (key is None) != (num_restarts == 0):
+        raise ValueError(f"key: expected with num_restarts, and only then; got {num_restarts} restarts")
+    classes = sufficient_statistic(p_xy)
+    p_cy = np.zeros((classes.max() + 1, p_xy.shape[1]))
+    np.add.at(p_cy, classes, p_xy)
+    allowed = min(num_clusters or len(p_cy), len(p_cy))
+    falling, inverse = np.unique(betas, return_inverse=True)
+    falling, inverse = falling[::-1], len(falling) - 1 - inverse.reshape(-1)
+    found = _annealed(p_cy, falling, float(alpha), allowed, num_restarts, key)
+    found = _exchanged(p_cy, falling, float(alpha), found)
+    if alpha == 0:
+        found = _locally_best(p_cy, falling, found, allowed)
+    encoders = np.zeros((len(falling), len(p_cy), max(f.encoder.shape[1] for f in found)), np.float32)
+    for into, f in zip(encoders, found, strict=True):
+        into[:, : f.encoder.shape[1]] = f.encoder
+
+    def column(name):
+        return np.array([getattr(f, name) for f in found])[inverse]
+
+    return InformationCurve(
+        betas,
+        column("ixt"),
+        column("ity"),
+        column("ht"),
+        np.array([f.encoder.shape[1] for f in found])[inverse],
+        column("converged"),
+        column("num_steps"),
+        encoders[inverse][:, classes],
+    )
+
+
+def bifurcations(p_xy: ArrayLike, curve: InformationCurve) -> Bifurcations:
+    """The betas at which clusters of an information curve (``alpha=1``) split.
+
+    A cluster t splits where it loses stability: where beta times the second eigenvalue of
+    sum_x p(x|t) p(y|x) p(y'|x) / p(y|t) is 1 (the first eigenvalue is 1 and belongs to no change). Below
+    the first split there is one cluster, and the value is exact: beta is the inverse of the squared
+    maximal correlation of X and Y. For later splits, as p(y|t) itself moves with beta, it is extrapolated
+    from the two points below. Where that leads out of the interval, as when clusters appear by a jump,
+    it is the beta at which the objectives of the two solutions are equal.
+
+    Args:
+        p_xy: (x, y) joint distribution of the curve.
+        curve: of ``information_curve``.
+
+    Returns:
+        ``Bifurcations``, located to the distance of the curve's betas or better.
+
+    Raises:
+        ValueError: as ``information_curve``, and for a curve of another number of x.
+
+    Example:
+        >>> p_xy = [[0.45, 0.05], [0.05, 0.45]]
+        >>> found = bifurcations(p_xy, information_curve(p_xy, [1.0, 1.5, 2.0, 3.0]))
+        >>> found.betas.round(4).tolist(), found.after.tolist()
+        ([1.5625], [2])
+
+    References:
+        Zaslavsky & Tishby (2019); Wu & Fischer (2019), the first split.
+    """
+    p_xy = checked_joint(p_xy)
+    if curve.encoders.shape[1] != len(p_xy):
+        raise ValueError(
+            f"curve: expected encoders of the {len(p_xy)} x of p_xy, got of {curve.encoders.shape[1]}"
+        )
+    order = np.argsort(curve.betas)
+    betas, count = curve.betas[order], curve.num_clusters[order]
+    ixt, ity = curve.ixt[order], curve.ity[order]
+    changes = np.flatnonzero(np.diff(count))
+    located = []
+    for i in changes:
+        beta = critical = _critical_beta(p_xy, curve.encoders[order[i]])
+        if i > 0 and count[i - 1] == count[i]:
+            moved = critical - _critical_beta(p_xy, curve.encoders[order[i - 1]])
+            slope = moved / (betas[i] - betas[i - 1])
+            beta = betas[i] + (critical - betas[i]) / (1 - slope)
+        if not betas[i] <= beta <= betas[i + 1]:
+            gained = ity[i + 1] - ity[i]
+            crossing = (ixt[i + 1] - ixt[i]) / gained if gained > 0 else betas[i + 1]
+            beta = np.clip(crossing, betas[i], betas[i + 1])
+        located.append(beta)
+    return Bifurcations(np.array(located, np.float64), count[changes], count[changes + 1])
+
+
+def _checked_betas(betas) -> np.ndarray:
+    betas = np.asarray(betas, np.float64)
+    check_rank("betas", betas, 1, "(beta,)")
+    check_nonempty("betas", betas)
+    check_finite("betas", betas)
+    if betas.min() <= 0:
+        raise ValueError(f"betas: expected positive numbers, got {betas.min()}")
+    return betas
+
+
+def _annealed(p_cy, betas, alpha, allowed, num_restarts, key) -> list[_Found]:
+    """The best of the deterministic start and the restarts at each of the falling betas."""
+    start = np.eye(allowed)[merged_to(p_cy, allowed) if allowed < len(p_cy) else np.arange(len(p_cy))]
+    starts = jnp.asarray(start, jnp.float32)[None]
+    if num_restarts:
+        random = jax.random.dirichlet(key, jnp.ones(allowed), (num_restarts, len(p_cy)))
+        starts = jnp.concatenate([starts, random])
+    joint = jnp.asarray(p_cy, jnp.float32)
+    decoders = jax.vmap(decoder_of, in_axes=(0, None))(starts, joint)
+    solutions = jax.device_get(anneal(joint, jnp.asarray(betas, jnp.float32), decoders, alpha))
+    best = []
+    for i, beta in enumerate(betas):
+        lanes = [jax.tree.map(lambda leaf, i=i, k=k: leaf[i, k], solutions) for k in range(len(starts))]
+        found = [_measured(p_cy, beta, alpha, lane) for lane in lanes]
+        best.append(min(found, key=lambda f: f.objective(beta, alpha)))
+    return best
+
+
+def _measured(p_cy, beta, alpha, solution) -> _Found:
+    """A solution in float64, without clusters that hold nothing."""
+    log_t, log_y = (np.asarray(leaf, np.float64) for leaf in solution.decoder)
+    p_c = p_cy.sum(axis=1)
+    logits = log_t[None, :] + beta * (p_cy / p_c[:, None]) @ log_y.T
+    if alpha == 0:
+        encoder = np.eye(len(log_t))[logits.argmax(axis=1)]
+    else:
+        encoder = np.exp((logits - logits.max(axis=1, keepdims=True)) / alpha)
+        encoder /= encoder.sum(axis=1, keepdims=True)
+        encoder = _without_duplicates(p_cy, encoder, beta, alpha)
+    return _of_encoder(p_cy, encoder, bool(solution.converged), int(solution.num_steps))
+
+
+def _without_duplicates(p_cy, encoder, beta, alpha):
+    """Clusters that are close by are one where that is no worse: below a bifurcation they draw near so
+    slowly that the steps end before they meet."""
+    p_c = p_cy.sum(axis=1)
+
+    def values(columns):  # the part of the objective that each cluster has, nats: (class, t) -> (t,)
+        p_t, p_ty = p_c @ columns, columns.T @ p_cy
+        of_t = entropy_terms(p_t)
+        hidden = alpha * (p_c @ entropy_terms(columns))
+        return of_t - hidden + beta * (entropy_terms(p_ty).sum(axis=1) - of_t)
+
+    while True:
+        encoder = encoder[:, p_c @ encoder > NEGLIGIBLE]
+        apart = scipy.spatial.distance.cdist(*[decoder(encoder, p_cy)[1]] * 2, "cityblock") / 2
+        np.fill_diagonal(apart, np.inf)
+        nearest = apart.argmin(axis=1)
+        near = np.flatnonzero(apart.min(axis=1) < NEAR)
+        if not len(near):
+            return encoder
+        other, own = nearest[near], values(encoder)
+        change = values(encoder[:, near] + encoder[:, other]) - own[near] - own[other]
+        if change.min() > 0:
+            return encoder
+        i, j = near[change.argmin()], other[change.argmin()]
+        encoder[:, i] += encoder[:, j]
+        encoder = np.delete(encoder, j, axis=1)
+
+
+def _of_encoder(p_cy, encoder, converged, num_steps) -> _Found:
+    held = p_cy.sum(axis=1) @ encoder > NEGLIGIBLE
+    encoder = encoder[:, held] / encoder[:, held].sum(axis=1, keepdims=True)
+    p_t, p_y_given_t = decoder(encoder, p_cy)
+    p_c, ht = p_cy.sum(axis=1), float(entropy_bits(p_t))
+    ixt = ht - float(p_c @ entropy_bits(encoder, axis=1))
+    ity = float(entropy_bits(p_cy.sum(axis=0)) - p_t @ entropy_bits(p_y_given_t, axis=1))
+    return _Found(encoder, max(ixt, 0.0), max(ity, 0.0), ht, converged, num_steps)
+
+
+def _exchanged(p_cy, betas, alpha, found: list[_Found]) -> list[_Found]:
+    """Each beta starts once more from another's solution where that is better for it than its own."""
+    joint, width = jnp.asarray(p_cy, jnp.float32), max(f.encoder.shape[1] for f in found)
+    for _ in range(EXCHANGE_ROUNDS):
+        # Objectives of all solutions at all betas: (beta, solution).
+        ht, hidden, ity = np.array([(f.ht, f.ht - f.ixt, f.ity) for f in found]).T
+        values = ht - alpha * hidden - betas[:, None] * ity
+        better = values.min(axis=1) < np.diag(values) - EXCHANGE_GAIN * np.maximum(betas, 1)
+        if not better.any():
+            break
+        improved_ones = list(found)
+        for i in np.flatnonzero(better):
+            other = found[values[i].argmin()]
+            start = np.zeros((len(p_cy), width), np.float32)
+            start[:, : other.encoder.shape[1]] = other.encoder
+            beta = jnp.float32(betas[i])
+            solution = jax.device_get(solve(joint, beta, decoder_of(jnp.asarray(start), joint), alpha))
+            one = _measured(p_cy, betas[i], alpha, solution)
+            one = one._replace(num_steps=found[i].num_steps + one.num_steps)
+            improved_ones[i] = min(found[i], one, key=lambda f, i=i: f.objective(betas[i], alpha))
+        found = improved_ones
+    return found
+
+
+def _locally_best(p_cy, betas, found: list[_Found], allowed) -> list[_Found]:
+    """Hard clusterings that no single move or merger improves, exchanged between betas."""
+    labels = [f.encoder.argmax(axis=1) for f in found]
+    best = []
+    for beta, own in zip(betas, found, strict=True):
+        label = min(labels, key=lambda label, beta=beta: hard_objective(label, p_cy, beta))
+        label = improved(label, p_cy, beta, allowed)
+        encoder = np.eye(label.max() + 1)[label]
+        best.append(_of_encoder(p_cy, encoder, own.converged, own.num_steps))
+    return best
+
+
+def _critical_beta(p_xy, encoder) -> float:
+    """The beta at which the first of an encoder's clusters becomes unstable; inf if none does."""
+    encoder = np.asarray(encoder, np.float64)
+    p_x = p_xy.sum(axis=1)
+    p_y_given_x = p_xy / np.where(p_x > 0, p_x, 1)[:, None]
+    p_t, p_y_given_t = decoder(encoder, p_xy)
+    largest = 0.0
+    for t in np.flatnonzero(p_t > NEGLIGIBLE):
+        p_x_given_t = p_x * encoder[:, t] / p_t[t]
+        scaled = p_y_given_x / np.sqrt(np.where(p_y_given_t[t] > 0, p_y_given_t[t], 1))
+        values = np.linalg.eigvalsh(scaled.T @ (p_x_given_t[:, None] * scaled))
+        largest = max(largest, values[-2] if len(values) > 1 else 0.0)
+    return 1 / largest if largest > 0 else np.inf

@@ -1,0 +1,191 @@
+"""Fixed points of the information bottleneck's equations, annealed over beta. JAX, float32, log domain.
+
+With the decoder (p(t), p(y|t)) as state, one step of Blahut and Arimoto's kind is::
+
+    p(t|x)  proportional to  exp((log p(t) + beta sum_y p(y|x) log p(y|t)) / alpha),
+    p(t) = sum_x p(x) p(t|x),    p(y|t) = sum_x p(x, y) p(t|x) / p(t),
+
+which never raises F = -alpha sum_x p(x) log Z(x), at a fixed point H(T) - alpha H(T|X) - beta I(T;Y)
+up to a constant. Near a bifurcation such steps shrink by a factor close to 1, so every third one jumps
+ahead by the squared extrapolation of Varadhan & Roland (2008), kept only where F does not rise.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+__all__ = ["Decoder", "Solution", "anneal", "decoder_of", "solve"]
+
+# Steps at one beta, at most.
+MAX_STEPS = 10_000
+
+# The change of a step (total variation) at which it has converged. Beta multiplies the rounding of 32
+# bits in the exponents: at 1000, steps do not come to rest below about 5e-6.
+TOLERANCE, TOLERANCE_PER_BETA = 1e-6, 1e-8
+
+# And of all steps to come, extrapolated: near a bifurcation one step says little.
+REMAINING = 100  # times the tolerance of one
+
+# Clusters whose p(y|t) are this close (total variation) become one; I(T;Y) changes by its square.
+MERGE_DISTANCE = 1e-3
+
+# Of a cluster that holds nothing, and of an impossible y: logarithms that no sum brings back.
+EMPTY, IMPOSSIBLE = -1e9, -100.0
+
+# Shares below this are rounding.
+NEGLIGIBLE = 1e-9
+
+# The longest jump, in steps.
+LONGEST = 1000.0
+
+
+class Decoder(NamedTuple):
+    """The state: log p(t) and log p(y|t), nats."""
+
+    log_t: Float[Array, "*lanes t"]
+    log_y: Float[Array, "*lanes t y"]
+
+
+class Solution(NamedTuple):
+    """Where the steps at one beta ended."""
+
+    decoder: Decoder
+    converged: Array
+    num_steps: Array
+
+
+def decoder_of(p_t_given_x: Float[Array, "x t"], p_xy: Float[Array, "x y"]) -> Decoder:
+    """The decoder of an encoder; p(y) for clusters that hold nothing."""
+    p_ty = p_t_given_x.T @ p_xy
+    p_t = p_ty.sum(axis=1)
+    alive = p_t > NEGLIGIBLE
+    log_t = jnp.where(alive, jnp.log(jnp.where(alive, p_t, 1.0)), EMPTY)
+    p_y = jnp.where(
+        alive[:, None], p_ty / jnp.where(alive, p_t, 1.0)[:, None], p_xy.sum(axis=0)[None, :]
+    )
+    return Decoder(log_t, jnp.maximum(jnp.log(p_y), IMPOSSIBLE))
+
+
+@functools.partial(jax.jit, static_argnames="alpha")
+def anneal(
+    p_xy: Float[Array, "x y"],
+    betas: Float[Array, " beta"],
+    start: Decoder,
+    alpha: float,
+) -> Solution:
+    """Solutions at falling betas, each starting from the one before, duplicate clusters merged.
+
+    Args:
+        p_xy: joint distribution, p(x) > 0.
+        betas: decreasing.
+        start: of several lanes, leaves (lane, ...).
+        alpha: from 0 to 1.
+
+    Returns:
+        ``Solution`` of leaves (beta, lane, ...).
+    """
+
+    def one_lane(start):
+        def at_beta(decoder, beta):
+            solution = _solve(p_xy, beta, decoder, alpha)
+            solution = solution._replace(decoder=_merged(solution.decoder))
+            return solution.decoder, solution
+
+        return lax.scan(at_beta, start, betas)[1]
+
+    solutions = jax.vmap(one_lane)(start)
+    return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), solutions)
+
+
+@functools.partial(jax.jit, static_argnames="alpha")
+def solve(p_xy: Array, beta: Array, start: Decoder, alpha: float) -> Solution:
+    """The fixed point at one beta to which ``start`` leads."""
+    return _solve(p_xy, beta, start, alpha)
+
+
+def _solve(p_xy, beta, start, alpha) -> Solution:
+    p_x = p_xy.sum(axis=1)
+    p_y_given_x = p_xy / p_x[:, None]
+    tolerance = jnp.maximum(TOLERANCE, TOLERANCE_PER_BETA * beta)
+
+    def step(decoder):
+        """The next decoder, and F of this one."""
+        logits = decoder.log_t[None, :] + beta * (p_y_given_x @ decoder.log_y.T)  # (x, t)
+        if alpha == 0:
+            chosen = jnp.argmax(logits, axis=1)
+            encoder = jax.nn.one_hot(chosen, logits.shape[1])
+            energy = -jnp.sum(p_x * jnp.max(logits, axis=1))
+        else:
+            log_z = jax.nn.logsumexp(logits / alpha, axis=1)
+            encoder = jnp.exp(logits / alpha - log_z[:, None])
+            energy = -alpha * jnp.sum(p_x * log_z)
+        return decoder_of(encoder, p_xy), energy
+
+    def unfinished(carry):
+        _, converged, num_steps = carry
+        return ~converged & (num_steps < MAX_STEPS)
+
+    def cycle(carry):
+        decoder, _, num_steps = carry
+        first, _ = step(decoder)
+        second, energy = step(first)
+        change = _distance(first, second)
+        if alpha == 0:  # ends by itself after a few steps
+            return second, change <= tolerance, num_steps + 2
+        jump, length = _extrapolated(decoder, first, second)
+        third, energy_of_jump = step(jump)
+        better = energy_of_jump <= energy
+        chosen = jax.tree.map(lambda a, b: jnp.where(better, a, b), third, second)
+        converged = (change <= tolerance) & (length * change <= REMAINING * tolerance)
+        return chosen, converged, num_steps + 3
+
+    return Solution(*lax.while_loop(unfinished, cycle, (start, jnp.zeros((), bool), 0)))
+
+
+def _distance(a: Decoder, b: Decoder) -> Array:
+    """Total variation between the two joint distributions of (T, Y), at most a factor of 2 apart."""
+    p_t = jnp.exp(b.log_t)
+    of_y = jnp.abs(jnp.exp(a.log_y) - jnp.exp(b.log_y)).sum(axis=1)
+    return (jnp.abs(jnp.exp(a.log_t) - p_t).sum() + jnp.sum(p_t * of_y)) / 2
+
+
+def _extrapolated(zero: Decoder, first: Decoder, second: Decoder) -> tuple[Decoder, Array]:
+    """SqS3: zero - 2 a r + a^2 v with r, v the first and second differences, a = -|r| / |v|; and -a.
+
+    Norms are weighed by p(t) and p(y|t), so that clusters and labels that vanish, whose logarithms
+    still move, do not decide the length.
+    """
+    r = jax.tree.map(jnp.subtract, first, zero)
+    v = jax.tree.map(lambda s, f, dr: s - f - dr, second, first, r)
+    p_t = jnp.exp(second.log_t)
+    p_ty = p_t[:, None] * jnp.exp(second.log_y)
+
+    def norm(z):
+        return jnp.sqrt(jnp.sum(p_t * z.log_t**2) + jnp.sum(p_ty * z.log_y**2))
+
+    length = jnp.clip(norm(r) / jnp.maximum(norm(v), 1e-30), 1.0, LONGEST)
+    jump = jax.tree.map(lambda z, dr, dv: z + 2 * length * dr + length**2 * dv, zero, r, v)
+    log_t = jnp.where(second.log_t <= EMPTY, EMPTY, jump.log_t)
+    log_y = jnp.maximum(jax.nn.log_softmax(jump.log_y, axis=1), IMPOSSIBLE)
+    return Decoder(jax.nn.log_softmax(log_t), log_y), length
+
+
+def _merged(decoder: Decoder) -> Decoder:
+    """Clusters with nearly the same p(y|t) as one: the first of them takes all."""
+    p_t, p_y = jnp.exp(decoder.log_t), jnp.exp(decoder.log_y)
+    num_clusters = len(p_t)
+
+    def distances(of_y):  # (t,) of each label, summed over labels in turn: (t, t) at a time
+        return jnp.abs(of_y[:, None] - of_y[None, :])
+
+    zero = jnp.zeros((num_clusters, num_clusters))
+    apart = lax.fori_loop(0, p_y.shape[1], lambda k, total: total + distances(p_y[:, k]), zero)
+    alive = p_t > NEGLIGIBLE
+    near = (apart / 2 < MERGE_DISTANCE) & alive[None, :]
+    leader = jnp.where(alive, jnp.argmax(near, axis=1), jnp.arange(num_clusters))
+    into = jax.nn.one_hot(leader, num_clusters)  # (from, to)
+    return decoder_of(into, p_t[:, None] * p_y)
