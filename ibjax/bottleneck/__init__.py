@@ -1,7 +1,8 @@
 """The information bottleneck itself: the best that any representation can do."""
 
+from ibjax.bottleneck.bifurcations import Bifurcations, bifurcations
 from ibjax.bottleneck.bounds import FiniteSampleBounds, finite_sample_bounds
-from ibjax.bottleneck.curve import Bifurcations, InformationCurve, bifurcations, information_curve
+from ibjax.bottleneck.curve import InformationCurve, information_curve
 from ibjax.bottleneck.encoder import EncoderBeta, encoder_beta
 from ibjax.bottleneck.gaussian import (
     BottleneckCurve,

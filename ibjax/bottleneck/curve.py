@@ -1,4 +1,4 @@
-"""The information bottleneck of discrete variables: the curve, its encoders, its bifurcations."""
+"""The information bottleneck of discrete variables: the curve and its encoders."""
 
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from ibjax.bottleneck.solver import anneal, decoder_of, solve
 from ibjax.checks import check_finite, check_nonempty, check_rank, check_whole
 from ibjax.types import ArrayLike
 
-__all__ = ["Bifurcations", "InformationCurve", "bifurcations", "information_curve"]
+__all__ = ["NEGLIGIBLE", "InformationCurve", "information_curve"]
 
 # Rounds in which betas may take over each other's solutions.
 EXCHANGE_ROUNDS = 3
@@ -58,20 +58,6 @@ class InformationCurve(NamedTuple):
     converged: np.ndarray
     num_steps: np.ndarray
     encoders: np.ndarray
-
-
-class Bifurcations(NamedTuple):
-    """Where the number of clusters changes along a curve, by rising beta.
-
-    Attributes:
-        betas: (bifurcation,) located between the curve's betas.
-        before: (bifurcation,) clusters below.
-        after: (bifurcation,) clusters above.
-    """
-
-    betas: np.ndarray
-    before: np.ndarray
-    after: np.ndarray
 
 
 class _Found(NamedTuple):
@@ -175,59 +161,6 @@ def information_curve(
     )
 
 
-def bifurcations(p_xy: ArrayLike, curve: InformationCurve) -> Bifurcations:
-    """The betas at which clusters of an information curve (``alpha=1``) split.
-
-    A cluster t splits where it loses stability: where beta times the second eigenvalue of
-    sum_x p(x|t) p(y|x) p(y'|x) / p(y|t) is 1 (the first eigenvalue is 1 and belongs to no change). Below
-    the first split there is one cluster, and the value is exact: beta is the inverse of the squared
-    maximal correlation of X and Y. For later splits, as p(y|t) itself moves with beta, it is extrapolated
-    from the two points below. Where that leads out of the interval, as when clusters appear by a jump,
-    it is the beta at which the objectives of the two solutions are equal.
-
-    Args:
-        p_xy: (x, y) joint distribution of the curve.
-        curve: of ``information_curve``.
-
-    Returns:
-        ``Bifurcations``, located to the distance of the curve's betas or better.
-
-    Raises:
-        ValueError: as ``information_curve``, and for a curve of another number of x.
-
-    Example:
-        >>> p_xy = [[0.45, 0.05], [0.05, 0.45]]
-        >>> found = bifurcations(p_xy, information_curve(p_xy, [1.0, 1.5, 2.0, 3.0]))
-        >>> found.betas.round(4).tolist(), found.after.tolist()
-        ([1.5625], [2])
-
-    References:
-        Zaslavsky & Tishby (2019); Wu & Fischer (2019), the first split.
-    """
-    p_xy = checked_joint(p_xy)
-    if curve.encoders.shape[1] != len(p_xy):
-        raise ValueError(
-            f"curve: expected encoders of the {len(p_xy)} x of p_xy, got of {curve.encoders.shape[1]}"
-        )
-    order = np.argsort(curve.betas)
-    betas, count = curve.betas[order], curve.num_clusters[order]
-    ixt, ity = curve.ixt[order], curve.ity[order]
-    changes = np.flatnonzero(np.diff(count))
-    located = []
-    for i in changes:
-        beta = critical = _critical_beta(p_xy, curve.encoders[order[i]])
-        if i > 0 and count[i - 1] == count[i]:
-            moved = critical - _critical_beta(p_xy, curve.encoders[order[i - 1]])
-            slope = moved / (betas[i] - betas[i - 1])
-            beta = betas[i] + (critical - betas[i]) / (1 - slope)
-        if not betas[i] <= beta <= betas[i + 1]:
-            gained = ity[i + 1] - ity[i]
-            crossing = (ixt[i + 1] - ixt[i]) / gained if gained > 0 else betas[i + 1]
-            beta = np.clip(crossing, betas[i], betas[i + 1])
-        located.append(beta)
-    return Bifurcations(np.array(located, np.float64), count[changes], count[changes + 1])
-
-
 def _checked_betas(betas) -> np.ndarray:
     betas = np.asarray(betas, np.float64)
     check_rank("betas", betas, 1, "(beta,)")
@@ -283,7 +216,8 @@ def _without_duplicates(p_cy, encoder, beta, alpha):
 
     while True:
         encoder = encoder[:, p_c @ encoder > NEGLIGIBLE]
-        apart = scipy.spatial.distance.cdist(*[decoder(encoder, p_cy)[1]] * 2, "cityblock") / 2
+        p_y_given_t = decoder(encoder, p_cy)[1]
+        apart = scipy.spatial.distance.cdist(p_y_given_t, p_y_given_t, "cityblock") / 2
         np.fill_diagonal(apart, np.inf)
         nearest = apart.argmin(axis=1)
         near = np.flatnonzero(apart.min(axis=1) < NEAR)
@@ -342,18 +276,3 @@ def _locally_best(p_cy, betas, found: list[_Found], allowed) -> list[_Found]:
         encoder = np.eye(label.max() + 1)[label]
         best.append(_of_encoder(p_cy, encoder, own.converged, own.num_steps))
     return best
-
-
-def _critical_beta(p_xy, encoder) -> float:
-    """The beta at which the first of an encoder's clusters becomes unstable; inf if none does."""
-    encoder = np.asarray(encoder, np.float64)
-    p_x = p_xy.sum(axis=1)
-    p_y_given_x = p_xy / np.where(p_x > 0, p_x, 1)[:, None]
-    p_t, p_y_given_t = decoder(encoder, p_xy)
-    largest = 0.0
-    for t in np.flatnonzero(p_t > NEGLIGIBLE):
-        p_x_given_t = p_x * encoder[:, t] / p_t[t]
-        scaled = p_y_given_x / np.sqrt(np.where(p_y_given_t[t] > 0, p_y_given_t[t], 1))
-        values = np.linalg.eigvalsh(scaled.T @ (p_x_given_t[:, None] * scaled))
-        largest = max(largest, values[-2] if len(values) > 1 else 0.0)
-    return 1 / largest if largest > 0 else np.inf

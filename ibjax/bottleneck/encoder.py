@@ -100,7 +100,8 @@ def encoder_beta(
     for end, outside in ((low, excess(np.log(low)) >= 0), (high, excess(np.log(high)) <= 0)):
         if outside:
             return EncoderBeta(end, distance(end), True)
-    beta = float(np.exp(scipy.optimize.brentq(excess, np.log(low), np.log(high), xtol=1e-10)))
+    root = scipy.optimize.root_scalar(excess, bracket=(np.log(low), np.log(high)), xtol=1e-10).root
+    beta = float(np.exp(root))
     return EncoderBeta(beta, distance(beta), False)
 
 

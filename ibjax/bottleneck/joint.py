@@ -4,7 +4,6 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
 
 from ibjax.checks import as_array, check_finite, check_nonempty, check_rank, is_concrete
 from ibjax.numerics import to_bits
@@ -102,7 +101,7 @@ def sufficient_statistic(p_xy: ArrayLike, *, tolerance: float = 0.0) -> np.ndarr
     return classes
 
 
-def layer_information(p_t_given_x: Float[Any, "x t"], p_xy: Float[Any, "x y"]) -> MI:
+def layer_information(p_t_given_x: ArrayLike, p_xy: ArrayLike) -> MI:
     """I(X;T) and I(T;Y) of a layer, or any encoder, whose p(t|x) is known; Y depends on T through X.
 
     For soft labels, where p(y|x) is not 0 or 1 and integer labels do not do. Exact, no estimate.

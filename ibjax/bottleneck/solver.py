@@ -143,7 +143,7 @@ def _solve(p_xy, beta, start, alpha) -> Solution:
         converged = (change <= tolerance) & (length * change <= REMAINING * tolerance)
         return chosen, converged, num_steps + 3
 
-    return Solution(*lax.while_loop(unfinished, cycle, (start, jnp.zeros((), bool), 0)))
+    return Solution(*lax.while_loop(unfinished, cycle, (start, jnp.asarray(False), jnp.asarray(0))))
 
 
 def _distance(a: Decoder, b: Decoder) -> Array:
