@@ -28,19 +28,20 @@ class Bifurcations(NamedTuple):
 def bifurcations(p_xy: ArrayLike, curve: InformationCurve) -> Bifurcations:
     """The betas at which clusters of an information curve (``alpha=1``) split.
 
-    A cluster t splits where it loses stability: where beta times the second eigenvalue of
-    sum_x p(x|t) p(y|x) p(y'|x) / p(y|t) is 1 (the first eigenvalue is 1 and belongs to no change). Below
-    the first split there is one cluster, and the value is exact: beta is the inverse of the squared
-    maximal correlation of X and Y. For later splits, as p(y|t) itself moves with beta, it is
-    extrapolated from the two points below. Where that leads out of the interval, as when clusters appear
-    by a jump, it is the beta at which the objectives of the two solutions are equal.
+    Two things bring a split about. A cluster t loses its stability, where beta times the second
+    eigenvalue of sum_x p(x|t) p(y|x) p(y'|x) / p(y|t) is 1 (the first eigenvalue is 1 and belongs to no
+    change); for a single cluster, at the inverse squared maximal correlation of X and Y. As p(y|t)
+    itself moves with beta, that point is extrapolated from the two betas below. Or, before that, another
+    solution with more clusters is as good: the objectives of the solutions at the betas below and above
+    are equal. The smaller of the two is returned. It is exact for a continuous split of one cluster,
+    else an upper limit, which the distance of the curve's betas makes sharp.
 
     Args:
         p_xy: (x, y) joint distribution of the curve.
         curve: of ``information_curve``.
 
     Returns:
-        ``Bifurcations``, located to the distance of the curve's betas or better.
+        ``Bifurcations``.
 
     Raises:
         ValueError: as ``information_curve``, and for a curve of another number of x.
@@ -53,7 +54,7 @@ def bifurcations(p_xy: ArrayLike, curve: InformationCurve) -> Bifurcations:
         ([1.5625], [2])
 
     References:
-        Zaslavsky & Tishby (2019); Wu & Fischer (2019), the first split.
+        Wu, Fischer, Chuang & Tegmark (2019), the first split; Parker, Gedeon & Dimitrov (2002).
     """
     p_xy = checked_joint(p_xy)
     if curve.encoders.shape[1] != len(p_xy):
@@ -71,10 +72,9 @@ def bifurcations(p_xy: ArrayLike, curve: InformationCurve) -> Bifurcations:
             moved = critical - _critical_beta(p_xy, curve.encoders[order[i - 1]])
             slope = moved / (betas[i] - betas[i - 1])
             beta = betas[i] + (critical - betas[i]) / (1 - slope)
-        if not betas[i] <= beta <= betas[i + 1]:
-            gained = ity[i + 1] - ity[i]
-            crossing = (ixt[i + 1] - ixt[i]) / gained if gained > 0 else betas[i + 1]
-            beta = np.clip(crossing, betas[i], betas[i + 1])
+        gained = ity[i + 1] - ity[i]
+        crossing = (ixt[i + 1] - ixt[i]) / gained if gained > 0 else betas[i + 1]
+        beta = np.clip(min(beta, crossing), betas[i], betas[i + 1])
         located.append(beta)
     return Bifurcations(np.array(located, np.float64), count[changes], count[changes + 1])
 

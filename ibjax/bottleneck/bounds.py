@@ -40,7 +40,7 @@ def finite_sample_bounds(
     cardinality_y: int,
     n: int,
     *,
-    delta: float,
+    delta: float | int,
 ) -> FiniteSampleBounds:
     """Bounds on the information of an encoder p(t|x) around its estimate from n samples of (X, Y).
 

@@ -22,14 +22,18 @@ from ibjax.types import ArrayLike
 
 __all__ = ["NEGLIGIBLE", "InformationCurve", "information_curve"]
 
+# Annealing begins at these multiples of the largest beta: begun at a small one, it may come to rest at
+# fewer clusters than are best there.
+ANNEALED_FROM = np.geomspace(30, 1, 17)[:-1]
+
 # Rounds in which betas may take over each other's solutions.
 EXCHANGE_ROUNDS = 3
 
-# Another beta's solution is taken over where it is better by this, bits: more than rounding in 32 bits.
-EXCHANGE_GAIN = 1e-6
+# Another beta's solution is taken over where it is better by this times beta, bits.
+EXCHANGE_GAIN = 1e-8
 
-# Total variation within which clusters may be duplicates.
-NEAR = 0.02
+# Total variation between p(y|x) that are equal but for rounding in 64 bits.
+ROUNDING = 1e-12
 
 # Clusters with less than this hold nothing.
 NEGLIGIBLE = 1e-9
@@ -45,7 +49,7 @@ class InformationCurve(NamedTuple):
         ht: (beta,) H(T), bits; equal to ``ixt`` for hard encoders.
         num_clusters: (beta,) clusters with different p(y|t) that hold something.
         converged: (beta,) whether the last step changed the joint distribution of T and Y by less than
-            1e-6 (total variation; at betas above 100 by 1e-8 beta, which rounding allows).
+            1e-6 (total variation), and all steps to come, extrapolated, would by less than 1e-4.
         num_steps: (beta,) steps of the self-consistent equations that led there.
         encoders: (beta, x, t) p(t|x), float32; clusters in no particular order, empty ones at the end.
     """
@@ -79,7 +83,7 @@ def information_curve(
     p_xy: ArrayLike,
     betas: ArrayLike,
     *,
-    alpha: float = 1.0,
+    alpha: float | int = 1.0,
     num_clusters: int | None = None,
     num_restarts: int = 0,
     key: Array | None = None,
@@ -87,11 +91,13 @@ def information_curve(
     """The encoders p(t|x) that minimise H(T) - alpha H(T|X) - beta I(T;Y), for every beta.
 
     ``alpha=1`` is the information bottleneck, I(X;T) - beta I(T;Y); ``alpha=0`` the deterministic one,
-    whose encoders are hard. The self-consistent equations are solved from the largest beta down, each
-    beta starting from the solution of the one above, beginning with every x a cluster of its own;
+    whose encoders are hard. The self-consistent equations are solved from 30 times the largest beta
+    down, each beta starting from the solution of the one above, the first with every x its own cluster;
     clusters that become equal are merged. x with the same p(y|x) are solved for as one, which loses
     nothing. Then each beta takes over, and improves, what another found, where that is better for it;
     with ``alpha=0`` single moves and mergers of clusters are tried as well.
+
+    Computed in float64 on any device, whatever ``jax_enable_x64`` says, which is left as it is.
 
     The problem is not convex, so what is found is a stationary point, in practice the best known: with
     ``alpha=1`` a point of the curve may lie below the true one, never above. Restarts can only improve.
@@ -132,14 +138,15 @@ def information_curve(
         raise ValueError(f"num_restarts: expected a whole number of 0 or more, got {num_restarts!r}")
     if (key is None) != (num_restarts == 0):
         raise ValueError(f"key: expected with num_restarts, and only then; got {num_restarts} restarts")
-    classes = sufficient_statistic(p_xy)
+    classes = sufficient_statistic(p_xy, tolerance=ROUNDING)
     p_cy = np.zeros((classes.max() + 1, p_xy.shape[1]))
     np.add.at(p_cy, classes, p_xy)
     allowed = min(num_clusters or len(p_cy), len(p_cy))
     falling, inverse = np.unique(betas, return_inverse=True)
     falling, inverse = falling[::-1], len(falling) - 1 - inverse.reshape(-1)
-    found = _annealed(p_cy, falling, float(alpha), allowed, num_restarts, key)
-    found = _exchanged(p_cy, falling, float(alpha), found)
+    with jax.enable_x64(True):  # here only: the user's setting is left as it is
+        found = _annealed(p_cy, falling, float(alpha), allowed, num_restarts, key)
+        found = _exchanged(p_cy, falling, float(alpha), found)
     if alpha == 0:
         found = _locally_best(p_cy, falling, found, allowed)
     encoders = np.zeros((len(falling), len(p_cy), max(f.encoder.shape[1] for f in found)), np.float32)
@@ -174,15 +181,16 @@ def _checked_betas(betas) -> np.ndarray:
 def _annealed(p_cy, betas, alpha, allowed, num_restarts, key) -> list[_Found]:
     """The best of the deterministic start and the restarts at each of the falling betas."""
     start = np.eye(allowed)[merged_to(p_cy, allowed) if allowed < len(p_cy) else np.arange(len(p_cy))]
-    starts = jnp.asarray(start, jnp.float32)[None]
+    starts = jnp.asarray(start)[None]
     if num_restarts:
         random = jax.random.dirichlet(key, jnp.ones(allowed), (num_restarts, len(p_cy)))
         starts = jnp.concatenate([starts, random])
-    joint = jnp.asarray(p_cy, jnp.float32)
+    joint = jnp.asarray(p_cy)
     decoders = jax.vmap(decoder_of, in_axes=(0, None))(starts, joint)
-    solutions = jax.device_get(anneal(joint, jnp.asarray(betas, jnp.float32), decoders, alpha))
+    ladder = np.append(betas[0] * ANNEALED_FROM, betas)
+    solutions = jax.device_get(anneal(joint, jnp.asarray(ladder), decoders, alpha))
     best = []
-    for i, beta in enumerate(betas):
+    for i, beta in enumerate(betas, len(ANNEALED_FROM)):
         lanes = [jax.tree.map(lambda leaf, i=i, k=k: leaf[i, k], solutions) for k in range(len(starts))]
         found = [_measured(p_cy, beta, alpha, lane) for lane in lanes]
         best.append(min(found, key=lambda f: f.objective(beta, alpha)))
@@ -199,13 +207,13 @@ def _measured(p_cy, beta, alpha, solution) -> _Found:
     else:
         encoder = np.exp((logits - logits.max(axis=1, keepdims=True)) / alpha)
         encoder /= encoder.sum(axis=1, keepdims=True)
-        encoder = _without_duplicates(p_cy, encoder, beta, alpha)
+        encoder = _without_needless(p_cy, encoder, beta, alpha)
     return _of_encoder(p_cy, encoder, bool(solution.converged), int(solution.num_steps))
 
 
-def _without_duplicates(p_cy, encoder, beta, alpha):
-    """Clusters that are close by are one where that is no worse: below a bifurcation they draw near so
-    slowly that the steps end before they meet."""
+def _without_needless(p_cy, encoder, beta, alpha):
+    """Each cluster is made one with the nearest where that is no worse: below a bifurcation clusters
+    draw near, or fade, so slowly that the steps end before they are gone."""
     p_c = p_cy.sum(axis=1)
 
     def values(columns):  # the part of the objective that each cluster has, nats: (class, t) -> (t,)
@@ -214,22 +222,19 @@ def _without_duplicates(p_cy, encoder, beta, alpha):
         hidden = alpha * (p_c @ entropy_terms(columns))
         return of_t - hidden + beta * (entropy_terms(p_ty).sum(axis=1) - of_t)
 
-    while True:
-        encoder = encoder[:, p_c @ encoder > NEGLIGIBLE]
+    encoder = encoder[:, p_c @ encoder > NEGLIGIBLE]
+    while encoder.shape[1] > 1:
         p_y_given_t = decoder(encoder, p_cy)[1]
-        apart = scipy.spatial.distance.cdist(p_y_given_t, p_y_given_t, "cityblock") / 2
+        apart = scipy.spatial.distance.cdist(p_y_given_t, p_y_given_t, "cityblock")
         np.fill_diagonal(apart, np.inf)
-        nearest = apart.argmin(axis=1)
-        near = np.flatnonzero(apart.min(axis=1) < NEAR)
-        if not len(near):
-            return encoder
-        other, own = nearest[near], values(encoder)
-        change = values(encoder[:, near] + encoder[:, other]) - own[near] - own[other]
-        if change.min() > 0:
-            return encoder
-        i, j = near[change.argmin()], other[change.argmin()]
-        encoder[:, i] += encoder[:, j]
-        encoder = np.delete(encoder, j, axis=1)
+        nearest, own = apart.argmin(axis=1), values(encoder)
+        change = values(encoder + encoder[:, nearest]) - own - own[nearest]
+        i = change.argmin()
+        if change[i] > 0:
+            break
+        encoder[:, i] += encoder[:, nearest[i]]
+        encoder = np.delete(encoder, nearest[i], axis=1)
+    return encoder
 
 
 def _of_encoder(p_cy, encoder, converged, num_steps) -> _Found:
@@ -243,22 +248,26 @@ def _of_encoder(p_cy, encoder, converged, num_steps) -> _Found:
 
 
 def _exchanged(p_cy, betas, alpha, found: list[_Found]) -> list[_Found]:
-    """Each beta starts once more from another's solution where that is better for it than its own."""
-    joint, width = jnp.asarray(p_cy, jnp.float32), max(f.encoder.shape[1] for f in found)
+    """Each beta starts once more from another's solution, or from one cluster, where that is better for
+    it than its own."""
+    constant = _of_encoder(p_cy, np.ones((len(p_cy), 1)), True, 0)
+    joint, width = jnp.asarray(p_cy), max(f.encoder.shape[1] for f in found)
     for _ in range(EXCHANGE_ROUNDS):
         # Objectives of all solutions at all betas: (beta, solution).
-        ht, hidden, ity = np.array([(f.ht, f.ht - f.ixt, f.ity) for f in found]).T
+        known = [*found, constant]
+        ht, hidden, ity = np.array([(f.ht, f.ht - f.ixt, f.ity) for f in known]).T
         values = ht - alpha * hidden - betas[:, None] * ity
         better = values.min(axis=1) < np.diag(values) - EXCHANGE_GAIN * np.maximum(betas, 1)
         if not better.any():
             break
         improved_ones = list(found)
         for i in np.flatnonzero(better):
-            other = found[values[i].argmin()]
-            start = np.zeros((len(p_cy), width), np.float32)
+            other = known[values[i].argmin()]
+            start = np.zeros((len(p_cy), width))
             start[:, : other.encoder.shape[1]] = other.encoder
-            beta = jnp.float32(betas[i])
-            solution = jax.device_get(solve(joint, beta, decoder_of(jnp.asarray(start), joint), alpha))
+            solution = jax.device_get(
+                solve(joint, betas[i], decoder_of(jnp.asarray(start), joint), alpha)
+            )
             one = _measured(p_cy, betas[i], alpha, solution)
             one = one._replace(num_steps=found[i].num_steps + one.num_steps)
             improved_ones[i] = min(found[i], one, key=lambda f, i=i: f.objective(betas[i], alpha))

@@ -29,7 +29,7 @@ class EncoderBeta(NamedTuple):
 
 
 def encoder_beta(
-    p_t_given_x: ArrayLike, p_xy: ArrayLike, *, beta_range: tuple[float, float] = (1e-2, 1e4)
+    p_t_given_x: ArrayLike, p_xy: ArrayLike, *, beta_range: ArrayLike = (1e-2, 1e4)
 ) -> EncoderBeta:
     """The beta whose self-consistent encoder is closest to a layer's own.
 

@@ -86,18 +86,18 @@ def sufficient_statistic(p_xy: ArrayLike, *, tolerance: float = 0.0) -> np.ndarr
     seen = np.flatnonzero(p_x > 0)
     rows = p_xy[seen] / p_x[seen, None]
     # Equal rows first: what remains to be compared with every class is short.
-    _, first, of_row = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-    by_appearance = np.argsort(first)
-    leaders, class_of_distinct = [], np.empty(len(first), np.int64)
-    for distinct in by_appearance:
+    _, first, distinct_of = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    leaders = np.empty((len(first), p_xy.shape[1]))
+    class_of_distinct, count = np.empty(len(first), np.int64), 0
+    for distinct in np.argsort(first):
         row = rows[first[distinct]]
-        near = [k for k, leader in enumerate(leaders) if np.abs(leader - row).sum() / 2 <= tolerance]
-        if not near:
-            near = [len(leaders)]
-            leaders.append(row)
-        class_of_distinct[distinct] = near[0]
+        near = np.abs(leaders[:count] - row).sum(axis=1) / 2 <= tolerance
+        of_row = near.argmax() if near.any() else count
+        if of_row == count:
+            leaders[count], count = row, count + 1
+        class_of_distinct[distinct] = of_row
     classes = np.zeros(len(p_xy), np.int64)
-    classes[seen] = class_of_distinct[of_row.reshape(-1)]
+    classes[seen] = class_of_distinct[distinct_of.reshape(-1)]
     return classes
 
 

@@ -1,4 +1,4 @@
-"""Fixed points of the information bottleneck's equations, annealed over beta. JAX, float32, log domain.
+"""Fixed points of the information bottleneck's equations, annealed over beta. JAX, log domain.
 
 With the decoder (p(t), p(y|t)) as state, one step of Blahut and Arimoto's kind is::
 
@@ -7,7 +7,8 @@ With the decoder (p(t), p(y|t)) as state, one step of Blahut and Arimoto's kind 
 
 which never raises F = -alpha sum_x p(x) log Z(x), at a fixed point H(T) - alpha H(T|X) - beta I(T;Y)
 up to a constant. Near a bifurcation such steps shrink by a factor close to 1, so every third one jumps
-ahead by the squared extrapolation of Varadhan & Roland (2008), kept only where F does not rise.
+ahead by the squared extrapolation of Varadhan & Roland (2008), kept only where F does not rise. In
+float32 rounding spoils the extrapolation: ten times as many steps, and not all converge.
 """
 
 import functools
@@ -23,24 +24,22 @@ __all__ = ["Decoder", "Solution", "anneal", "decoder_of", "solve"]
 # Steps at one beta, at most.
 MAX_STEPS = 10_000
 
-# The change of a step (total variation) at which it has converged. Beta multiplies the rounding of 32
-# bits in the exponents: at 1000, steps do not come to rest below about 5e-6.
-TOLERANCE, TOLERANCE_PER_BETA = 1e-6, 1e-8
-
-# And of all steps to come, extrapolated: near a bifurcation one step says little.
-REMAINING = 100  # times the tolerance of one
+# Converged: when a step changes the joint distribution of T and Y by less (total variation), and so
+# would all steps to come, extrapolated. Near a bifurcation one step says little.
+TOLERANCE, REMAINING = 1e-6, 1e-4
 
 # Clusters whose p(y|t) are this close (total variation) become one; I(T;Y) changes by its square.
 MERGE_DISTANCE = 1e-3
 
 # Of a cluster that holds nothing, and of an impossible y: logarithms that no sum brings back.
-EMPTY, IMPOSSIBLE = -1e9, -100.0
+EMPTY, IMPOSSIBLE = -1e9, -700.0
 
 # Shares below this are rounding.
-NEGLIGIBLE = 1e-9
+NEGLIGIBLE = 1e-12
 
-# The longest jump, in steps.
-LONGEST = 1000.0
+# The longest jump, in steps. Compared on five problems: 30 and 1000 take up to twice as many steps in
+# all, and with 3000 some do not converge.
+LONGEST = 300.0
 
 
 class Decoder(NamedTuple):
@@ -110,7 +109,6 @@ def solve(p_xy: Array, beta: Array, start: Decoder, alpha: float) -> Solution:
 def _solve(p_xy, beta, start, alpha) -> Solution:
     p_x = p_xy.sum(axis=1)
     p_y_given_x = p_xy / p_x[:, None]
-    tolerance = jnp.maximum(TOLERANCE, TOLERANCE_PER_BETA * beta)
 
     def step(decoder):
         """The next decoder, and F of this one."""
@@ -135,12 +133,12 @@ def _solve(p_xy, beta, start, alpha) -> Solution:
         second, energy = step(first)
         change = _distance(first, second)
         if alpha == 0:  # ends by itself after a few steps
-            return second, change <= tolerance, num_steps + 2
+            return second, change <= TOLERANCE, num_steps + 2
         jump, length = _extrapolated(decoder, first, second)
         third, energy_of_jump = step(jump)
         better = energy_of_jump <= energy
         chosen = jax.tree.map(lambda a, b: jnp.where(better, a, b), third, second)
-        converged = (change <= tolerance) & (length * change <= REMAINING * tolerance)
+        converged = (change <= TOLERANCE) & (length * change <= REMAINING)
         return chosen, converged, num_steps + 3
 
     return Solution(*lax.while_loop(unfinished, cycle, (start, jnp.asarray(False), jnp.asarray(0))))

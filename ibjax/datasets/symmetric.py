@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.special
 from jaxtyping import Array, Float, Int
 
 from ibjax.checks import check_known, check_positive
@@ -106,8 +107,7 @@ def soft_label_probability(rule: str | SoftRule) -> np.ndarray:
         check_known("rule", rule, SOFT_RULES)
         rule = SOFT_RULES[rule]
     check_positive("gamma", rule.gamma)
-    # The logistic function as a hyperbolic tangent, which cannot overflow.
-    return 0.5 * (1 + np.tanh(0.5 * rule.gamma * (symmetric_score() - rule.theta)))
+    return scipy.special.expit(rule.gamma * (symmetric_score() - rule.theta))
 
 
 def draw_labels(key: Array, probability: Float[Any, " n"]) -> Int[Array, " n"]:
