@@ -6,7 +6,7 @@ section 4 and figure 5: full-batch gradient descent, which has no noise, compres
 as well, and relu networks compress under neither.
 
 Command:  python -m experiments.sgd_vs_bgd
-Time:     5 to 10 minutes on 2 cores, 1.3 GB; benchmarks/RESULTS.md says where they go
+Time:     4 to 8 minutes on 2 cores, 1.4 GB; benchmarks/RESULTS.md says where they go
 Expect:   tanh: hidden layers 2 to 5 compress under both, by up to 4.7 bits; relu: no hidden layer does,
           under either; linear: layers 4 and 5 by less than a bit, under both.
 
