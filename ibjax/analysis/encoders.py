@@ -1,0 +1,169 @@
+"""Layers as encoders of classes of inputs, against the information bottleneck of the true p(x, y).
+
+The words of a class share their p(y|x), so that the class C is all that counts for Y; a binned layer's
+state T then has p(t|c), the share of the class's words in it. I(C;T) is the part of I(X;T) that the
+bottleneck would keep; the rest tells words of a class apart. Float64 by NumPy.
+"""
+
+import functools
+from collections.abc import Hashable
+from typing import NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ibjax.bottleneck import encoder_beta
+from ibjax.bottleneck.joint import checked_conditional, checked_joint, entropy_bits
+from ibjax.checks import check_rank, check_same_length
+from ibjax.mi.states import binned_states
+from ibjax.models import MLP
+from ibjax.types import MI, Dataset, Record, Split
+
+__all__ = [
+    "FixedPoints",
+    "best_relevance",
+    "class_encoder",
+    "class_joint",
+    "encoder_information",
+    "fixed_points",
+    "states_record",
+]
+
+
+class FixedPoints(NamedTuple):
+    """Layers against the bottleneck; arrays of the shape of the layers.
+
+    Attributes:
+        ixt: I(X;T) = H(T) on the equally likely words, bits.
+        ict: I(C;T), bits.
+        ity: I(T;Y) with the true p(y|x), bits.
+        beta: for which the bottleneck's encoder is closest to the layer's.
+        distance: KL(layer || that encoder), averaged over words, bits.
+        at_bound: whether ``beta`` is an end of the range searched.
+    """
+
+    ixt: np.ndarray
+    ict: np.ndarray
+    ity: np.ndarray
+    beta: np.ndarray
+    distance: np.ndarray
+    at_bound: np.ndarray
+
+
+def states_record(model: MLP, bin_width: float) -> Record:
+    """A record function of every layer's states: dict of ``states`` (layer, n), uint16 up to 65,536 n.
+
+    Args:
+        model: the network; its hidden layers are recorded and last the softmax output.
+        bin_width: of ``binned_states``.
+    """
+    return _states_record(cast(Hashable, model), bin_width)
+
+
+@functools.lru_cache(maxsize=64)
+def _states_record(model, bin_width: float) -> Record:
+    def record(params, data: Dataset, split: Split):
+        logits, hidden = model.apply(params, data.x.T, method="feature_major")
+        layers = [t.T for t in [*hidden, jax.nn.softmax(logits, axis=0)]]
+        states = jnp.stack([binned_states(t, bin_width) for t in layers])
+        return {"states": states.astype(np.min_scalar_type(len(data.x) - 1))}
+
+    return record
+
+
+def class_joint(classes: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """p(c, y) of equally likely words: (class, 2) of (n,) class numbers and (n,) p(y = 1 | x)."""
+    check_same_length("classes", classes, "probability", probability)
+    joint = np.zeros((classes.max() + 1, 2))
+    np.add.at(joint, classes, np.stack([1 - probability, probability], axis=1) / len(classes))
+    return joint
+
+
+def class_encoder(states: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """p(t|c): the share of each class's words that are in each state.
+
+    States with the same p(c|t) are made one, since neither I(C;T), I(T;Y) nor the distance to the
+    bottleneck's encoder can tell: there are thousands where a layer tells most words apart.
+
+    Args:
+        states: (n,) state numbers from 0 of equally likely words.
+        classes: (n,) class numbers from 0, none empty.
+
+    Returns:
+        (class, t), rows sum to 1.
+
+    Example:
+        >>> class_encoder(np.array([0, 1, 2, 2]), np.array([0, 0, 0, 1]))
+        array([[0.33333333, 0.66666667],
+               [1.        , 0.        ]])
+    """
+    check_same_length("states", states, "classes", classes)
+    num_classes, num_states = int(classes.max()) + 1, int(states.max()) + 1
+    cells = np.bincount(
+        classes.astype(np.int64) * num_states + states, minlength=num_classes * num_states
+    )
+    counts = cells.reshape(num_classes, num_states)
+    counts = counts[:, counts.any(axis=0)]
+    _, kind = np.unique(counts // np.gcd.reduce(counts, axis=0), axis=1, return_inverse=True)
+    merged = np.zeros((kind.max() + 1, num_classes))
+    np.add.at(merged, kind.reshape(-1), counts.T)
+    return merged.T / counts.sum(axis=1)[:, None]
+
+
+def encoder_information(encoder: np.ndarray, p_xy: np.ndarray) -> MI:
+    """``ibjax.bottleneck.layer_information`` in float64 by NumPy, where every encoder has another shape.
+
+    Args:
+        encoder: (x, t) p(t|x).
+        p_xy: (x, y) joint distribution.
+    """
+    p_xy = checked_joint(p_xy)
+    encoder = checked_conditional(encoder, len(p_xy))
+    p_ty = encoder.T @ p_xy
+    h_t = entropy_bits(p_ty.sum(axis=1))
+    ixt = h_t - p_xy.sum(axis=1) @ entropy_bits(encoder, axis=1)
+    ity = h_t + entropy_bits(p_xy.sum(axis=0)) - entropy_bits(p_ty)
+    return MI(max(ixt, 0.0), max(ity, 0.0))
+
+
+def fixed_points(states: np.ndarray, classes: np.ndarray, p_cy: np.ndarray) -> FixedPoints:
+    """Every layer's information and the beta of the bottleneck that it is closest to.
+
+    Args:
+        states: (..., n) state numbers of layers on equally likely words.
+        classes: (n,) class numbers.
+        p_cy: (class, y) joint distribution.
+
+    Returns:
+        ``FixedPoints`` of arrays (...).
+
+    References:
+        Shwartz-Ziv & Tishby (2017), section 3.5 and figure 6.
+    """
+    check_rank("classes", classes, 1, "(n,)")
+    check_same_length("states", states.T, "classes", classes)
+
+    def of_layer(states):
+        encoder = class_encoder(states, classes)
+        h_t = entropy_bits(np.bincount(states) / len(states))
+        return (h_t, *encoder_information(encoder, p_cy), *encoder_beta(encoder, p_cy))
+
+    rows = [of_layer(layer) for layer in states.reshape(-1, len(classes))]
+    columns = (np.array(column).reshape(states.shape[:-1]) for column in zip(*rows, strict=True))
+    return FixedPoints(*columns)
+
+
+def best_relevance(curve_ixt: np.ndarray, curve_ity: np.ndarray, rate: np.ndarray) -> np.ndarray:
+    """The largest I(T;Y) at a rate, between points of an information curve, bits.
+
+    Between points the concave curve lies above the straight line that is returned.
+
+    Args:
+        curve_ixt: (point,) rates, with the end of the curve, where T is all of C.
+        curve_ity: (point,) the I(T;Y) there.
+        rate: (...) I(X;T).
+    """
+    order = np.argsort(curve_ixt)
+    x, y = curve_ixt[order], np.maximum.accumulate(curve_ity[order])
+    return np.interp(rate, np.append(0.0, x), np.append(0.0, y))

@@ -1,0 +1,92 @@
+"""Layers against the information bottleneck's curve, and the betas that they are closest to."""
+
+import itertools
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ibjax.analysis.compression import mean_interval
+from ibjax.plots.axes import ARM_COLOURS, MARKERS, draw_band, epoch_axis, label_epochs, levels
+
+__all__ = ["plot_fixed_points", "plot_layer_betas"]
+
+LAYER_COLOURS = (*ARM_COLOURS, "#56b4e9", "#e69f00")
+
+
+def plot_fixed_points(results: xr.Dataset, *, column: str, title: str = "") -> Figure:
+    """Every layer at the end of training against the curve: by I(X;T) above, by I(C;T) below.
+
+    Each seed is a faint dot, the mean a marker with the layer's number, its path over training a line;
+    the curve is black.
+
+    Args:
+        results: ``ixt``, ``ict``, ``ity`` (column, seed, epoch, layer), ``curve_ixt``, ``curve_ity``
+            (column, point), bits.
+        column: the dimension for columns of panels.
+        title: of the figure.
+    """
+    columns = levels(results, column)
+    figure = Figure(figsize=(4.6 * len(columns), 7.4), layout="constrained")
+    axes = figure.subplots(2, len(columns), squeeze=False, sharey=True, sharex="row")
+    for panels, level in zip(axes.T, columns, strict=True):
+        one = results.sel({column: level}).transpose("seed", "epoch", "layer", ...)
+        for ax, rate in zip(panels, ("ixt", "ict"), strict=True):
+            _draw_layers(ax, one, rate)
+            ax.grid(alpha=0.3)
+        panels[0].set_title(f"I(X;Y) = {level} bits")
+    for ax in axes[0]:
+        ax.set_xlabel("I(X;T) [bits]")
+    for ax in axes[1]:
+        ax.set_xlabel("I(C;T), C the 44 classes of equal p(y|x) [bits]")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("I(T;Y), true p(y|x) [bits]")
+    axes[0, 0].legend(title="layer", loc="lower right", fontsize="small", ncols=2)
+    figure.suptitle(title)
+    return figure
+
+
+def _draw_layers(ax: Axes, one: xr.Dataset, rate: str) -> None:
+    order = np.argsort(one.curve_ixt.values)
+    x, y = one.curve_ixt.values[order], one.curve_ity.values[order]
+    end = max(float(np.nanmax(one[rate].values)), x[-1])
+    ax.plot([0, *x, end], [0, *y, y[-1]], color="black", lw=1.5, label="curve", zorder=1)
+    styles = itertools.cycle(zip(LAYER_COLOURS, MARKERS, strict=False))
+    for i, (layer, (colour, marker)) in enumerate(zip(one.layer.values, styles, strict=False)):
+        x, y = one[rate].values[:, :, i], one.ity.values[:, :, i]  # (seed, epoch)
+        mean_x, mean_y = mean_interval(x).mean, mean_interval(y).mean
+        ax.plot(mean_x, mean_y, color=colour, lw=1.2, alpha=0.8)
+        ax.plot(x[:, -1], y[:, -1], ".", color=colour, ms=4, alpha=0.4, mew=0)
+        look = {"marker": marker, "markersize": 8, "markeredgecolor": "black", "linestyle": "none"}
+        ax.plot(mean_x[-1], mean_y[-1], color=colour, label=str(layer), zorder=4, **look)
+
+
+def plot_layer_betas(results: xr.Dataset, *, column: str, title: str = "") -> Figure:
+    """Every layer's beta, on a log scale, and its distance to that encoder, against the epoch.
+
+    Geometric mean of beta and mean of the distance over seeds, with 95% bands.
+
+    Args:
+        results: ``beta`` and ``distance``, bits, (column, seed, epoch, layer).
+        column: the dimension for columns of panels.
+        title: of the figure.
+    """
+    columns = levels(results, column)
+    figure = Figure(figsize=(4.6 * len(columns), 6.6), layout="constrained")
+    axes = figure.subplots(2, len(columns), squeeze=False, sharex=True, sharey="row")
+    for (betas, distances), level in zip(axes.T, columns, strict=True):
+        one = results.sel({column: level})
+        for colour, layer in zip(itertools.cycle(LAYER_COLOURS), one.layer.values, strict=False):
+            of_layer = one.sel(layer=layer)
+            draw_band(betas, np.log10(of_layer.beta), "epoch", colour, f"layer {layer}")
+            draw_band(distances, of_layer.distance, "epoch", colour, f"layer {layer}")
+        betas.set_title(f"I(X;Y) = {level} bits")
+        for ax in (betas, distances):
+            epoch_axis(ax, results)
+    axes[0, 0].set_ylabel("log10 of the closest beta")
+    axes[1, 0].set_ylabel("KL(layer || bottleneck) [bits]")
+    axes[0, 0].legend(fontsize="small", ncols=2)
+    label_epochs(axes)
+    figure.suptitle(title)
+    return figure
