@@ -6,7 +6,7 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import jax
 import numpy as np
 import tyro
 import xarray as xr
+from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
 from matplotlib.figure import Figure
 from PIL import Image
 from rich.console import Console
@@ -22,13 +23,32 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from ibjax.batching import default_lanes
 from ibjax.checks import check_whole
-from ibjax.results import load_results, save_results
-from ibjax.training import Advance
+from ibjax.presets import Preset
+from ibjax.results import (
+    describe_function,
+    environment,
+    history_to_dataset,
+    load_results,
+    save_results,
+)
+from ibjax.training import Advance, TrainConfig, fit
 from ibjax.training.checkpoint import describe_run
+from ibjax.types import Record
 
-__all__ = ["LabConfig", "Table", "main", "progress_bar", "table_of"]
+__all__ = [
+    "LabConfig",
+    "Table",
+    "main",
+    "plane_attributes",
+    "progress_bar",
+    "table_of",
+    "train_arms",
+]
 
 SMOKE_SEEDS = 4
+
+# Of animations.
+FRAMES_PER_SECOND = 10
 
 # Pixels of a figure: more do not fit a page.
 WIDEST = 1440
@@ -124,7 +144,7 @@ def main(
     name: str,
     config_type: type[LabConfig],
     run: Callable[..., xr.Dataset],
-    report: Callable[[xr.Dataset], tuple[dict[str, Figure], list[Table]]],
+    report: Callable[[xr.Dataset], tuple[dict[str, Figure | FuncAnimation], list[Table]]],
 ) -> None:
     """Run an experiment from the command line; user errors end it with a line and exit code 2.
 
@@ -132,7 +152,7 @@ def main(
         name: of the experiment and of its folder.
         config_type: the options.
         run: ``run(config, folder=...)`` returns the results and keeps checkpoints in ``folder``.
-        report: figures by file name, and tables.
+        report: figures by file name (animations as .gif or .mp4), and tables.
     """
     try:
         config = tyro.cli(config_type, prog=f"python -m experiments.{name}")
@@ -190,8 +210,66 @@ def progress_bar(arms: int) -> Iterator[Callable[[str], Callable[[Advance], None
         yield of_arm
 
 
-def _save_figure(figure: Figure, path: Path) -> None:
-    """PNG with a palette of 256 colours: a third of the size, colours in fine steps."""
+def train_arms(
+    config: LabConfig,
+    arms: Mapping[tuple[str, ...], TrainConfig],
+    data: Any,
+    record_of: Callable[[TrainConfig], Record],
+    *,
+    schedule: Any,
+    folder: Path | None,
+    **options: Any,
+) -> dict[tuple[str, ...], xr.Dataset]:
+    """Train and measure every arm, with a live bar; by the arms' keys, the factors' levels.
+
+    Args:
+        config: of the command line.
+        arms: how each arm trains.
+        data: of ``fit``.
+        record_of: the record function of an arm; its records are those of ``plane_record`` and alike.
+        schedule: of ``fit``.
+        folder: of the checkpoints, if given.
+        options: of ``fit``.
+    """
+    found = {}
+    with progress_bar(len(arms)) as on_advance_of:
+        for key, training in arms.items():
+            history = fit(
+                training,
+                data,
+                record=record_of(training),
+                schedule=schedule,
+                on_advance=on_advance_of(" ".join(key)),
+                **config.fit_options(folder, "_".join(key)),
+                **options,
+            )
+            found[key] = history_to_dataset(history, training.as_dict())
+    return found
+
+
+def plane_attributes(config: LabConfig, name: str, convention: Preset, source: str) -> dict[str, Any]:
+    """What planes of the symmetric task by a preset's estimator, on all its words, rest on."""
+    return {
+        "experiment": name,
+        "source": source,
+        "preset": convention.source,
+        "dataset": "ibjax.datasets.symmetric_task(): 4096 binary words, hard labels",
+        "estimator": describe_function(convention.estimator),
+        "binning": convention.binning,
+        "measured_on": "all 4096 inputs",
+        "num_samples": 4096,
+        "noise_variance": 0.0,
+        "seed": config.seed,
+        **environment(),
+    }
+
+
+def _save_figure(figure: Figure | FuncAnimation, path: Path) -> None:
+    """PNG with a palette of 256 colours: a third of the size, colours in fine steps; or a film."""
+    if isinstance(figure, FuncAnimation):
+        writer = PillowWriter if path.suffix == ".gif" else FFMpegWriter
+        figure.save(path, writer=writer(fps=FRAMES_PER_SECOND), dpi=80)
+        return
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=min(100, WIDEST / figure.get_figwidth()))
     Image.open(file).convert("RGB").quantize(256).save(path, optimize=True)

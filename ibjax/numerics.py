@@ -14,12 +14,14 @@ __all__ = [
     "clog2c_table",
     "cross_entropy",
     "logmeanexp",
+    "output_units",
     "scaled_to_one",
     "squared_distances",
     "squared_error",
     "sum_over_columns",
     "to_bits",
     "to_nats",
+    "two_logits",
 ]
 
 # Columns of one loop of sum_over_columns. Compared on a CPU with 8, 32 and all at once.
@@ -40,9 +42,23 @@ def clog2c_table(n: int) -> np.ndarray:
 
 
 def cross_entropy(logits: Float[Array, "k n"], y: Int[Array, " n"]) -> Float[Array, " n"]:
-    """-log softmax(logits)[y] in nats; class-major, by a comparison where a gather would be slow."""
+    """-log p(y) in nats of class-major outputs, by a comparison where a gather would be slow.
+
+    p is the softmax of the logits; of one output, the logit of class 1 against 0, its logistic function.
+    """
+    logits = two_logits(logits)
     hot = jnp.arange(logits.shape[0])[:, None] == y[None, :]
     return jax.nn.logsumexp(logits, axis=0) - jnp.sum(jnp.where(hot, logits, 0.0), axis=0)
+
+
+def two_logits(logits: Float[Array, "k n"]) -> Float[Array, "l n"]:
+    """One output z as the logits 0 and z, whose softmax is its logistic function; more as they are."""
+    return jnp.concatenate([jnp.zeros_like(logits), logits]) if len(logits) == 1 else logits
+
+
+def output_units(logits: Float[Array, "k n"]) -> Float[Array, "k n"]:
+    """What the network's last layer shows: the softmax of its logits, or one sigmoid unit."""
+    return jax.nn.sigmoid(logits) if len(logits) == 1 else jax.nn.softmax(logits, axis=0)
 
 
 def squared_error(outputs: Float[Array, "k n"], y: Float[Array, "k n"]) -> Float[Array, " n"]:

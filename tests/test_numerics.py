@@ -9,11 +9,13 @@ from ibjax.numerics import (
     clog2c_table,
     cross_entropy,
     logmeanexp,
+    output_units,
     scaled_to_one,
     squared_distances,
     sum_over_columns,
     to_bits,
     to_nats,
+    two_logits,
 )
 
 
@@ -132,3 +134,19 @@ def test_zeros_stay_zeros():
     scaled, exponent = scaled_to_one(jnp.zeros(3))
     assert np.all(scaled == 0)
     assert exponent == 0
+
+
+def test_one_output_is_the_logit_of_class_1():
+    z = jnp.array([[2.0, -0.5, 0.0, 300.0, -300.0]])
+    y = jnp.array([1, 0, 1, 0, 1])
+    both = jnp.concatenate([jnp.zeros_like(z), z])
+    np.testing.assert_array_equal(cross_entropy(z, y), cross_entropy(both, y))
+    with np.errstate(over="ignore"):
+        p_one = 1 / (1 + np.exp(-np.asarray(z[0], np.float64)))
+    expected = -np.log(np.where(y == 1, p_one, 1 - p_one)[:3])
+    np.testing.assert_allclose(cross_entropy(z, y)[:3], expected, rtol=1e-6)
+    gradient = jax.grad(lambda z: cross_entropy(z, y).sum())(z)
+    np.testing.assert_allclose(gradient[0], p_one - y, atol=1e-6)
+    np.testing.assert_allclose(output_units(z)[0], p_one, atol=1e-6)
+    np.testing.assert_allclose(output_units(both)[1], p_one, atol=1e-6)
+    assert two_logits(both) is both

@@ -130,22 +130,24 @@ def dead_seeds(arm: xr.Dataset) -> np.ndarray:
     return (final == 0).any(axis=1)
 
 
-def compression_summary(arm: xr.Dataset) -> xr.Dataset:
+def compression_summary(arm: xr.Dataset, variable: str = "ixt") -> xr.Dataset:
     """Peak, final and compression of every layer of one arm, or of each of several.
 
     Args:
         arm: ``ixt`` of dims ``(factors..., seed, epoch, layer)``, the factors' levels being arms.
+        variable: another of the same dims in place of ``ixt``; of ``ity`` it is the fall after its peak.
 
     Returns:
         Dataset over ``(factors..., layer)``: ``peak`` (largest mean over seeds), ``peak_epoch``,
         ``final`` (mean over seeds), ``compression`` with ``compression_low`` and
         ``compression_high`` (95%), bits, and ``num_seeds``.
     """
-    for factor in arm.ixt.dims:
+    for factor in arm[variable].dims:
         if factor not in ("seed", "epoch", "layer"):
-            levels = [compression_summary(arm.sel({factor: level})) for level in arm[factor].values]
+            arms = [arm.sel({factor: level}) for level in arm[factor].values]
+            levels = [compression_summary(one, variable) for one in arms]
             return xr.concat(levels, xr.DataArray(arm[factor].values, dims=factor, name=factor))
-    ixt = arm.ixt.transpose("seed", "epoch", "layer").values
+    ixt = arm[variable].transpose("seed", "epoch", "layer").values
     mean = mean_interval(ixt).mean  # (epoch, layer)
     peak = np.where(np.isfinite(mean), mean, -np.inf).argmax(axis=0)
     values = np.stack([compression(layer) for layer in np.moveaxis(ixt, 2, 0)], axis=1)

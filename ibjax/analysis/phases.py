@@ -16,6 +16,7 @@ from ibjax.checks import check_rank, check_same_length
 __all__ = [
     "Correlation",
     "Median",
+    "compression_end",
     "compression_start",
     "diffusion_start",
     "median_interval",
@@ -23,14 +24,15 @@ __all__ = [
     "phase_agreement",
     "phase_epochs",
     "rank_correlation",
+    "reaching_epoch",
     "running_median",
 ]
 
 # Curves are smoothed over the recorded epochs within this factor of each.
 SMOOTHING = 1.5
 
-# Compression has started when this part of it is done.
-STARTED = 0.1
+# Compression has started when this part of it is done, and is complete when that part is.
+STARTED, COMPLETE = 0.1, 0.9
 
 
 class Median(NamedTuple):
@@ -125,12 +127,48 @@ def compression_start(ixt: np.ndarray, epochs: np.ndarray) -> np.ndarray:
         largest value minus its last is never negative: whether a layer compresses at all is for
         ``compression_summary`` to say.
     """
+    return _compressed(ixt, epochs, STARTED)
+
+
+def compression_end(ixt: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+    """The epoch at which a layer has all but compressed, for each seed.
+
+    As ``compression_start``, with nine tenths of what is lost in place of a tenth. A layer that still
+    compresses at the last epoch is only as complete as training is.
+
+    Args:
+        ixt: (seed, epoch) bits.
+        epochs: (epoch,) recorded epochs.
+
+    Returns:
+        (seed,) epochs; NaN as there.
+    """
+    return _compressed(ixt, epochs, COMPLETE)
+
+
+def _compressed(ixt, epochs, part) -> np.ndarray:
+    """The last recorded epoch at which no more than a part of the loss is done."""
     smooth = running_median(np.asarray(ixt, np.float64), epochs)
     peak = smooth.max(axis=1)
     lost = peak - smooth[:, -1]
-    before = smooth >= (peak - STARTED * lost)[:, None]
+    before = smooth >= (peak - part * lost)[:, None]
     last = smooth.shape[1] - 1 - before[:, ::-1].argmax(axis=1)
     return np.where(lost > NEGLIGIBLE_BITS, epochs[last], np.nan)
+
+
+def reaching_epoch(values: np.ndarray, epochs: np.ndarray, level: float) -> np.ndarray:
+    """The first recorded epoch at which the running median of a curve is at a level or above.
+
+    Args:
+        values: (seed, epoch), such as I(T;Y) in bits.
+        epochs: (epoch,) recorded epochs.
+        level: to be reached.
+
+    Returns:
+        (seed,) epochs; NaN for a seed that never reaches it.
+    """
+    reached = running_median(np.asarray(values, np.float64), epochs) >= level
+    return np.where(reached.any(axis=1), epochs[reached.argmax(axis=1)], np.nan)
 
 
 def network_snr(arm: xr.Dataset) -> xr.DataArray:

@@ -4,12 +4,11 @@ import functools
 from collections.abc import Hashable, Sequence
 from typing import cast
 
-import jax
 import jax.numpy as jnp
 
 from ibjax.checks import check_known
 from ibjax.models import MLP
-from ibjax.numerics import cross_entropy
+from ibjax.numerics import cross_entropy, output_units, two_logits
 from ibjax.types import Dataset, Estimator, History, Record, Split
 
 __all__ = ["plane_record", "planes_record", "select_estimator"]
@@ -27,9 +26,10 @@ def plane_record(model: MLP, estimator: Estimator, *, rows: str = "all") -> Reco
 
     Returns:
         ``record(params, data, split)``, which returns a dict of ``ixt`` and ``ity`` (layer,), bits,
-        for the hidden layers and last the softmax output; and of the scalars ``train_loss``,
-        ``test_loss`` (mean cross-entropy, nats), ``train_accuracy`` and ``test_accuracy``. The
-        same arguments give the same function, so that its program is compiled once.
+        for the hidden layers and last the output, softmax or one sigmoid unit; and of the scalars
+        ``train_loss``, ``test_loss`` (mean cross-entropy, nats), ``train_accuracy`` and
+        ``test_accuracy``. The same arguments give the same function, so that its program is compiled
+        once.
 
     Raises:
         ValueError: for unknown ``rows``.
@@ -70,11 +70,12 @@ def _planes_record(model, estimators: tuple[Estimator, ...], rows: str) -> Recor
     def record(params, data: Dataset, split: Split):
         logits, hidden = model.apply(params, data.x.T, method="feature_major")
         chosen = slice(None) if rows == "all" else getattr(split, rows)
-        layers = [t.T[chosen] for t in [*hidden, jax.nn.softmax(logits, axis=0)]]
+        layers = [t.T[chosen] for t in [*hidden, output_units(logits)]]
         seen = [[estimator(t, data.y[chosen]) for t in layers] for estimator in estimators]
         loss = cross_entropy(logits, data.y)
         # A network whose outputs are not finite has no accuracy, whatever argmax says.
-        correct = jnp.where(jnp.isfinite(loss), jnp.argmax(logits, axis=0) == data.y, jnp.nan)
+        predicted = jnp.argmax(two_logits(logits), axis=0)
+        correct = jnp.where(jnp.isfinite(loss), predicted == data.y, jnp.nan)
 
         def stacked(name):  # (estimator, ..., layer)
             of_each = [jnp.stack([getattr(mi, name) for mi in of_layers], -1) for of_layers in seen]

@@ -1,15 +1,21 @@
 """From labelled arrays to matplotlib figures. No training, no files, no choice of a backend."""
 
 from ibjax.plots.compression import plot_compression, plot_compression_table, plot_curves
+from ibjax.plots.data_processing import plot_along_layers, plot_violations
 from ibjax.plots.fixed_points import plot_fixed_points, plot_layer_betas
 from ibjax.plots.gradients import plot_gradient_phases, plot_phase_epochs
+from ibjax.plots.levels import plot_by_level
 from ibjax.plots.linear import plot_bounded_plane, plot_learning, plot_parts
 from ibjax.plots.planes import plot_information_plane
+from ibjax.plots.snapshots import animate_snapshots, plot_snapshots
 from ibjax.plots.truth import plot_against_truth, plot_probabilities
 
 __all__ = [
+    "animate_snapshots",
     "plot_against_truth",
+    "plot_along_layers",
     "plot_bounded_plane",
+    "plot_by_level",
     "plot_compression",
     "plot_compression_table",
     "plot_curves",
@@ -21,4 +27,6 @@ __all__ = [
     "plot_parts",
     "plot_phase_epochs",
     "plot_probabilities",
+    "plot_violations",
+    "plot_snapshots",
 ]

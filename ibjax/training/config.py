@@ -34,8 +34,9 @@ class TrainConfig:
         widths: units of the hidden layers and, last, of the output (12 inputs come with the data).
         activation: a name from ``ibjax.models.ACTIVATIONS``, or one for each hidden layer.
         init: a name from ``ibjax.models.INITS``.
-        loss: whose mean over samples is minimised: "cross_entropy" of class labels, nats; or
-            "squared_error" |f(x) - y|^2 of numbers, summed over outputs.
+        loss: whose mean over samples is minimised: "cross_entropy" of class labels, nats (one output is
+            the logit of class 1 against class 0, a sigmoid unit); or "squared_error" |f(x) - y|^2 of
+            numbers, summed over outputs.
         optimizer: a name from ``OPTIMIZERS``; ``fit`` also takes any Optax optimizer.
         learning_rate: step size.
         weight_decay: coefficient of the parameters added to the gradient (for "adamw" decoupled).

@@ -93,10 +93,11 @@ def check_values(config: TrainConfig, data: Samples) -> None:
         check_finite("y", data.y)
         return
     lowest, highest = int(np.min(data.y)), int(np.max(data.y))
-    if lowest < 0 or highest >= config.widths[-1]:
+    outputs = config.widths[-1]
+    if lowest < 0 or highest >= max(outputs, 2):  # one output tells 1 from 0
         raise ValueError(
-            f"y: expected labels from 0 to {config.widths[-1] - 1}, one for each of the network's "
-            f"{config.widths[-1]} outputs, got {lowest} to {highest}"
+            f"y: expected labels from 0 to {max(outputs, 2) - 1}, which the network's {outputs} outputs "
+            f"tell apart, got {lowest} to {highest}"
         )
 
 

@@ -113,6 +113,17 @@ def test_summary_by_layer():
     assert all(variable.attrs["units"] for variable in summary.data_vars.values())
 
 
+def test_summary_of_another_variable():
+    falling = np.linspace(1, 0, 5)[None, :, None] + np.zeros((3, 5, 2))
+    arm = make_arm(np.ones((3, 5, 2)))
+    arm["ity"] = (("seed", "epoch", "layer"), falling)
+    summary = compression_summary(arm, "ity")
+    np.testing.assert_allclose(summary.compression, 1)
+    np.testing.assert_allclose(compression_summary(arm).compression, 0)
+    both = xr.concat([arm, arm], xr.Variable("arm", ["a", "b"]))
+    np.testing.assert_allclose(compression_summary(both, "ity").sel(arm="b").compression, 1)
+
+
 def test_difference_is_paired_and_at_equal_loss_too():
     seed = np.arange(5.0)[:, None]
     falls = seed + np.array([1.0, 5.0, 4.0, 2.0])

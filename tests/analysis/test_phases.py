@@ -6,6 +6,7 @@ import scipy.stats
 import xarray as xr
 
 from ibjax.analysis.phases import (
+    compression_end,
     compression_start,
     diffusion_start,
     median_interval,
@@ -13,6 +14,7 @@ from ibjax.analysis.phases import (
     phase_agreement,
     phase_epochs,
     rank_correlation,
+    reaching_epoch,
     running_median,
 )
 from ibjax.training.schedule import log_spaced_epochs
@@ -86,6 +88,27 @@ def test_compression_starts_after_the_largest_of_several_peaks():
     curve = falling(4.0, since=300) - 3 + 3 * bump  # about 8 at epoch 10, 5 between, 1 at the end
     (start,) = compression_start(curve[None], EPOCHS)
     assert 10 < start < 15
+
+
+def test_compression_ends_when_nine_tenths_of_it_are_done():
+    ixt = np.stack([falling(5.0), falling(0.5, since=400), np.full(len(EPOCHS), 3.0)])
+    end, start = compression_end(ixt, EPOCHS), compression_start(ixt, EPOCHS)
+    for curve, at in zip(ixt[:2], end, strict=False):
+        later = 1.5 * at < EPOCHS
+        assert (curve[later] <= curve.max() - 0.9 * (curve.max() - curve[-1])).all()
+        assert curve[at == EPOCHS].item() >= curve.max() - 0.95 * (curve.max() - curve[-1])
+    assert (end[:2] > start[:2]).all()
+    assert np.isnan(end[2])
+
+
+def test_a_level_is_reached_at_the_first_epoch_at_which_the_median_is_there():
+    late, jump = np.where(EPOCHS < 50, 0.1, 1.0), np.where(EPOCHS == 5, 1.0, 0.1)
+    values = np.stack([late, jump, np.full(len(EPOCHS), 0.95), np.full(len(EPOCHS), np.nan)])
+    reached = reaching_epoch(values, EPOCHS, 0.9)
+    assert reached[0] == pytest.approx(50, rel=0.3)
+    assert np.isnan(reached[1])  # one epoch above is noise
+    assert reached[2] == EPOCHS[0]
+    assert np.isnan(reached[3])
 
 
 def test_what_does_not_compress_has_no_start():

@@ -146,3 +146,20 @@ def test_settings_lie_between_estimators_and_layers(params, data, split):
     alone = plane_record(MODEL, by_width)(params, data, split)
     for name, value in alone.items():
         np.testing.assert_array_equal(chosen[name][0, 0], value)
+
+
+def test_one_output_is_a_sigmoid_unit(data, split):
+    """The same as two outputs of which the first is 0."""
+    one, two = MLP((4, 1), ("tanh",)), MLP((4, 2), ("tanh",))
+    params = one.init(jax.random.key(1), jnp.zeros((1, 6)))
+    layers = params["params"]
+    padded = jax.tree.map(lambda p: jnp.concatenate([jnp.zeros_like(p), p], -1), layers["layer_2"])
+    binary = Dataset(data.x, (data.y > 0).astype(jnp.int32))
+    got = plane_record(one, by_width)(params, binary, split)
+    of_two = {"params": {"layer_1": layers["layer_1"], "layer_2": padded}}
+    expected = plane_record(two, by_width)(of_two, binary, split)
+    for name in NAMES - {"ixt", "ity"}:
+        assert got[name] == pytest.approx(float(expected[name]), abs=1e-6), name
+    h = np.tanh(np.asarray(data.x) @ layers["layer_1"]["kernel"])
+    unit = 1 / (1 + np.exp(-(h @ layers["layer_2"]["kernel"])))  # biases are 0
+    np.testing.assert_allclose(got["ixt"][1], by_width(jnp.asarray(unit), binary.y).ixt, atol=1e-6)

@@ -159,3 +159,30 @@ def test_a_checkpoint_of_other_drawn_samples_is_refused(tmp_path):
     run(1.0, resume=True)
     with pytest.raises(ValueError, match=r"(?s)resume: expected the run .* got other.*data"):
         run(2.0, resume=True)
+
+
+def test_one_output_trains_as_two_of_which_the_first_does_not():
+    """Its gradient is that of the logit of class 1 against 0."""
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    data = Dataset(x, (x[:, 0] > 0).astype(np.int32))
+    config = TrainConfig(widths=(4, 1), learning_rate=0.5, batch_size=None, num_epochs=1)
+    history = fit(config, data, seeds=[0], record=keep_all, schedule=[0, 1], lanes=1)
+    before, after = (jax.tree.map(lambda p, i=i: p[0, i], history.records["params"]) for i in (0, 1))
+    rows = history.records["train"][0, 0]
+
+    def loss(params):
+        layers = params["params"]
+        h = jnp.tanh(x[rows] @ layers["layer_1"]["kernel"] + layers["layer_1"]["bias"][None, :])
+        z = (h @ layers["layer_2"]["kernel"] + layers["layer_2"]["bias"][None, :])[:, 0]
+        return (jax.nn.softplus(z) - data.y[rows] * z).mean()
+
+    gradient = jax.grad(loss)(before)
+    expected = jax.tree.map(lambda p, g: p - 0.5 * g, before, gradient)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), after, expected)
+
+
+def test_one_output_tells_only_two_labels_apart():
+    x = np.zeros((40, 3), np.float32)
+    config = TrainConfig(widths=(4, 1), batch_size=None, num_epochs=1)
+    with pytest.raises(ValueError, match=r"y: expected labels from 0 to 1, .* 1 outputs .* got 0 to 2"):
+        fit(config, Dataset(x, np.arange(40) % 3), seeds=[0], record=keep_all)

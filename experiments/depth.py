@@ -1,0 +1,169 @@
+"""Do more hidden layers shorten fitting and compression?
+
+Claim: Shwartz-Ziv & Tishby (2017), figure 5 and section 3.6: with more hidden layers a network needs far
+fewer epochs for the same I(T;Y), and compression of the last hidden layer is faster.
+
+Command:  python -m experiments.depth
+Time:     5 to 8 minutes on 2 cores
+Expect:   more than one hidden layer is hardly needed to reach 0.9 bits, and very deep networks, whose
+          last layers are narrow, take longer again.
+
+Networks of 1 to 6 tanh hidden layers, 12-(12)-2 to 12-(12-10-8-6-4-2)-2, 50 of each on the 12-bit
+symmetric task; plain SGD (rate 0.1, batches of 256), 8000 epochs; I(X;T) and I(T;Y) on all 4096
+inputs in bins of 0.07. Of the last hidden layer and of the output: the first recorded epoch at which
+I(T;Y) is 0.9 bits or more; of the last hidden layer: the epoch at which nine tenths of what I(X;T)
+loses from its largest value are lost; both of running medians (ibjax.analysis.phases). A layer of many
+units has I(T;Y) near H(Y) in fine bins before any training, which says nothing about learning; hence
+the output.
+
+Dims: depth, seed, epoch, layer (counted from the input; networks are padded with NaN at the end).
+"""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from experiments.lab import LabConfig, Table, main, plane_attributes, train_arms
+from ibjax.analysis.compression import compression_summary, dead_seeds, mean_interval
+from ibjax.analysis.phases import compression_end, median_interval, rank_correlation, reaching_epoch
+from ibjax.analysis.records import plane_record
+from ibjax.datasets import symmetric_task
+from ibjax.plots import plot_by_level, plot_information_plane
+from ibjax.presets import preset
+from ibjax.results import stack_arms
+from ibjax.training import TrainConfig, make_model
+
+HIDDEN = (12, 10, 8, 6, 4, 2)
+FULL_EPOCHS, SMOKE_EPOCHS = 8000, 10
+
+# I(T;Y) that counts as fitted, of H(Y) = 0.999 bits.
+FITTED_BITS = 0.9
+
+MEASURES = {
+    "hidden_fitted": f"last hidden layer reaches I(T;Y) = {FITTED_BITS} bits",
+    "output_fitted": f"output reaches I(T;Y) = {FITTED_BITS} bits",
+    "compressed": "last hidden layer has compressed",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(LabConfig):
+    """Do more hidden layers shorten fitting and compression?"""
+
+
+def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
+    """Train and measure networks of every depth; checkpoints go to ``folder`` if given."""
+    convention = preset("paper")
+    num_epochs = config.epochs or (SMOKE_EPOCHS if config.smoke else FULL_EPOCHS)
+    depths = (1, 2, 3) if config.smoke else range(1, len(HIDDEN) + 1)
+    arms = {
+        (str(depth),): TrainConfig(
+            widths=(*HIDDEN[:depth], 2), num_epochs=num_epochs, **convention.training
+        )
+        for depth in depths
+    }
+    found = train_arms(
+        config,
+        arms,
+        symmetric_task(),
+        lambda training: plane_record(make_model(training), convention.estimator),
+        schedule=convention.schedule,
+        folder=folder,
+    )
+    results = stack_arms(found, ("depth",))
+    results = results.assign_coords(
+        depth=("depth", list(depths), {"units": "1", "long_name": "hidden layers"})
+    )
+    source = "Shwartz-Ziv & Tishby (2017), figure 5"
+    return results.assign_attrs(
+        plane_attributes(config, "depth", convention, source), schedule=convention.schedule
+    )
+
+
+def epochs_needed(results: xr.Dataset) -> xr.Dataset:
+    """Each measure's epoch (depth, seed), NaN where it is never reached."""
+    rows = {name: [] for name in MEASURES}
+    epochs = results.epoch.values
+    for depth in results.depth.values:
+        arm = results.sel(depth=depth).transpose("seed", "epoch", "layer")
+        hidden, output = arm.sel(layer=depth), arm.sel(layer=depth + 1)
+        rows["hidden_fitted"].append(reaching_epoch(hidden.ity.values, epochs, FITTED_BITS))
+        rows["output_fitted"].append(reaching_epoch(output.ity.values, epochs, FITTED_BITS))
+        rows["compressed"].append(compression_end(hidden.ixt.values, epochs))
+    data = {k: (("depth", "seed"), np.stack(v), {"units": "epochs"}) for k, v in rows.items()}
+    return xr.Dataset(data, {"depth": results.depth, "seed": results.seed})
+
+
+def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
+    """Epochs needed by depth, the planes, the tables and what follows."""
+    needed = epochs_needed(results)
+    title = f"tanh, {results.binning}, {results.sizes['seed']} seeds"
+    figures = {
+        "depth.png": plot_by_level(
+            needed, "depth", labels=MEASURES, ylabel="epochs", title=f"{title}: medians, 95% intervals"
+        ),
+        "information_plane.png": plot_information_plane(
+            results, column="depth", title=f"{title}; columns: number of hidden layers"
+        ),
+    }
+    return figures, [depth_table(results, needed), seeds_table(results)]
+
+
+def depth_table(results: xr.Dataset, needed: xr.Dataset) -> Table:
+    """Per depth: median epochs with intervals, how many seeds get there, and the last layer's loss."""
+    header = ["depth"]
+    for name in MEASURES:
+        header += [name, "low", "high", "seeds"]
+    header += ["compression", "low", "high"]
+    rows = []
+    for depth in needed.depth.values:
+        row = [int(depth)]
+        for name in MEASURES:
+            row += list(median_interval(needed[name].sel(depth=depth).values))
+        arm = compression_summary(results.sel(depth=depth)).sel(layer=depth)
+        rows.append([*row, *(arm[f"compression{end}"].item() for end in ("", "_low", "_high"))])
+    note = (
+        "seeds: those that get there at all; medians are over them. compression: of I(X;T) of the last "
+        "hidden layer, bits, with its 95% interval"
+    )
+    return Table("depth", header, rows, [note, *(verdict(needed, name) for name in MEASURES)])
+
+
+def verdict(needed: xr.Dataset, name: str) -> str:
+    """Whether epochs fall with depth: rank correlations within seeds, with their interval."""
+    epochs, depths = needed[name].transpose("seed", "depth").values, needed.depth.values.astype(float)
+    within = np.array([rank_correlation(depths, of_seed).rho for of_seed in epochs])
+    rho = mean_interval(within)
+    reached = int(np.isfinite(epochs).all(axis=1).sum())
+    text = (
+        f"{MEASURES[name]}: correlation of the epoch with depth within a seed {rho.mean:.2f} "
+        f"({rho.low:.2f} to {rho.high:.2f}); {reached} of {len(epochs)} seeds get there at every depth. "
+    )
+    if rho.high < 0:
+        return text + "More layers need fewer epochs."
+    if rho.low > 0:
+        return text + "More layers need more epochs."
+    return text + "That more layers need fewer epochs does not follow."
+
+
+def seeds_table(results: xr.Dataset) -> Table:
+    """Diverged and dead seeds, none dropped in silence, and how well the networks do."""
+    rows = []
+    for depth in results.depth.values:
+        arm = results.sel(depth=depth, layer=slice(1, int(depth) + 1))
+        end = arm.isel(epoch=-1)
+        counts = arm.sizes["seed"], int(arm.diverged.sum()), int(dead_seeds(arm).sum())
+        rows.append([int(depth), *counts, float(end.train_loss.mean()), float(end.test_accuracy.mean())])
+    header = "depth seeds diverged dead train_loss test_accuracy".split()
+    note = (
+        "diverged: not finite at the end, left out of means; dead: a hidden layer ends constant over "
+        "all inputs, kept"
+    )
+    return Table("seeds", header, rows, [note])
+
+
+if __name__ == "__main__":
+    main("depth", Config, run, report)

@@ -1,0 +1,49 @@
+"""One number a seed, by the level of a factor."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from ibjax.analysis.phases import median_interval
+from ibjax.plots.axes import ARM_COLOURS
+
+__all__ = ["plot_by_level"]
+
+
+def plot_by_level(
+    values: xr.Dataset, over: str, *, labels: Mapping[str, str], ylabel: str, title: str = ""
+) -> Figure:
+    """Medians with 95% intervals over seeds against a factor's levels, on a log scale; seeds as dots.
+
+    Zeros are drawn at 1, and levels that fewer than half of the seeds reach have no median.
+
+    Args:
+        values: variables of dims ``(over, "seed")``; NaN for seeds that have none.
+        over: the factor, whose levels are numbers.
+        labels: of the variables, one panel each.
+        ylabel: of all panels.
+        title: of the figure.
+    """
+    figure = Figure(figsize=(3.8 * len(labels) + 0.4, 3.6), layout="constrained")
+    axes = figure.subplots(1, len(labels), squeeze=False, sharex=True, sharey=True)[0]
+    levels = values[over].values
+    for ax, (name, label) in zip(axes, labels.items(), strict=True):
+        of_levels = values[name].clip(min=1).transpose(over, "seed").values
+        shift = np.linspace(-0.15, 0.15, of_levels.shape[1])
+        for level, of_seeds in zip(levels, of_levels, strict=True):
+            ax.plot(level + shift, of_seeds, ".", color=ARM_COLOURS[0], alpha=0.25, ms=5)
+        known = np.isfinite(of_levels).mean(axis=1) >= 0.5
+        found = [median_interval(of_seeds) for of_seeds in of_levels[known]]
+        middle = np.array([f.median for f in found])
+        ends = np.abs(np.array([(f.low, f.high) for f in found]).reshape(-1, 2).T - middle)
+        ax.errorbar(levels[known], middle, ends, fmt="o-", color=ARM_COLOURS[1], capsize=3, zorder=3)
+        ax.set_yscale("log")
+        ax.set_xticks(levels)
+        ax.set_xlabel(values[over].attrs.get("long_name", over))
+        ax.set_title(label, fontsize="medium")
+        ax.grid(alpha=0.3)
+    axes[0].set_ylabel(ylabel)
+    figure.suptitle(title)
+    return figure

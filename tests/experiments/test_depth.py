@@ -1,0 +1,81 @@
+"""Depth: the contract of a small run, what the tables say, and the claim."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from experiments import depth
+from ibjax.training.schedule import log_spaced_epochs
+
+EPOCHS = log_spaced_epochs(8000, 80)
+
+
+@pytest.mark.slow
+def test_a_small_run_keeps_the_contract_and_reports_everything():
+    results = depth.run(depth.Config(smoke=True, seeds=2, epochs=2))
+    dims = ("depth", "seed", "epoch", "layer")
+    assert results.ixt.dims == results.ity.dims == dims
+    assert results.sizes["layer"] == 4
+    assert results.num_layers.values.tolist() == [2, 3, 4]
+    missing = np.isnan(results.ixt).any(["seed", "epoch"]).values
+    np.testing.assert_array_equal(missing, [[0, 0, 1, 1], [0, 0, 0, 1], [0, 0, 0, 0]])
+    figures, tables = depth.report(results)
+    assert set(figures) == {"depth.png", "information_plane.png"}
+    assert [table.name for table in tables] == ["depth", "seeds"]
+
+
+def test_full_scale_is_the_default():
+    assert len(depth.Config().seed_range) == 50
+    assert (depth.HIDDEN, depth.FULL_EPOCHS) == ((12, 10, 8, 6, 4, 2), 8000)
+
+
+@pytest.fixture(scope="module")
+def made_up():
+    """Of 1 to 4 hidden layers: outputs reach 0.95 bits near 900, 300, 100, 50, hidden layers at 0."""
+    at = np.array([900, 300, 100, 50])[:, None] * np.linspace(0.8, 1.2, 8)  # (depth, seed)
+    reached = np.where(at[..., None] <= EPOCHS, 0.95, 0.3)
+    ity = np.full((4, 8, len(EPOCHS), 5), np.nan)
+    ixt = np.full_like(ity, np.nan)
+    for i in range(4):
+        ity[i, :, :, : i + 1], ity[i, :, :, i + 1] = 0.99, reached[i]
+        ixt[i, :, :, : i + 2] = 10.0
+        ixt[i, :, :, i] = np.where(at[i][:, None] * 2 <= EPOCHS, 4.0, 9.0)
+    dims = ("depth", "seed", "epoch", "layer")
+    results = xr.Dataset(
+        {"ixt": (dims, ixt), "ity": (dims, ity), "diverged": (dims[:2], np.zeros((4, 8), bool))},
+        {"depth": [1, 2, 3, 4], "epoch": EPOCHS, "layer": [1, 2, 3, 4, 5], "seed": range(8)},
+        {"binning": "bins of 0.07", "at": at.ravel()},
+    )
+    for name in ("train_loss", "test_accuracy"):
+        results[name] = (dims[:3], np.full((4, 8, len(EPOCHS)), 0.5))
+    return results
+
+
+def test_epochs_needed_are_those_of_the_last_hidden_layer_and_of_the_output(made_up):
+    needed = depth.epochs_needed(made_up)
+    at = made_up.at.reshape(4, 8)
+    np.testing.assert_array_equal(needed.hidden_fitted, 0)
+    np.testing.assert_allclose(needed.output_fitted, at, rtol=0.25)
+    np.testing.assert_allclose(needed.compressed, 2 * at, rtol=0.25)
+
+
+def test_the_verdict_says_what_the_intervals_say(made_up):
+    _, (table, seeds) = depth.report(made_up)
+    _, hidden, output, compressed = table.sentences
+    assert hidden.endswith("does not follow.")
+    for text in (output, compressed):
+        assert "-1.00 (-1.00 to -1.00); 8 of 8 seeds" in text
+        assert text.endswith("More layers need fewer epochs.")
+    assert [row[0] for row in table.rows] == [1, 2, 3, 4]
+    assert seeds.rows[0][1:4] == [8, 0, 0]
+
+
+@pytest.mark.slow
+def test_the_claim_at_reduced_size(monkeypatch):
+    """Two hidden layers fit in fewer epochs than one."""
+    monkeypatch.setattr(depth, "HIDDEN", (12, 10))
+    results = depth.run(depth.Config(seeds=8, epochs=3000))
+    needed = depth.epochs_needed(results)
+    one, two = needed.output_fitted.sel(depth=1), needed.output_fitted.sel(depth=2)
+    assert int(two.notnull().sum()) == 8
+    assert float(two.median()) < 0.7 * float(one.fillna(3000).median())

@@ -1,0 +1,68 @@
+"""Snapshots: the contract of a small run, what the table says, the film, and the claim."""
+
+import shutil
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from experiments import snapshots
+
+
+@pytest.mark.slow
+def test_a_small_run_keeps_the_contract_and_reports_everything():
+    results = snapshots.run(snapshots.Config(smoke=True, seeds=2, epochs=9))
+    for name in ("ixt", "ity"):
+        assert results[name].dims == ("seed", "epoch", "layer")
+        assert results[name].attrs["units"] == "bits"
+    assert results.train_loss.dims == ("seed", "epoch")
+    assert {0, 9} <= set(results.epoch.values.tolist())
+    for name in ("estimator", "binning", "dataset", "noise_variance", "num_samples", "seed", "versions"):
+        assert name in results.attrs
+    figures, tables = snapshots.report(results)
+    assert set(figures) == {"snapshots.png", "snapshots.gif"}
+    assert [table.name for table in tables] == ["snapshots"]
+
+
+def test_full_scale_is_the_default():
+    config = snapshots.Config()
+    assert (len(config.seed_range), config.num_epochs, config.film) == (50, 9000, "gif")
+    assert snapshots.SNAPSHOTS == (0, 400, 9000)
+
+
+def test_a_film_that_cannot_be_written_is_refused_before_training(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(ValueError, match="film: expected 'gif' or 'none' where there is no ffmpeg"):
+        snapshots.Config(film="mp4")
+
+
+def test_the_verdict_says_what_the_intervals_say():
+    rng = np.random.default_rng(0)
+    ixt = np.full((8, 3, 3), 8.0) + 0.01 * rng.normal(size=(8, 3, 3))
+    ity = np.full((8, 3, 3), 0.5) + 0.01 * rng.normal(size=(8, 3, 3))
+    ixt[:, 2, 0] -= 3
+    ity[:, 1:, 1] += 0.4
+    dims = ("seed", "epoch", "layer")
+    results = xr.Dataset(
+        {"ixt": (dims, ixt), "ity": (dims, ity), "diverged": ("seed", np.arange(8) == 3)},
+        {"epoch": [0, 400, 9000], "layer": [1, 2, 3]},
+        {"activation": "tanh", "snapshots": [0, 400, 9000], "film": "none", "binning": "bins of 0.07"},
+    )
+    figures, (table,) = snapshots.report(results)
+    assert set(figures) == {"snapshots.png"}
+    diverged, text = table.sentences
+    assert diverged.endswith(": 1.")
+    assert "from epoch 0 to 400 layers gain I(T;Y): 2 by 0.40" in text
+    assert "from epoch 400 to 9000 layers lose I(X;T): 1 by 3.0" in text
+    assert len(table.rows) == 9
+
+
+@pytest.mark.slow
+def test_the_claim_at_reduced_size():
+    results = snapshots.run(snapshots.Config(seeds=8, epochs=3000))
+    first, middle, last = np.atleast_1d(results.snapshots)
+    for layer in (4, 5):
+        one = results.sel(layer=layer)
+        assert float((one.ity.sel(epoch=middle) - one.ity.sel(epoch=first)).mean()) > 0.3
+        assert float((one.ixt.sel(epoch=middle) - one.ixt.sel(epoch=last)).mean()) > 0.5
+        assert float(one.ity.sel(epoch=last).std()) < float(one.ity.sel(epoch=first).std())

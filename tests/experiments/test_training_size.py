@@ -1,0 +1,69 @@
+"""Too little data: the contract of a small run, what the tables say, and the claim."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from experiments import training_size
+
+
+@pytest.mark.slow
+def test_a_small_run_keeps_the_contract_and_reports_everything():
+    results = training_size.run(training_size.Config(smoke=True, seeds=2, epochs=2))
+    dims = ("network", "training", "seed", "epoch", "layer")
+    assert results.ixt.dims == results.ity.dims == dims
+    assert results.test_loss.dims == dims[:-1]
+    assert np.isfinite(results.ixt).all()
+    figures, tables = training_size.report(results)
+    assert set(figures) == {"training_size.png"}
+    assert [table.name for table in tables] == ["training_size", "seeds"]
+    assert '"batch_size": 205' in results.attrs["arms"]
+    assert "widths" in results.attrs["arms"]
+
+
+def test_full_scale_is_the_default():
+    assert len(training_size.Config().seed_range) == 50
+    assert training_size.FULL_EPOCHS == 10_000
+    assert training_size.NETWORKS["sigmoid"] == (10, 8, 6, 4, 2, 1)
+    assert list(training_size.SIZES.values()) == [0.05, 0.45, 0.85]
+
+
+def test_the_verdict_names_the_layers_that_lose():
+    rng = np.random.default_rng(0)
+    sizes = (2, 3, 8, 4, 3)
+    ity = 0.8 + 0.001 * rng.normal(size=sizes)
+    ity[0, 0, :, 3, 2] -= 0.3
+    dims = ("network", "training", "seed", "epoch", "layer")
+    results = xr.Dataset(
+        {
+            "ity": (dims, ity),
+            "ixt": (dims, np.full(sizes, 5.0)),
+            "diverged": (dims[:3], np.zeros(sizes[:3])),
+        },
+        {
+            "network": ["sigmoid", "standard"],
+            "training": ["5%", "45%", "85%"],
+            "epoch": [0, 1, 10, 100],
+            "layer": [1, 2, 3],
+        },
+        {"binning": "bins of 0.07"},
+    )
+    for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
+        results[name] = (dims[:4], np.full(sizes[:4], 0.1 if name == "train_loss" else 0.5))
+    _, (falls, seeds) = training_size.report(results)
+    note, *verdicts = falls.sentences
+    assert note.startswith("fall:")
+    assert verdicts[0].startswith("sigmoid network, 5%: layers that lose I(T;Y): 3 by 0.30")
+    assert all(verdict.endswith("lose I(T;Y): none.") for verdict in verdicts[1:])
+    assert len(falls.rows) == 18
+    assert seeds.rows[0][-3] == pytest.approx(0.4)
+
+
+@pytest.mark.slow
+def test_the_claim_at_reduced_size(monkeypatch):
+    monkeypatch.setattr(training_size, "NETWORKS", {"standard": (10, 7, 5, 4, 3, 2)})
+    monkeypatch.setattr(training_size, "SIZES", {"5%": 0.05, "85%": 0.85})
+    results = training_size.run(training_size.Config(seeds=8, epochs=4000))
+    falls = training_size.compression_summary(results, "ity").sel(network="standard")
+    assert float(falls.compression_low.sel(training="5%", layer=5)) > 0.05
+    assert float(falls.compression_high.sel(training="85%", layer=5)) < 0.05
