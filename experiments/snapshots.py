@@ -27,7 +27,7 @@ from matplotlib.animation import FuncAnimation
 from matplotlib.figure import Figure
 
 from experiments.lab import LabConfig, Table, main, plane_attributes, train_arms
-from ibjax.analysis.compression import mean_interval
+from ibjax.analysis.compression import NEGLIGIBLE_BITS, mean_interval
 from ibjax.analysis.records import plane_record
 from ibjax.datasets import symmetric_task
 from ibjax.plots import animate_snapshots, plot_snapshots
@@ -120,7 +120,7 @@ def verdict(results: xr.Dataset, epochs: list[int]) -> str:
         gain = mean_interval((one.ity.sel(epoch=middle) - one.ity.sel(epoch=first)).values)
         loss = mean_interval((one.ixt.sel(epoch=middle) - one.ixt.sel(epoch=last)).values)
         for found, change in zip(parts.values(), (gain, loss), strict=True):
-            if change.low > 0:
+            if change.low > NEGLIGIBLE_BITS:
                 found.append(f"{layer} by {change.mean:.2f} ({change.low:.2f} to {change.high:.2f})")
     gained, lost = (", ".join(found) or "none" for found in parts.values())
     return (
