@@ -144,7 +144,7 @@ def main(
     name: str,
     config_type: type[LabConfig],
     run: Callable[..., xr.Dataset],
-    report: Callable[[xr.Dataset], tuple[dict[str, Figure | FuncAnimation], list[Table]]],
+    report: Callable[[xr.Dataset], tuple[Mapping[str, Figure | FuncAnimation], list[Table]]],
 ) -> None:
     """Run an experiment from the command line; user errors end it with a line and exit code 2.
 

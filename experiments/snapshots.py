@@ -64,7 +64,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure the networks; checkpoints go to ``folder`` if given."""
     convention = preset("paper")
     training = TrainConfig(
-        activation=config.activation, **convention.training | {"num_epochs": config.num_epochs}
+        activation=config.activation, num_epochs=config.num_epochs, **convention.training
     )
     shown = np.unique([round(e * config.num_epochs / SNAPSHOTS[-1]) for e in SNAPSHOTS])
     (results,) = train_arms(

@@ -146,7 +146,7 @@ def compression_summary(arm: xr.Dataset, variable: str = "ixt") -> xr.Dataset:
         if factor not in ("seed", "epoch", "layer"):
             arms = [arm.sel({factor: level}) for level in arm[factor].values]
             levels = [compression_summary(one, variable) for one in arms]
-            return xr.concat(levels, xr.DataArray(arm[factor].values, dims=factor, name=factor))
+            return xr.concat(levels, xr.DataArray(arm[factor].values, dims=str(factor), name=factor))
     ixt = arm[variable].transpose("seed", "epoch", "layer").values
     mean = mean_interval(ixt).mean  # (epoch, layer)
     peak = np.where(np.isfinite(mean), mean, -np.inf).argmax(axis=0)
