@@ -38,7 +38,6 @@ from ibjax.analysis.encoders import (
     states_record,
 )
 from ibjax.analysis.phases import median_interval
-from ibjax.analysis.records import plane_record
 from ibjax.bottleneck import information_curve
 from ibjax.datasets import draw_labels, soft_label_probability, symmetric_task
 from ibjax.datasets.symmetric import SOFT_RULES, symmetric_score
@@ -88,7 +87,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
             history = fit(
                 training,
                 data,
-                record=plane_and_states(training, convention.estimator),
+                record=states_record(make_model(training), SAXE_BIN_WIDTH),
                 schedule=log_spaced_epochs(num_epochs, NUM_RECORDED),
                 draw_labels=functools.partial(draw_labels, probability=soft_label_probability(rule)),
                 on_advance=on_advance_of(f"I(X;Y) = {rule}"),
@@ -110,17 +109,6 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         seed=config.seed,
         **environment(),
     )
-
-
-def plane_and_states(training: TrainConfig, estimator):
-    """``plane_record`` and ``states_record`` as one record function."""
-    model = make_model(training)
-    plane, states = plane_record(model, estimator), states_record(model, SAXE_BIN_WIDTH)
-
-    def record(params, data, split):
-        return plane(params, data, split) | states(params, data, split)
-
-    return record
 
 
 def against_the_bottleneck(history: History, rule: str, training: TrainConfig) -> xr.Dataset:

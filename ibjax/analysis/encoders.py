@@ -13,9 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ibjax.analysis.records import plane_record
 from ibjax.bottleneck import encoder_beta
 from ibjax.bottleneck.joint import checked_conditional, checked_joint, entropy_bits
 from ibjax.checks import check_rank, check_same_length
+from ibjax.mi import binned_mi
 from ibjax.mi.states import binned_states
 from ibjax.models import MLP
 from ibjax.types import MI, Dataset, Record, Split
@@ -52,22 +54,29 @@ class FixedPoints(NamedTuple):
 
 
 def states_record(model: MLP, bin_width: float) -> Record:
-    """A record function of every layer's states: dict of ``states`` (layer, n), uint16 up to 65,536 n.
+    """``plane_record`` of ``binned_mi``, with every layer's states: ``states`` (layer, n).
 
     Args:
-        model: the network; its hidden layers are recorded and last the softmax output.
-        bin_width: of ``binned_states``.
+        model: the network.
+        bin_width: of both.
+
+    Returns:
+        A record function; ``states`` are whole numbers in the smallest type that holds n - 1, those of
+        the hidden layers and last of the softmax output, meaningless where ``ixt`` is NaN.
     """
     return _states_record(cast(Hashable, model), bin_width)
 
 
 @functools.lru_cache(maxsize=64)
 def _states_record(model, bin_width: float) -> Record:
+    plane = plane_record(model, functools.partial(binned_mi, bin_width=bin_width))
+
     def record(params, data: Dataset, split: Split):
         logits, hidden = model.apply(params, data.x.T, method="feature_major")
         layers = [t.T for t in [*hidden, jax.nn.softmax(logits, axis=0)]]
         states = jnp.stack([binned_states(t, bin_width) for t in layers])
-        return {"states": states.astype(np.min_scalar_type(len(data.x) - 1))}
+        states = states.astype(np.min_scalar_type(len(data.x) - 1))
+        return {**plane(params, data, split), "states": states}
 
     return record
 

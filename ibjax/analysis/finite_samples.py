@@ -1,0 +1,121 @@
+"""What samples say of an encoder's information, and from how many on bounds say anything. NumPy."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from ibjax.bottleneck.bounds import FiniteSampleBounds, finite_sample_bounds
+from ibjax.bottleneck.joint import checked_conditional, entropy_bits
+from ibjax.checks import check_finite
+
+__all__ = ["SampleInformation", "least_samples", "sample_information"]
+
+# Numbers of samples beyond this are given up.
+MOST_SAMPLES = 2**60
+
+
+class SampleInformation(NamedTuple):
+    """Estimates from the counts of samples, bits, of the counts' leading axes.
+
+    Attributes:
+        ixt: I(X;T) of the empirical distribution.
+        ity: I(T;Y).
+        ixt_corrected: with the entropies' bias removed to first order.
+        ity_corrected: the same.
+    """
+
+    ixt: np.ndarray
+    ity: np.ndarray
+    ixt_corrected: np.ndarray
+    ity_corrected: np.ndarray
+
+
+def sample_information(counts: np.ndarray, encoder: np.ndarray) -> SampleInformation:
+    """I(X;T) and I(T;Y) of a known encoder p(t|x) from n samples of (X, Y).
+
+    With p^(t, y) the mean of p(t|x_i) [y_i = y] over the samples,
+    I^(X;T) = H^(T) - mean_i H(T|x_i) and I^(T;Y) = H^(T) + H^(Y) - H^(T,Y): the estimates that
+    ``ibjax.bottleneck.finite_sample_bounds`` is about.
+
+    Miller and Madow add (states - 1) / (2 n) nats to an entropy, the sum over states of the estimated
+    Var[1(t)] / p(t), halved and divided by n. For an encoder that is not hard that is
+    sum_t Var[p(t|x)] / p^(t) / (2 n): less, since no state is drawn. For hard encoders it is theirs.
+
+    Args:
+        counts: (..., x, y) how often each pair was drawn.
+        encoder: (x, t) p(t|x).
+
+    Returns:
+        ``SampleInformation`` of arrays (...). The estimates are never negative; the corrected ones may
+        be, and are not clipped, which would bias their averages.
+
+    Raises:
+        ValueError: for counts that are negative or not finite, or none, and an encoder that is none.
+
+    Bias:
+        I^(X;T) is biased downward, I^(T;Y) upward.
+
+    References:
+        Shamir, Sabato & Tishby (2010), section 3; Miller (1955).
+    """
+    counts = np.asarray(counts, np.float64)
+    check_finite("counts", counts)
+    encoder = checked_conditional(encoder, counts.shape[-2])
+    n = counts.sum(axis=(-2, -1))
+    if counts.min() < 0 or n.min() <= 0:
+        raise ValueError(f"counts: expected 0 or more, some positive, got {counts.min()}, sum {n.min()}")
+    shares = np.moveaxis(counts, -1, -2) / n[..., None, None]  # (..., y, x)
+    p_x, p_y = shares.sum(axis=-2), shares.sum(axis=-1)
+    p_ty, squares = shares @ encoder, shares @ encoder**2  # (..., y, t)
+    p_t = p_ty.sum(axis=-2)
+    h_t, h_y, h_ty = entropy_bits(p_t, -1), entropy_bits(p_y, -1), entropy_bits(p_ty, (-2, -1))
+
+    def missing(squares, p, axis):
+        """An entropy's first-order bias, bits: sum (E[p(t|x)^2] - p^2) / p / 2n."""
+        ratio = np.divide(squares, p, out=np.zeros_like(p), where=p > 0)
+        return (ratio.sum(axis=axis) - p.sum(axis=axis)) / (2 * n * np.log(2))
+
+    more_t = missing(squares.sum(axis=-2), p_t, -1)
+    more_y, more_ty = missing(p_y, p_y, -1), missing(squares, p_ty, (-2, -1))
+    ixt = np.maximum(h_t - p_x @ entropy_bits(encoder, 1), 0)
+    ity = np.maximum(h_t + h_y - h_ty, 0)
+    return SampleInformation(ixt, ity, ixt + more_t, ity + more_t + more_y - more_ty)
+
+
+def least_samples(
+    ixt: float,
+    ity: float,
+    cardinality_t: int,
+    cardinality_y: int,
+    *,
+    delta: float,
+    says: Callable[[FiniteSampleBounds], bool],
+) -> float:
+    """The number of samples from which on ``finite_sample_bounds`` around these values say something.
+
+    Args:
+        ixt: I(X;T), bits.
+        ity: I(T;Y), bits.
+        cardinality_t: states of T.
+        cardinality_y: labels.
+        delta: as ``finite_sample_bounds``.
+        says: whether the bounds say it; once it is true it stays so as n grows.
+
+    Returns:
+        The least n; infinity beyond 2^60.
+    """
+
+    def at(n):
+        return says(finite_sample_bounds(ixt, ity, cardinality_t, cardinality_y, n, delta=delta))
+
+    high = 1
+    while not at(high):
+        high *= 2
+        if high > MOST_SAMPLES:
+            return np.inf
+    low = high // 2  # says nothing, or 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if at(middle) else (middle, high)
+    return float(high)

@@ -1,0 +1,61 @@
+"""Information estimated from samples, against their number."""
+
+import itertools
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from ibjax.plots.axes import ARM_COLOURS, levels
+
+__all__ = ["plot_sample_estimates"]
+
+SYMBOLS = {"ixt": "I(X;T)", "ity": "I(T;Y)"}
+NUM_COLUMNS = 4
+
+
+def plot_sample_estimates(results: xr.Dataset, name: str, *, title: str = "") -> Figure:
+    """The estimates with bands, the exact value and the bounds; one panel an encoder.
+
+    Bands are from the 5th to the 95th percentile over repeats; bounds are means over repeats, the space
+    between them is grey.
+
+    Args:
+        results: ``NAME``, ``NAME_corrected``, ``NAME_low`` and ``NAME_high`` (encoder, num_samples,
+            repeat), ``exact_NAME`` and ``cardinality`` (encoder); bits.
+        name: "ixt" or "ity".
+        title: of the figure.
+    """
+    names = levels(results, "encoder")
+    num_rows = -(-len(names) // NUM_COLUMNS)
+    figure = Figure(figsize=(3.4 * NUM_COLUMNS, 2.9 * num_rows + 0.6), layout="constrained")
+    axes = figure.subplots(num_rows, NUM_COLUMNS, squeeze=False, sharex=True)
+    for ax, encoder in itertools.zip_longest(axes.flat, names):
+        if encoder is None:
+            ax.set_axis_off()
+            continue
+        one = results.sel(encoder=encoder).transpose("num_samples", "repeat", ...)
+        n = one.num_samples
+        bounds = [one[f"{name}_{end}"].mean("repeat") for end in ("low", "high")]
+        ax.fill_between(n, *bounds, color="0.9", label="bounds", lw=0)
+        for bound in bounds:
+            ax.plot(n, bound, color="0.5", lw=1)
+        for kind, label, colour, style in (
+            (name, "plug-in", ARM_COLOURS[0], "-"),
+            (f"{name}_corrected", "Miller-Madow", ARM_COLOURS[1], "--"),
+        ):
+            low, high = np.percentile(one[kind].values, (5, 95), axis=1)
+            ax.fill_between(n, low, high, color=colour, alpha=0.25, lw=0)
+            ax.plot(n, one[kind].mean("repeat"), color=colour, linestyle=style, label=label)
+        ax.axhline(float(one[f"exact_{name}"]), color="black", linestyle=":", label="exact")
+        ax.set_xscale("log")
+        ax.set_xlim(float(n.min()), float(n.max()))
+        ax.set_title(f"{encoder}: {int(one.cardinality)} states", fontsize="medium")
+        ax.grid(alpha=0.3)
+    for ax in axes[-1]:
+        ax.set_xlabel("samples n")
+    for ax in axes[:, 0]:
+        ax.set_ylabel(f"{SYMBOLS[name]} [bits]")
+    axes[0, 0].legend(fontsize="small")
+    figure.suptitle(title)
+    return figure
