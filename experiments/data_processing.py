@@ -1,0 +1,177 @@
+"""Do estimates obey the data-processing inequality?
+
+Claim: Shwartz-Ziv & Tishby (2017), section 2.3: a network is a Markov chain X -> T_1 -> T_2 -> ..., so
+I(X;T_1) >= I(X;T_2) >= ... and I(T_1;Y) >= I(T_2;Y) >= ... . That is so of the layers; what Saxe et al.
+(2018) hold against it is that a layer and its estimate differ, for bins or noise are put on every layer
+anew. A plane whose points violate the inequality shows the estimator, not the network.
+
+Command:  python -m experiments.data_processing
+Time:     8 to 12 minutes on 2 cores
+Expect:   EXPECTED
+
+50 networks 12-10-7-5-4-3-2, tanh and relu, on the 12-bit symmetric task; plain SGD (rate 0.1, batches
+of 256), 8000 epochs; I(X;T) and I(T;Y) on all 4096 inputs at 6 epochs, by eight estimators. "exact" are
+the float32 activations as they are, without bins or noise: each layer's states are a function of those
+of the layer before, so it cannot violate the inequality, which checks the measurement. The last layer
+is the softmax. Of 30 bins on [-1, 1] the last holds every relu activation above it.
+
+Dims: activation, estimator, seed, epoch, layer.
+"""
+
+import dataclasses
+import functools
+import itertools
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from experiments.lab import LabConfig, Table, main, progress_bar
+from ibjax.analysis.data_processing import ROUNDING_BITS, violation_summary
+from ibjax.analysis.records import planes_record, select_estimator
+from ibjax.datasets import symmetric_task
+from ibjax.mi import adaptive_edges, binned_mi, kde_mi, quantised_mi
+from ibjax.plots import plot_along_layers, plot_violations
+from ibjax.presets import SAXE_NOISE_VARIANCE, preset
+from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
+from ibjax.training import TrainConfig, fit, make_model
+from ibjax.types import MI, Dataset
+
+ACTIVATIONS = ("tanh", "relu")
+NAMES = {"ixt": "I(X;T)", "ity": "I(T;Y)"}
+FULL_EPOCHS, SMOKE_EPOCHS = 8000, 8
+
+# As shares of the last: kernel bounds of 4096 inputs take half a second a network and epoch.
+RECORDED = np.array([30, 300, 1000, 3000, 8000]) / FULL_EPOCHS
+
+# A multiple of it is every float32 number of magnitude 2^-77 to 2^27: bins that hold one number each.
+EXACT_WIDTH = 2.0**-100
+
+# A smoke run's network: most of its time is compilation, layer by layer.
+SMOKE_WIDTHS = (4, 3, 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(LabConfig):
+    """Do estimates obey the data-processing inequality?"""
+
+
+def adaptive_mi(t, y, *, bins: int) -> MI:
+    """``binned_mi`` in equally filled bins of the layer's own unique values."""
+    return binned_mi(t, y, bins=adaptive_edges(t, bins))
+
+
+ESTIMATORS = {
+    "exact": functools.partial(binned_mi, bin_width=EXACT_WIDTH),
+    "bins of 0.07": functools.partial(binned_mi, bin_width=0.07),
+    "bins of 0.3": functools.partial(binned_mi, bin_width=0.3),
+    "30 on [-1, 1]": functools.partial(binned_mi, bins=30, range=(-1.0, 1.0)),
+    "adaptive, 30": functools.partial(adaptive_mi, bins=30),
+    "8-bit levels": functools.partial(quantised_mi, bits=8),
+    "KDE upper": functools.partial(kde_mi, noise_variance=SAXE_NOISE_VARIANCE),
+    "KDE lower": functools.partial(kde_mi, noise_variance=SAXE_NOISE_VARIANCE, bound="lower"),
+}
+
+
+def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
+    """Train the networks and measure them by every estimator; checkpoints go to ``folder`` if given."""
+    data = symmetric_task()
+    options = {**preset("paper").training, "num_epochs": config.epochs or FULL_EPOCHS}
+    if config.smoke:
+        data = Dataset(data.x[::8], data.y[::8])
+        options |= {"widths": SMOKE_WIDTHS, "num_epochs": config.epochs or SMOKE_EPOCHS}
+    recorded = np.rint(RECORDED * options["num_epochs"]).astype(int)
+    arms = {}
+    with progress_bar(len(ACTIVATIONS)) as on_advance_of:
+        for activation in ACTIVATIONS:
+            training = TrainConfig(activation=activation, **options)
+            history = fit(
+                training,
+                data,
+                record=planes_record(make_model(training), list(ESTIMATORS.values())),
+                schedule=recorded,
+                on_advance=on_advance_of(activation),
+                **config.fit_options(folder, activation),
+            )
+            for i, name in enumerate(ESTIMATORS):
+                own = select_estimator(history, i)
+                arms[activation, name] = history_to_dataset(own, training.as_dict())
+    return stack_arms(arms, ("activation", "estimator")).assign_attrs(
+        experiment="data_processing",
+        dataset="ibjax.datasets.symmetric_task(): 4096 binary words, hard labels",
+        estimator="; ".join(f"{name}: {describe_function(e)}" for name, e in ESTIMATORS.items()),
+        noise_variance=SAXE_NOISE_VARIANCE,
+        measured_on="every 8th input" if config.smoke else "all 4096 inputs",
+        num_samples=len(data.y),
+        rounding_bits=ROUNDING_BITS,
+        seed=config.seed,
+        **environment(),
+    )
+
+
+def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
+    """Where each estimator violates the inequality, the estimates along the layers, what follows."""
+    summary = violation_summary(results)
+    seeds = f"{results.sizes['seed']} seeds"
+    figures = {
+        "violations.png": plot_violations(
+            summary, title=f"Violations of the data-processing inequality: % of {seeds}"
+        )
+    }
+    for name in NAMES:
+        title = f"From layer to layer, mean with 95% band, {seeds}: where it rises, it cannot be true"
+        figures[f"along_layers_{name}.png"] = plot_along_layers(
+            results, name, row="activation", title=title
+        )
+    found = [verdict(summary, *arm) for arm in itertools.product(results.activation.values, NAMES)]
+    diverged = int(results.diverged.isel(estimator=0).sum())
+    found.append(f"Networks that diverged, left out: {diverged}.")
+    return figures, [violations_table(summary, found)]
+
+
+def violations_table(summary: xr.Dataset, sentences: list[str]) -> Table:
+    """A row for each estimator and pair of layers that violates it: when, how often, by how much.
+
+    Shares and bits are those of the epoch at which the mean violation is largest.
+    """
+    numbers = ("share", "share_low", "share_high", "excess", "excess_low", "excess_high", "largest")
+    header = ["activation", "variable", "estimator", "pair", "epochs", "at_epoch", *numbers]
+    rows = []
+    arms = itertools.product(
+        *(summary[d].values for d in ("activation", "variable", "estimator", "pair"))
+    )
+    for arm in arms:
+        one = summary.sel(dict(zip(header, arm, strict=False)))
+        epochs = one.epoch.values[one.share.values > 0]
+        if len(epochs):
+            worst = one.isel(epoch=int(one.excess.argmax("epoch")))
+            values = [float(worst[name]) for name in numbers]
+            rows.append([*arm, " ".join(map(str, epochs)), int(worst.epoch), *values])
+    return Table("violations", header, rows, sentences)
+
+
+def verdict(summary: xr.Dataset, activation: str, variable: str) -> str:
+    """By estimator: where it violates the inequality most, by how much, and how often at the end."""
+    arm = summary.sel(activation=activation, variable=variable)
+    never = [name for name in arm.estimator.values if not (arm.share.sel(estimator=name) > 0).any()]
+    sentences = []
+    for name in arm.estimator.values:
+        if name in never:
+            continue
+        one = arm.sel(estimator=name)
+        worst = one.isel(one.excess.argmax(("epoch", "pair")))
+        sentences.append(
+            f"{name}: most between layers {worst.pair.item()} at epoch {worst.epoch.item()}, by "
+            f"{float(worst.excess):.3f} bits ({float(worst.excess_low):.3f} to "
+            f"{float(worst.excess_high):.3f}), in {float(worst.share):.0%} of networks; at the end in "
+            f"at most {float(one.share.isel(epoch=-1).max()):.0%}, whatever the pair."
+        )
+    text = f"{activation}, {NAMES[variable]}: obeyed by {', '.join(never) or 'none'}."
+    if "exact" not in never:
+        text += " Exact states violate it, which cannot be: something is wrong with the measurement."
+    return " ".join([text, *sentences])
+
+
+if __name__ == "__main__":
+    main("data_processing", Config, run, report)

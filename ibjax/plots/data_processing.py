@@ -1,0 +1,100 @@
+"""The data-processing inequality: where estimates rise from a layer to the next."""
+
+import itertools
+from collections.abc import Mapping
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from ibjax.analysis.compression import mean_interval
+from ibjax.plots.axes import levels
+
+__all__ = ["plot_along_layers", "plot_violations"]
+
+NAMES: Mapping[str, str] = {"ixt": "I(X;T)", "ity": "I(T;Y)"}
+
+# bits; the colour of a violation that is hardly one, and of the largest
+SMALLEST, LARGEST = 0.003, 3.0
+
+
+def plot_violations(summary: xr.Dataset, *, row: str = "activation", title: str = "") -> Figure:
+    """Estimators (rows) against pairs of layers (columns): how many seeds violate the inequality.
+
+    The number is the share of seeds in percent, the colour the mean violation in bits; both averaged
+    over recorded epochs. Empty cells are pairs at which no seed ever violates it.
+
+    Args:
+        summary: of ``violation_summary``, dims ``(variable, row, estimator, epoch, pair)``.
+        row: the dimension for rows of panels; columns are I(X;T) and I(T;Y).
+        title: of the figure.
+    """
+    mean = summary[["share", "excess"]].mean("epoch")
+    rows, names = levels(summary, row), summary.estimator.values
+    pairs = summary.pair.values
+    size = (0.8 * len(pairs) * 2 + 3.0, (0.27 * len(names) + 0.9) * len(rows) + 0.6)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(len(rows), len(NAMES), squeeze=False, sharex=True, sharey=True)
+    norm, colours = LogNorm(SMALLEST, LARGEST, clip=True), mpl.colormaps["Oranges"]
+    for (i, r), (j, variable) in itertools.product(enumerate(rows), enumerate(NAMES)):
+        ax = axes[i, j]
+        one = mean.sel({row: r, "variable": variable}).transpose("estimator", "pair")
+        image = np.ma.masked_less_equal(one.excess.values, 0.0)
+        ax.imshow(image, norm=norm, cmap=colours, aspect="auto")
+        for (k, m), share in np.ndenumerate(one.share.values):
+            if share > 0:
+                text = "<1" if share < 0.01 else f"{100 * share:.0f}"
+                dark = norm(one.excess.values[k, m]) > 0.65
+                ax.text(m, k, text, ha="center", va="center", size=8, color="white" if dark else "black")
+        ax.set_xticks(range(len(pairs)), [str(pair).replace("-", "→") for pair in pairs])
+        ax.set_yticks(range(len(names)), names)
+        ax.set_xticks(np.arange(len(pairs) - 1) + 0.5, minor=True)
+        ax.set_yticks(np.arange(len(names) - 1) + 0.5, minor=True)
+        ax.grid(which="minor", color="0.85", lw=0.6)
+        ax.tick_params(which="minor", length=0)
+        ax.set_title(f"{r}: {NAMES[variable]}", fontsize="medium")
+    for ax in axes[-1]:
+        ax.set_xlabel("pair of layers")
+    label = "mean rise from a layer to the next [bits]"
+    figure.colorbar(ScalarMappable(norm, colours), ax=axes, label=label, aspect=35)
+    figure.suptitle(title)
+    return figure
+
+
+def plot_along_layers(plane: xr.Dataset, variable: str, *, row: str, title: str = "") -> Figure:
+    """An estimate against the layer, one panel an estimator and one curve an epoch: any rise violates.
+
+    Means over seeds with 95% bands.
+
+    Args:
+        plane: the variable, of dims ``(row, estimator, seed, epoch, layer)``, bits.
+        variable: "ixt" or "ity".
+        row: the dimension for rows of panels.
+        title: of the figure.
+    """
+    rows, names = levels(plane, row), plane.estimator.values
+    figure = Figure(figsize=(1.75 * len(names) + 1.4, 2.3 * len(rows) + 0.8), layout="constrained")
+    axes = figure.subplots(len(rows), len(names), squeeze=False, sharex=True, sharey=True)
+    epochs = plane.epoch.values
+    colours = mpl.colormaps["viridis"](np.linspace(0, 0.92, len(epochs)))
+    for (i, r), (j, name) in itertools.product(enumerate(rows), enumerate(names)):
+        ax = axes[i, j]
+        one = plane[variable].sel({row: r, "estimator": name}).transpose("epoch", "seed", "layer")
+        for colour, epoch, values in zip(colours, epochs, one.values, strict=True):
+            band = mean_interval(values)
+            ax.plot(plane.layer, band.mean, "o-", ms=2.5, lw=1.2, color=colour, label=str(epoch))
+            ax.fill_between(plane.layer, band.low, band.high, color=colour, alpha=0.25, lw=0)
+        ax.set_xticks(plane.layer.values)
+        ax.grid(alpha=0.3)
+        if i == 0:
+            ax.set_title(name, fontsize="small")
+    for ax, r in zip(axes[:, 0], rows, strict=True):
+        ax.set_ylabel(f"{r}\n{NAMES[variable]} [bits]")
+    for ax in axes[-1]:
+        ax.set_xlabel("layer")
+    axes[0, -1].legend(title="epoch", fontsize="x-small", title_fontsize="x-small")
+    figure.suptitle(title)
+    return figure

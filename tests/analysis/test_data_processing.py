@@ -1,0 +1,72 @@
+"""The data-processing inequality: violations of made-up planes, shares, their intervals."""
+
+import numpy as np
+import pytest
+import scipy.stats
+import xarray as xr
+
+from ibjax.analysis.data_processing import (
+    ROUNDING_BITS,
+    dpi_violations,
+    share_interval,
+    violation_summary,
+)
+
+
+def test_only_rises_violate_and_by_how_much():
+    planes = np.array([[[5.0, 3.0, 3.25], [5.0, 5.0, 1.0]], [[1.0, 2.0, 4.0], [np.nan, 1.0, 2.0]]])
+    expected = [[[0.0, 0.25], [0.0, 0.0]], [[1.0, 2.0], [np.nan, 1.0]]]
+    np.testing.assert_array_equal(dpi_violations(planes), expected)
+
+
+def test_rounding_is_no_violation():
+    assert dpi_violations(np.array([12.0, 12.0 + 0.9 * ROUNDING_BITS])).tolist() == [0.0]
+    assert dpi_violations(np.array([12.0, 12.0 + 1.1 * ROUNDING_BITS]))[0] > 0
+
+
+@pytest.mark.parametrize("wrong", [np.ones(()), np.ones(1), np.ones((3, 1))])
+def test_one_layer_has_no_pair(wrong):
+    with pytest.raises(ValueError, match="expected two layers or more"):
+        dpi_violations(wrong)
+
+
+@pytest.mark.parametrize(("count", "total"), [(0, 7), (3, 7), (7, 7), (25, 50)])
+def test_shares_have_the_exact_interval(count, total):
+    expected = scipy.stats.binomtest(count, total).proportion_ci(method="exact")
+    np.testing.assert_allclose(
+        share_interval(np.array(count), np.array(total)), (expected.low, expected.high), rtol=1e-9
+    )
+
+
+def test_summary_of_a_known_plane():
+    """Pair 2-3 of the second estimator rises by 1 bit in two of four networks; one has diverged."""
+    ixt = np.tile([6.0, 4.0, 2.0], (2, 5, 3, 1))
+    ixt[1, :2, 2, 2] = 5.0
+    ixt[:, 4] = np.nan
+    dims = ("estimator", "seed", "epoch", "layer")
+    plane = xr.Dataset(
+        {"ixt": (dims, ixt), "ity": (dims, np.where(np.isnan(ixt), np.nan, 0.5))},
+        {"estimator": ["a", "b"], "seed": range(5), "epoch": [0, 10, 100], "layer": [1, 2, 3]},
+    )
+    found = violation_summary(plane)
+    assert found.excess.dims == ("variable", "estimator", "epoch", "pair")
+    assert found.pair.values.tolist() == ["1-2", "2-3"]
+    assert (found.num_seeds == 4).all()
+    one = found.sel(variable="ixt", estimator="b", epoch=100, pair="2-3")
+    assert float(one.share) == 0.5
+    assert float(one.excess) == pytest.approx(0.5)
+    assert float(one.largest) == 1.0
+    half = scipy.stats.t.ppf(0.975, 3) * np.std([1, 1, 0, 0], ddof=1) / 2
+    assert float(one.excess_high - one.excess) == pytest.approx(half)
+    assert float(found.share.sum()) == 0.5
+    assert all("units" in v.attrs for v in found.data_vars.values())
+
+
+def test_without_a_network_nothing_is_known():
+    nothing = np.full((2, 1, 2), np.nan)
+    dims = ("seed", "epoch", "layer")
+    coords = {"seed": [0, 1], "epoch": [0], "layer": [1, 2]}
+    found = violation_summary(xr.Dataset({"ixt": (dims, nothing), "ity": (dims, nothing)}, coords))
+    assert (found.num_seeds == 0).all()
+    assert np.isnan(found.excess).all()
+    assert np.isnan(found.share).all()
