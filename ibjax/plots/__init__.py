@@ -3,7 +3,6 @@
 from ibjax.plots.compression import plot_compression, plot_compression_table, plot_curves
 from ibjax.plots.data_processing import plot_along_layers, plot_violations
 from ibjax.plots.finite_samples import plot_sample_estimates
-from ibjax.plots.finite_samples import plot_sample_estimates
 from ibjax.plots.fixed_points import plot_fixed_points, plot_layer_betas
 from ibjax.plots.gradients import plot_gradient_phases, plot_phase_epochs
 from ibjax.plots.levels import plot_by_level
@@ -29,7 +28,6 @@ __all__ = [
     "plot_parts",
     "plot_phase_epochs",
     "plot_probabilities",
-    "plot_sample_estimates",
     "plot_sample_estimates",
     "plot_snapshots",
     "plot_violations",
