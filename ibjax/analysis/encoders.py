@@ -20,7 +20,7 @@ from ibjax.checks import check_rank, check_same_length
 from ibjax.mi import binned_mi
 from ibjax.mi.states import binned_states
 from ibjax.models import MLP
-from ibjax.types import MI, Dataset, Record, Split
+from ibjax.types import MI, ArrayLike, Dataset, Record, Split
 
 __all__ = [
     "FixedPoints",
@@ -163,7 +163,7 @@ def fixed_points(states: np.ndarray, classes: np.ndarray, p_cy: np.ndarray) -> F
     return FixedPoints(*columns)
 
 
-def best_relevance(curve_ixt: np.ndarray, curve_ity: np.ndarray, rate: np.ndarray) -> np.ndarray:
+def best_relevance(curve_ixt: np.ndarray, curve_ity: np.ndarray, rate: ArrayLike) -> np.ndarray:
     """The largest I(T;Y) at a rate, between points of an information curve, bits.
 
     Between points the concave curve lies above the straight line that is returned.
@@ -175,4 +175,4 @@ def best_relevance(curve_ixt: np.ndarray, curve_ity: np.ndarray, rate: np.ndarra
     """
     order = np.argsort(curve_ixt)
     x, y = curve_ixt[order], np.maximum.accumulate(curve_ity[order])
-    return np.interp(rate, np.append(0.0, x), np.append(0.0, y))
+    return np.asarray(np.interp(rate, np.append(0.0, x), np.append(0.0, y)))

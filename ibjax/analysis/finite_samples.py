@@ -69,7 +69,7 @@ def sample_information(counts: np.ndarray, encoder: np.ndarray) -> SampleInforma
     p_x, p_y = shares.sum(axis=-2), shares.sum(axis=-1)
     p_ty, squares = shares @ encoder, shares @ encoder**2  # (..., y, t)
     p_t = p_ty.sum(axis=-2)
-    h_t, h_y, h_ty = entropy_bits(p_t, -1), entropy_bits(p_y, -1), entropy_bits(p_ty, (-2, -1))
+    h_t, h_y, h_ty = entropy_bits(p_t, -1), entropy_bits(p_y, -1), entropy_bits(p_ty, -1).sum(axis=-1)
 
     def missing(squares, p, axis):
         """An entropy's first-order bias, bits: sum (E[p(t|x)^2] - p^2) / p / 2n."""

@@ -29,7 +29,8 @@ def plot_sample_estimates(results: xr.Dataset, name: str, *, title: str = "") ->
     names = levels(results, "encoder")
     num_rows = -(-len(names) // NUM_COLUMNS)
     figure = Figure(figsize=(3.4 * NUM_COLUMNS, 2.9 * num_rows + 0.6), layout="constrained")
-    axes = figure.subplots(num_rows, NUM_COLUMNS, squeeze=False, sharex=True)
+    share = name == "ity"  # at most H(Y), whatever T is
+    axes = figure.subplots(num_rows, NUM_COLUMNS, squeeze=False, sharex=True, sharey=share)
     for ax, encoder in itertools.zip_longest(axes.flat, names):
         if encoder is None:
             ax.set_axis_off()

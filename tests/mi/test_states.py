@@ -1,0 +1,33 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ibjax.mi import binned_mi
+from ibjax.mi.states import binned_states
+
+BIN_WIDTH = 0.07
+
+
+def same_partition(a, b):
+    pairs = set(zip(a.tolist(), b.tolist(), strict=True))
+    return len(pairs) == len(set(a.tolist())) == len(set(b.tolist()))
+
+
+@pytest.mark.parametrize("width", [1, 3, 12])
+def test_states_are_the_rows_of_bin_indices(width):
+    t = np.random.default_rng(width).uniform(-0.3, 0.3, (500, width)).astype(np.float32)
+    states = np.asarray(binned_states(jnp.asarray(t), BIN_WIDTH))
+    rows = np.unique(np.floor(t / np.float32(BIN_WIDTH)), axis=0, return_inverse=True)[1].reshape(-1)
+    assert same_partition(states, rows)
+    assert sorted(set(states.tolist())) == list(range(states.max() + 1))
+    p = np.bincount(states) / len(states)
+    ixt = binned_mi(t, np.zeros(500, int), bin_width=BIN_WIDTH).ixt
+    assert -(p * np.log2(p)).sum() == pytest.approx(float(ixt), abs=1e-5)
+
+
+def test_under_vmap_each_layer_has_its_own_numbers():
+    t = jnp.asarray(np.random.default_rng(0).normal(size=(4, 50, 2)), jnp.float32)
+    together = jax.vmap(lambda layer: binned_states(layer, BIN_WIDTH))(t)
+    for layer, states in zip(t, together, strict=True):
+        assert states.tolist() == binned_states(layer, BIN_WIDTH).tolist()
