@@ -4,12 +4,14 @@ from ibjax.plots.compression import plot_compression, plot_compression_table, pl
 from ibjax.plots.data_processing import plot_along_layers, plot_violations
 from ibjax.plots.finite_samples import plot_sample_estimates
 from ibjax.plots.fixed_points import plot_fixed_points, plot_layer_betas
+from ibjax.plots.gaps import plot_gaps, plot_layer_terms
 from ibjax.plots.gradients import plot_gradient_phases, plot_phase_epochs
 from ibjax.plots.levels import plot_by_level
 from ibjax.plots.linear import plot_bounded_plane, plot_learning, plot_parts
 from ibjax.plots.planes import plot_information_plane
 from ibjax.plots.snapshots import animate_snapshots, plot_snapshots
 from ibjax.plots.truth import plot_against_truth, plot_probabilities
+from ibjax.plots.weights import plot_weight_correlations
 
 __all__ = [
     "animate_snapshots",
@@ -21,9 +23,11 @@ __all__ = [
     "plot_compression_table",
     "plot_curves",
     "plot_fixed_points",
+    "plot_gaps",
     "plot_gradient_phases",
     "plot_information_plane",
     "plot_layer_betas",
+    "plot_layer_terms",
     "plot_learning",
     "plot_parts",
     "plot_phase_epochs",
@@ -31,4 +35,5 @@ __all__ = [
     "plot_sample_estimates",
     "plot_snapshots",
     "plot_violations",
+    "plot_weight_correlations",
 ]

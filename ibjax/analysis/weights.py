@@ -1,0 +1,199 @@
+"""Are trained weights random? Correlations within a layer, and between networks after matching units.
+
+Hidden units have no names: permuting a layer's units, and negating some of an odd activation, gives the
+same network. Before the weights of two networks can be compared their units must be matched, and the
+best match of random weights is no longer uncorrelated: it is what the matched ones are compared with.
+Correlations are cosines, without taking means off: weights are drawn around 0, and a negated unit has
+the negated mean. Biases, which start at 0, are left out. Float64 by NumPy.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.special
+import scipy.stats
+from scipy.optimize import linear_sum_assignment
+
+from ibjax.analysis.compression import Interval
+from ibjax.checks import check_whole
+
+__all__ = [
+    "expected_cosine",
+    "jackknife_interval",
+    "match_units",
+    "matched_correlations",
+    "random_correlations",
+    "weight_correlation",
+    "within_cosines",
+]
+
+
+def expected_cosine(dimension: int) -> float:
+    """E|cos| of two random Gaussian vectors: Gamma(d/2) / (sqrt(pi) Gamma((d+1)/2)).
+
+    Raises:
+        ValueError: for a dimension that is not a whole number of 1 or more.
+
+    Example:
+        >>> expected_cosine(1), round(expected_cosine(2), 4)  # parallel; 2 / pi
+        (1.0, 0.6366)
+    """
+    check_whole("dimension", dimension)
+    gammaln = scipy.special.gammaln
+    return float(np.exp(gammaln(dimension / 2) - gammaln((dimension + 1) / 2)) / np.sqrt(np.pi))
+
+
+def within_cosines(kernels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cosines of the weight vectors of different units of a layer, averaged over pairs of units.
+
+    Args:
+        kernels: (..., fan_in, width), two units or more.
+
+    Returns:
+        The means of |cos| and of cos, (...); NaN where a unit has no weights or infinite ones.
+
+    Raises:
+        ValueError: for fewer than two units.
+    """
+    if np.ndim(kernels) < 2 or np.shape(kernels)[-1] < 2:
+        raise ValueError(
+            f"kernels: expected (..., fan_in, width) of two units or more, got shape {np.shape(kernels)}"
+        )
+    unit = _normed(kernels, axis=-2)
+    cosines = np.swapaxes(unit, -1, -2) @ unit
+    pairs = cosines[..., *np.triu_indices(cosines.shape[-1], 1)]
+    return np.asarray(np.abs(pairs).mean(axis=-1)), np.asarray(pairs.mean(axis=-1))
+
+
+def match_units(
+    kernels: Sequence[np.ndarray], others: Sequence[np.ndarray], *, signs: bool
+) -> list[np.ndarray]:
+    """The second network's kernels with its hidden units in the order, and of the sign, of the first's.
+
+    Layer by layer from the input: with the units of the layer before matched already, the assignment of
+    units with the largest sum of cosines (of |cos| with ``signs``) between their weight vectors. The
+    result computes the same function. Inputs and outputs have names and stay.
+
+    Args:
+        kernels: (fan_in, width) of each layer, the output's last.
+        others: the same shapes.
+        signs: whether units may be negated, as those of tanh may.
+
+    Raises:
+        ValueError: for networks of other shapes than each other.
+    """
+    if [np.shape(k) for k in kernels] != [np.shape(k) for k in others]:
+        raise ValueError(
+            f"others: expected the shapes {[np.shape(k) for k in kernels]}, "
+            f"got {[np.shape(k) for k in others]}"
+        )
+    order, sign = np.arange(len(others[0])), np.ones(len(others[0]))
+    matched = []
+    for layer, (kernel, other) in enumerate(zip(kernels, others, strict=True), 1):
+        other = other[order] * sign[:, None]
+        if layer < len(kernels):
+            cosines = _normed(kernel).T @ _normed(other)  # (unit, unit of the other)
+            worth = np.abs(cosines) if signs else cosines
+            # Units without weights, and networks that have diverged, match nothing.
+            _, order = linear_sum_assignment(np.nan_to_num(worth), maximize=True)
+            chosen = np.take_along_axis(cosines, order[:, None], axis=1)[:, 0]
+            sign = np.where(signs & (chosen < 0), -1.0, 1.0)
+            other = other[:, order] * sign
+        matched.append(other)
+    return matched
+
+
+def weight_correlation(kernels: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> np.ndarray:
+    """(layer,) correlation of corresponding weights of two networks: the cosine of the whole kernels.
+
+    A softmax ignores what all classes have in common: of the last kernel the mean over classes is taken
+    off. (Of a single output unit nothing is taken off.)
+    """
+    pairs = [*zip(kernels, others, strict=True)]
+    if kernels[-1].shape[1] > 1:
+        pairs[-1] = tuple(k - k.mean(axis=1, keepdims=True) for k in pairs[-1])
+    return np.array([np.vdot(_normed(a, axis=None), _normed(b, axis=None)) for a, b in pairs])
+
+
+def matched_correlations(
+    networks: Sequence[np.ndarray], *, signs: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Correlations of corresponding weights for all pairs of networks, matched and as they are.
+
+    Args:
+        networks: the layers' kernels, each (seed, fan_in, width), the output's last.
+        signs: of :func:`match_units`.
+
+    Returns:
+        Two (seed, seed, layer), symmetric, NaN for a network with itself: after matching the hidden
+        units, and without.
+    """
+    count = len(networks[0])
+    matched = np.full((count, count, len(networks)), np.nan)
+    unmatched = matched.copy()
+    of_seed = [[np.asarray(layer[i], np.float64) for layer in networks] for i in range(count)]
+    for i, j in zip(*np.triu_indices(count, 1), strict=True):
+        own = match_units(of_seed[i], of_seed[j], signs=signs)
+        matched[i, j] = matched[j, i] = weight_correlation(of_seed[i], own)
+        unmatched[i, j] = unmatched[j, i] = weight_correlation(of_seed[i], of_seed[j])
+    return matched, unmatched
+
+
+def random_correlations(
+    shapes: Sequence[tuple[int, int]], *, num_pairs: int, signs: bool, seed: int
+) -> np.ndarray:
+    """(num_pairs, layer) matched correlations of independent pairs of networks of Gaussian weights.
+
+    Args:
+        shapes: (fan_in, width) of each layer, the output's last.
+        num_pairs: of networks.
+        signs: of :func:`match_units`.
+        seed: of the draws.
+    """
+    check_whole("num_pairs", num_pairs)
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(num_pairs):
+        first, second = ([rng.normal(size=shape) for shape in shapes] for _ in range(2))
+        found.append(weight_correlation(first, match_units(first, second, signs=signs)))
+    return np.array(found)
+
+
+def jackknife_interval(pairs: np.ndarray, level: float = 0.95) -> Interval:
+    """Mean over pairs of seeds and its interval by the jackknife over seeds.
+
+    A seed's pairs are not independent. With m the mean over all pairs and m_i that without seed i, the
+    variance of m is (n - 1)/n sum_i (m_i - mean_j m_j)^2 (Arvesen 1969; never too small on average:
+    Efron & Stein 1981), and the interval is Student's with n - 1 degrees of freedom.
+
+    Args:
+        pairs: (seed, seed, ...), symmetric; the diagonal is not looked at. A seed whose pairs are NaN at
+            any other index (diverged) is left out there.
+        level: of the interval.
+
+    Returns:
+        ``Interval`` of arrays (...); NaN limits for fewer than three seeds.
+    """
+    pairs = np.array(pairs, np.float64)
+    pairs[np.diag_indices(len(pairs))] = np.nan
+    valid = np.isfinite(pairs)
+    total = np.where(valid, pairs, 0.0).sum(axis=(0, 1))
+    num = valid.sum(axis=(0, 1))
+    own, own_num = np.where(valid, pairs, 0.0).sum(axis=1), valid.sum(axis=1)  # (seed, ...)
+    used = own_num > 0
+    count = used.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = total / num
+        without = np.where(used, (total - 2 * own) / (num - 2 * own_num), 0.0)
+        centre = without.sum(axis=0) / count
+        squares = np.where(used, (without - centre) ** 2, 0.0).sum(axis=0)
+        error = np.sqrt((count - 1) / count * squares)
+    half = scipy.stats.t.ppf(0.5 + level / 2, np.maximum(count - 1, 1)) * error
+    half = np.where(count > 2, half, np.nan)
+    return Interval(mean, mean - half, mean + half, count)
+
+
+def _normed(kernel: np.ndarray, axis: int | None = 0) -> np.ndarray:
+    kernel = np.asarray(kernel, np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return kernel / np.sqrt((kernel**2).sum(axis=axis, keepdims=True))

@@ -1,0 +1,48 @@
+"""Correlations of weights against the epoch, beside those of random ones."""
+
+import itertools
+
+import xarray as xr
+from matplotlib.figure import Figure
+
+from ibjax.plots.axes import ARM_COLOURS, epoch_axis, label_epochs, levels
+
+__all__ = ["plot_weight_correlations"]
+
+
+def plot_weight_correlations(summary: xr.Dataset, *, row: str = "activation", title: str = "") -> Figure:
+    """Every layer's correlations against the epoch with 95% bands; dashed, those of random weights.
+
+    Args:
+        summary: ``within``, ``matched``, ``unmatched`` of dims ``(row, epoch, layer)``, each with
+            ``_low`` and ``_high``; ``within_null`` and ``matched_null`` of dims ``(row, layer)``.
+        row: the dimension for rows of panels; columns are layers.
+        title: of the figure.
+    """
+    labels = {
+        "within": "units of a layer, |cos|",
+        "matched": "networks, units matched",
+        "unmatched": "networks, as they are",
+    }
+    rows, layers = levels(summary, row), summary.layer.values
+    figure = Figure(figsize=(2.3 * len(layers) + 0.6, 2.6 * len(rows) + 0.9), layout="constrained")
+    axes = figure.subplots(len(rows), len(layers), squeeze=False, sharex=True, sharey=True)
+    for (i, r), (j, layer) in itertools.product(enumerate(rows), enumerate(layers)):
+        ax, one = axes[i, j], summary.sel({row: r, "layer": layer})
+        for colour, (name, label) in zip(ARM_COLOURS, labels.items(), strict=False):
+            ax.plot(one.epoch, one[name], color=colour, label=label)
+            band = one[f"{name}_low"], one[f"{name}_high"]
+            ax.fill_between(one.epoch, *band, color=colour, alpha=0.25, lw=0)
+            null = float(one[f"{name}_null"]) if f"{name}_null" in one else 0.0
+            ax.axhline(null, color=colour, linestyle="--", lw=1)
+        epoch_axis(ax, summary)
+        ax.set_ylim(max(ax.get_ylim()[0], -1), 1)  # bands of few networks reach beyond correlations
+        if i == 0:
+            ax.set_title(f"layer {layer}" + (" (output)" if layer == layers[-1] else ""))
+    for ax, r in zip(axes[:, 0], rows, strict=True):
+        ax.set_ylabel(f"{r}\ncorrelation of weights")
+    label_epochs(axes)
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize="small")
+    figure.suptitle(title)
+    return figure

@@ -1,0 +1,199 @@
+"""Correlations of weights: matching undoes renaming of hidden units; random weights; intervals."""
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from ibjax.analysis.compression import mean_interval
+from ibjax.analysis.weights import (
+    expected_cosine,
+    jackknife_interval,
+    match_units,
+    matched_correlations,
+    random_correlations,
+    weight_correlation,
+    within_cosines,
+)
+
+SHAPES = [(6, 5), (5, 4), (4, 2)]
+
+
+def network(seed, shapes=SHAPES):
+    rng = np.random.default_rng(seed)
+    return [rng.normal(size=shape) for shape in shapes]
+
+
+def renamed(kernels, seed, *, signs):
+    """The same network with its hidden units in another order and, with ``signs``, some negated."""
+    rng = np.random.default_rng(seed)
+    out = [k.copy() for k in kernels]
+    for i in range(len(kernels) - 1):
+        width = out[i].shape[1]
+        order = rng.permutation(width)
+        sign = rng.choice([-1.0, 1.0], width) if signs else np.ones(width)
+        out[i] = out[i][:, order] * sign
+        out[i + 1] = out[i + 1][order] * sign[:, None]
+    return out
+
+
+def computes(kernels, x, activation):
+    for kernel in kernels[:-1]:
+        x = activation(x @ kernel)
+    return x @ kernels[-1]
+
+
+@pytest.mark.parametrize("signs", [True, False])
+@pytest.mark.parametrize("seed", range(5))
+def test_matching_finds_renamed_units(signs, seed):
+    kernels = network(seed)
+    other = renamed(kernels, seed, signs=signs)
+    found = match_units(kernels, other, signs=signs)
+    for a, b in zip(kernels, found, strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_allclose(weight_correlation(kernels, found), 1.0)
+
+
+def test_without_signs_negated_units_stay_apart():
+    kernels = network(0)
+    other = [-kernels[0], -kernels[1], kernels[2]]
+    found = match_units(kernels, other, signs=False)
+    assert weight_correlation(kernels, found)[0] < 0.7
+    assert weight_correlation(kernels, match_units(kernels, other, signs=True))[0] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("signs", [True, False])
+def test_a_matched_network_computes_the_same(signs):
+    first, second = network(1), network(2)
+    found = match_units(first, second, signs=signs)
+    x = np.random.default_rng(3).normal(size=(20, 6))
+    activation = np.tanh if signs else lambda z: np.maximum(z, 0)
+    np.testing.assert_allclose(
+        computes(found, x, activation), computes(second, x, activation), rtol=1e-12, atol=1e-12
+    )
+
+
+def test_the_assignment_is_the_best_of_all():
+    first, second = (network(seed, [(6, 4), (4, 2)]) for seed in (0, 1))
+    a, b = (k[0] / np.linalg.norm(k[0], axis=0) for k in (first, second))
+    best = max(np.abs((a * b[:, order]).sum(0)).sum() for order in itertools.permutations(range(4)))
+    found = match_units(first, second, signs=True)[0]
+    found = found / np.linalg.norm(found, axis=0)
+    assert (a * found).sum() == pytest.approx(best)
+
+
+def test_softmax_ignores_what_classes_share():
+    kernels = network(0)
+    shifted = [*kernels[:-1], 3 * kernels[-1] + np.arange(4.0)[:, None]]
+    np.testing.assert_allclose(weight_correlation(kernels, shifted), 1.0)
+    np.testing.assert_allclose(weight_correlation([-kernels[0][:, :1]], [kernels[0][:, :1]]), -1.0)
+
+
+def test_networks_of_other_shapes_are_refused():
+    with pytest.raises(ValueError, match="expected the shapes"):
+        match_units(network(0), network(0, [(6, 5), (5, 2)]), signs=True)
+
+
+def test_all_pairs_of_networks():
+    """Two renamed copies and a stranger: the copies correlate by 1 once matched, no one before."""
+    first = network(0)
+    seeds = [first, renamed(first, 1, signs=True), network(5)]
+    layers = [np.stack(layer) for layer in zip(*seeds, strict=True)]
+    matched, unmatched = matched_correlations(layers, signs=True)
+    assert matched.shape == unmatched.shape == (3, 3, 3)
+    np.testing.assert_allclose(matched[0, 1], 1.0)
+    assert (unmatched[0, 1, :2] < 0.8).all()
+    assert (matched[0, 2] < 0.99).all()
+    np.testing.assert_array_equal(matched, matched.swapaxes(0, 1))
+    assert np.isnan(matched[np.diag_indices(3)]).all()
+    # The match of a pair does not depend on which comes first.
+    swapped, _ = matched_correlations([layer[::-1] for layer in layers], signs=True)
+    np.testing.assert_allclose(swapped[::-1, ::-1], matched, rtol=1e-12)
+
+
+def test_a_network_that_has_diverged_correlates_with_none():
+    layers = [np.stack([k, k, np.full_like(k, np.nan)]) for k in network(0)]
+    matched, unmatched = matched_correlations(layers, signs=True)
+    assert np.isnan(matched[2]).all()
+    assert np.isnan(unmatched[:, 2]).all()
+    np.testing.assert_allclose(matched[0, 1], 1.0)
+
+
+def test_random_weights_match_better_than_nothing_and_their_outputs_do_not():
+    found = random_correlations(SHAPES, num_pairs=400, signs=True, seed=0)
+    mean, error = found.mean(axis=0), found.std(axis=0) / 20
+    assert (mean[:2] > 0.3).all()
+    assert abs(mean[2]) < 4 * error[2]
+    again = random_correlations(SHAPES, num_pairs=400, signs=True, seed=0)
+    np.testing.assert_array_equal(again, found)
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3, 12])
+def test_cosines_of_gaussian_vectors(dimension):
+    rng = np.random.default_rng(0)
+    absolute, signed = within_cosines(rng.normal(size=(20_000, dimension, 2)))
+    for values, expected in ((absolute, expected_cosine(dimension)), (signed, 0.0)):
+        error = values.std() / np.sqrt(len(values))
+        assert abs(values.mean() - expected) <= 4 * error + 1e-12
+
+
+def test_cosines_of_known_units():
+    kernel = np.array([[1.0, 0.0, -1.0], [0.0, 2.0, 0.0]])  # two units opposed, one orthogonal to both
+    absolute, signed = within_cosines(kernel)
+    assert float(absolute) == pytest.approx(1 / 3)
+    assert float(signed) == pytest.approx(-1 / 3)
+    assert np.isnan(within_cosines(np.array([[0.0, 1.0], [0.0, 1.0]]))[0])
+
+
+@pytest.mark.parametrize("wrong", [np.ones(3), np.ones((3, 1))])
+def test_one_unit_has_no_pair(wrong):
+    with pytest.raises(ValueError, match="two units or more"):
+        within_cosines(wrong)
+
+
+def test_jackknife_of_a_mean_is_the_mean_s_own_interval():
+    """Where a pair is the sum of its seeds' effects, the mean over pairs is twice that over seeds."""
+    effects = np.random.default_rng(0).normal(size=12)
+    found = jackknife_interval(effects[:, None] + effects[None, :])
+    expected = mean_interval(2 * effects)
+    for name in ("mean", "low", "high"):
+        assert float(getattr(found, name)) == pytest.approx(float(getattr(expected, name)))
+    assert int(found.num_seeds) == 12
+
+
+def test_jackknife_twin():
+    rng = np.random.default_rng(1)
+    pairs = rng.normal(size=(7, 7, 3))
+    pairs = pairs + pairs.swapaxes(0, 1)
+    found = jackknife_interval(pairs)
+    upper = np.triu_indices(7, 1)
+    np.testing.assert_allclose(found.mean, pairs[upper].mean(axis=0))
+    without = []
+    for i in range(7):
+        kept = np.delete(np.delete(pairs, i, 0), i, 1)
+        without.append(kept[np.triu_indices(6, 1)].mean(axis=0))
+    error = np.sqrt(6 / 7 * ((np.array(without) - np.mean(without, axis=0)) ** 2).sum(axis=0))
+    np.testing.assert_allclose(found.high - found.mean, scipy.stats.t.ppf(0.975, 6) * error)
+
+
+def test_jackknife_covers_where_pairs_share_seeds():
+    """1000 made-up studies: 95% intervals hold the truth, 0, in about 95%, not in fewer."""
+    rng = np.random.default_rng(2)
+    effects = rng.normal(size=(1000, 20))
+    noise = rng.normal(size=(1000, 20, 20))
+    pairs = effects[:, :, None] + effects[:, None, :] + noise + noise.swapaxes(1, 2)
+    found = jackknife_interval(np.moveaxis(pairs, 0, -1))
+    covered = ((found.low <= 0) & (found.high >= 0)).mean()
+    assert 0.93 < covered < 0.98  # standard error of the share: 0.007
+
+
+def test_jackknife_leaves_out_diverged_seeds():
+    rng = np.random.default_rng(3)
+    pairs = rng.normal(size=(6, 6))
+    pairs = pairs + pairs.T
+    whole = jackknife_interval(pairs[:5, :5])
+    pairs[5] = pairs[:, 5] = np.nan
+    found = jackknife_interval(pairs)
+    np.testing.assert_allclose(np.array(found, float), np.array(whole, float))
+    assert np.isnan(jackknife_interval(pairs[:2, :2]).low)

@@ -1,0 +1,93 @@
+"""Weight correlations: summary and verdict on made-up weights, a run, the claim at a reduced size."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from experiments import weight_correlations
+from experiments.weight_correlations import correlation_summary, excess, kind, verdict
+
+OWN = ("activation", "seed", "epoch", "layer")
+PAIR = ("activation", "seed", "other", "epoch", "layer")
+
+
+def made_up(rise):
+    """Weights like random ones, but that networks, matched, exceed them by ``rise`` in layer 2."""
+    rng = np.random.default_rng(0)
+    matched = 0.3 + 0.01 * rng.normal(size=(2, 8, 8, 2, 3))
+    matched += matched.swapaxes(1, 2) - 0.3
+    matched[0, :, :, 1, 1] += rise
+    within = 0.25 + 0.01 * rng.normal(size=(2, 8, 2, 3))
+    return xr.Dataset(
+        {
+            "within": (OWN, within),
+            "matched": (PAIR, matched),
+            "unmatched": (PAIR, matched - 0.3),
+            "within_null": (("activation", "layer"), np.full((2, 3), 0.25)),
+            "matched_null": (("activation", "layer"), np.full((2, 3), 0.3)),
+            "test_accuracy": (OWN[:3], np.full((2, 8, 2), 0.9)),
+            "diverged": (OWN[:2], np.zeros((2, 8), bool)),
+        },
+        {
+            "activation": ["tanh", "relu"],
+            "seed": range(8),
+            "other": range(8),
+            "epoch": [0, 100],
+            "layer": [1, 2, 3],
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (-0.1, 0.1, "as random"),
+        (0.01, 0.09, "hardly more than random"),
+        (0.01, 0.2, "more than random"),
+        (-0.2, -0.1, "less"),
+    ],
+)
+def test_kinds(low, high, expected):
+    assert kind(low, high) == expected
+
+
+@pytest.mark.parametrize(
+    ("rise", "expected"), [(0.3, "more than random: layers 2 (+"), (0.05, "hardly")]
+)
+def test_the_verdict_names_layers_that_are_not_random(rise, expected):
+    results = made_up(rise)
+    end = excess(correlation_summary(results))
+    sentence = verdict(results, end, "tanh")
+    assert "test accuracy 0.900" in sentence
+    assert expected in sentence.split("Networks, units matched")[1]
+    assert "more than random" not in sentence.split("Networks, units matched")[0]
+    assert "more than random: layers 2 (+" not in verdict(results, end, "relu")
+
+
+def test_report_has_first_and_last_epoch_of_every_layer():
+    figures, (table,) = weight_correlations.report(made_up(0.2))
+    assert set(figures) == {"weight_correlations.png"}
+    assert len(table.rows) == 2 * 2 * 3
+    assert len(table.sentences) == 3
+
+
+def test_full_scale_is_the_default():
+    assert weight_correlations.Config().seeds == 50
+    assert weight_correlations.FULL_EPOCHS == 8000
+
+
+@pytest.mark.slow
+def test_the_claim_at_reduced_size(tmp_path, monkeypatch):
+    """Untrained networks are as random ones; after training layer 1's units are not."""
+    monkeypatch.setattr(weight_correlations, "NUM_RECORDED", 3)
+    monkeypatch.setattr(weight_correlations, "ACTIVATIONS", {"tanh": True})
+    results = weight_correlations.run(weight_correlations.Config(seeds=13, epochs=1500, out=tmp_path))
+    assert results.within.dims == OWN
+    assert results.matched.dims == PAIR
+    found = excess(correlation_summary(results)).sel(activation="tanh")
+    start = found.isel(epoch=0)
+    # 95% intervals of six layers' two statistics: some may miss 0, but not by much.
+    assert float(np.abs(start.within_excess.sel(layer=[1, 2, 3])).max()) < 0.05
+    assert float(np.abs(start.matched_excess.sel(layer=[1, 2, 3])).max()) < 0.05
+    assert float(np.abs(found.unmatched.isel(epoch=-1)).max()) < 0.3
+    assert float(results.test_accuracy.isel(epoch=-1).mean()) > 0.85
