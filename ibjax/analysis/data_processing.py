@@ -73,7 +73,7 @@ def violation_summary(plane: xr.Dataset) -> xr.Dataset:
     """
     layers = plane.layer.values
     pairs = [f"{a}-{b}" for a, b in itertools.pairwise(layers)]
-    of_variables = []
+    of_variables: list[xr.Dataset] = []
     for name in VARIABLES:
         values = plane[name].transpose("seed", ..., "epoch", "layer")
         excess = dpi_violations(values.values)  # (seed, factors..., epoch, pair)

@@ -20,7 +20,11 @@ def made_up(violating):
     if violating:
         ixt[0, names.index(violating), :3, 1, 2] = ixt[0, names.index(violating), :3, 1, 1] + 0.5
     return xr.Dataset(
-        {"ixt": (DIMS, ixt), "ity": (DIMS, ixt / 10), "diverged": (DIMS[:3], np.zeros((2, 2, 6), bool))},
+        {
+            "ixt": (DIMS, ixt),
+            "ity": (DIMS, 1 - 0.1 * (ixt * 0 + [1, 2, 3])),
+            "diverged": (DIMS[:3], np.zeros((2, 2, 6), bool)),
+        },
         {
             "activation": ["tanh", "relu"],
             "estimator": names,
