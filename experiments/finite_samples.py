@@ -142,7 +142,7 @@ def trained_encoders(config: Config, folder: Path | None) -> dict[str, np.ndarra
     if config.smoke:
         options["widths"] = SMOKE_WIDTHS
     training = TrainConfig(activation="tanh", **options)
-    networks = range(config.seed, config.seed + NUM_NETWORKS)
+    of_networks = dataclasses.replace(config, seeds=NUM_NETWORKS)
     with progress_bar(1) as on_advance_of:
         history = fit(
             training,
@@ -151,11 +151,13 @@ def trained_encoders(config: Config, folder: Path | None) -> dict[str, np.ndarra
             schedule=[epochs],
             draw_labels=functools.partial(draw_labels, probability=soft_label_probability(RULE)),
             on_advance=on_advance_of("networks"),
-            **config.fit_options(folder, "networks") | {"seeds": networks},
+            **of_networks.fit_options(folder, "networks"),
         )
     return {
         f"{name}, network {network}": np.eye(states.max() + 1)[states]
-        for network, of_layers in zip(networks, history.records["states"][:, -1], strict=True)
+        for network, of_layers in zip(
+            of_networks.seed_range, history.records["states"][:, -1], strict=True
+        )
         for layer, name in (SMOKE_LAYERS if config.smoke else LAYERS).items()
         for states in [of_layers[layer - 1]]
     }

@@ -1,5 +1,7 @@
 """Finite samples: the contract of a small run, what the tables say, and that the bounds hold."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -46,7 +48,9 @@ def test_tables_say_how_far_estimates_and_bounds_are_off(small):
     figures, (bounds, estimates) = experiment.report(small)
     assert set(figures) == {"ixt.png", "ity.png"}
     header = estimates.header
-    rows = {tuple(row[:2]): dict(zip(header[2:], row[2:], strict=True)) for row in estimates.rows}
+    rows: dict[Any, Any] = {
+        tuple(row[:2]): dict(zip(header[2:], row[2:], strict=True)) for row in estimates.rows
+    }
     assert set(rows) == {(e, n) for e in small.encoder.values for n in SIZES}
     few, many = (rows["12 states, network 3", n] for n in SIZES)
     # I^(X;T) is low by about 11 / (2 n) nats, which the correction takes away.
@@ -55,9 +59,9 @@ def test_tables_say_how_far_estimates_and_bounds_are_off(small):
     assert few["ity_bias"] > few["ity_corrected_bias"]
     assert abs(many["ixt_bias"]) < abs(few["ixt_bias"]) / 5
     assert many["ixt_width"] < few["ixt_width"]
-    by_encoder = {row[0]: row for row in bounds.rows}
+    by_encoder: dict[Any, Any] = {row[0]: row for row in bounds.rows}
     assert by_encoder["2 states"][1] == 2
-    assert all(row[4] >= 1 - experiment.DELTA for row in bounds.rows)
+    assert all(row[4] >= 1 - experiment.DELTA for row in by_encoder.values())
     assert bounds.sentences[0].startswith("The bounds hold: in the worst case 1.000 of 60 draws")
 
 
