@@ -1,0 +1,91 @@
+"""How far layers are from the best: gaps to the information curve, and the bottleneck of each layer.
+
+Layers are states of equally likely words whose label is soft, p(y = 1 | x). Float64 by NumPy.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ibjax.bottleneck.joint import entropy_bits
+from ibjax.checks import check_rank, check_same_length
+from ibjax.types import ArrayLike
+
+__all__ = ["LayerwiseTerms", "layerwise_terms", "rate_needed", "state_information"]
+
+
+class LayerwiseTerms(NamedTuple):
+    """The two parts of each layer's own bottleneck, bits, (layer,)."""
+
+    kept: np.ndarray
+    lost: np.ndarray
+
+
+def state_information(states: np.ndarray, probability: np.ndarray) -> tuple[float, float]:
+    """H(T) and I(T;Y) in bits of a deterministic T on equally likely words.
+
+    Args:
+        states: (n,) state numbers from 0.
+        probability: (n,) p(y = 1 | x).
+    """
+    check_rank("states", states, 1, "(n,)")
+    check_same_length("states", states, "probability", probability)
+    n = len(states)
+    p_t = np.bincount(states) / n
+    p_one = np.bincount(states, weights=probability) / n
+    p_ty = np.stack([np.maximum(p_t - p_one, 0), p_one])
+    h_t, h_y = entropy_bits(p_t), entropy_bits(p_ty.sum(axis=1))
+    return float(h_t), float(h_t + h_y - entropy_bits(p_ty))
+
+
+def layerwise_terms(states: np.ndarray, probability: np.ndarray) -> LayerwiseTerms:
+    """I(T_{i-1};T_i) and I(Y;T_{i-1}|T_i) of every layer i, where T_0 is X.
+
+    A layer's own bottleneck is their sum with a beta on the second: what it keeps of the layer below,
+    and what it loses of that layer's information about the label. The second is I(Y;T_{i-1},T_i) -
+    I(Y;T_i), so that bins, in which T_i is no function of T_{i-1}, make no term negative.
+
+    Args:
+        states: (layer, n) state numbers from 0 of equally likely, distinct words.
+        probability: (n,) p(y = 1 | x).
+
+    Returns:
+        ``LayerwiseTerms`` of (layer,), bits.
+
+    References:
+        Tishby & Zaslavsky (2015), section III.A.
+    """
+    check_rank("states", states, 2, "(layer, n)")
+    check_same_length("states.T", states.T, "probability", probability)
+    below = np.arange(states.shape[1])
+    kept, lost = [], []
+    for layer in states.astype(np.int64):
+        both = np.unique(below * (layer.max() + 1) + layer, return_inverse=True)[1].reshape(-1)
+        (h_below, _), (h, ity), (h_both, ity_both) = (
+            state_information(s, probability) for s in (below, layer, both)
+        )
+        kept.append(max(h_below + h - h_both, 0.0))
+        lost.append(max(ity_both - ity, 0.0))
+        below = layer
+    return LayerwiseTerms(np.array(kept), np.array(lost))
+
+
+def rate_needed(curve_ixt: ArrayLike, curve_ity: ArrayLike, ity: ArrayLike) -> np.ndarray:
+    """The smallest I(X;T) that suffices for an I(T;Y), between points of an information curve, bits.
+
+    Between points the convex inverse lies below the straight line that is returned.
+
+    Args:
+        curve_ixt: (point,) rates, with the end of the curve, where T is all of X.
+        curve_ity: (point,) the I(T;Y) there.
+        ity: (...) relevance, at most that of the end.
+
+    Example:
+        >>> rate_needed(np.array([1.0, 3.0]), np.array([0.5, 0.7]), np.array([0.25, 0.6])).tolist()
+        [0.5, 2.0]
+    """
+    curve_ixt, curve_ity = np.asarray(curve_ixt), np.asarray(curve_ity)
+    order = np.argsort(curve_ixt, kind="stable")
+    x, y = np.append(0.0, curve_ixt[order]), np.append(0.0, curve_ity[order])
+    rising = np.append(True, np.diff(np.maximum.accumulate(y)) > 0)
+    return np.asarray(np.interp(ity, y[rising], x[rising]))

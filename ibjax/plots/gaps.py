@@ -1,0 +1,87 @@
+"""Layers below the information curve, with its suboptimal branches and finite-sample bounds."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from ibjax.plots.axes import ARM_COLOURS, MARKERS, draw_band, epoch_axis, label_epochs
+
+__all__ = ["plot_gaps", "plot_layer_terms"]
+
+
+def plot_gaps(results: xr.Dataset, *, title: str = "") -> Figure:
+    """The plane of Tishby & Zaslavsky (2015), figure 2, in numbers.
+
+    Left, the information curve, the curves of fewer clusters, what bounds guarantee of the optimum for
+    some numbers of samples, and the layers at the end of training; right, the layers' path, by what
+    they know of the true labels and (hollow) of the training labels.
+
+    Args:
+        results: ``curve_ixt``, ``curve_ity`` (point,), ``forced_ixt``, ``forced_ity`` (clusters, point),
+            ``guaranteed`` (num_samples, point), ``ict``, ``ity``, ``ity_train`` (seed, epoch, layer);
+            bits.
+        title: of the figure.
+    """
+    figure = Figure(figsize=(11.5, 4.6), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    order = np.argsort(results.curve_ixt.values)
+    x, y = results.curve_ixt.values[order], results.curve_ity.values[order]
+    for ax in (left, right):
+        ax.plot(np.append(0, x), np.append(0, y), color="black", lw=1.8, label="optimum")
+        ax.grid(alpha=0.3)
+        ax.set_xlabel("I(C;T), C the classes of equal p(y|x) [bits]")
+    left.set_ylabel("I(T;Y) [bits]")
+    for i, clusters in enumerate(results.clusters.values):
+        one = results.sel(clusters=clusters)
+        rank = np.argsort(one.forced_ixt.values)
+        left.plot(
+            one.forced_ixt.values[rank], one.forced_ity.values[rank], color=ARM_COLOURS[0],
+            lw=1.2, ls=("-", "--", ":")[i % 3], label=f"at most {clusters} clusters",
+        )  # fmt: skip
+    for i, n in enumerate(results.num_samples.values):
+        bound = results.guaranteed.sel(num_samples=n).values[order]
+        if (bound > 0).any():
+            shade = {"color": ARM_COLOURS[1], "lw": 1.2, "ls": ("-", "--", ":", "-.")[i % 4]}
+            left.plot(x, np.where(bound > 0, bound, np.nan), label=f"sure with n = {n:.0e}", **shade)
+    mean = results.mean("seed")
+    for i, layer in enumerate(results.layer.values):
+        marker, end = MARKERS[i % len(MARKERS)], {"layer": layer, "epoch": results.epoch[-1]}
+        seeds, one = results.sel(end), mean.sel(end)
+        left.plot(seeds.ict, seeds.ity, ".", color=ARM_COLOURS[2], ms=3, alpha=0.35)
+        look = {"marker": marker, "ms": 7, "mec": "black", "zorder": 4}
+        left.plot(one.ict, one.ity, color=ARM_COLOURS[2], **look)
+        path = mean.sel(layer=layer).transpose("epoch", ...)
+        right.plot(path.ict, path.ity, color=ARM_COLOURS[2], lw=1.2)
+        right.plot(path.ict, path.ity_train, color=ARM_COLOURS[3], lw=1.0, ls="--")
+        right.plot(one.ict, one.ity, color=ARM_COLOURS[2], label=f"layer {layer}", ls="none", **look)
+        right.plot(one.ict, one.ity_train, color="white", **look)
+    left.set_ylim(0, 1.02)
+    left.legend(fontsize="small", loc="lower right")
+    right.legend(fontsize="small", loc="lower right", title="full: true, hollow: training labels")
+    figure.suptitle(title)
+    return figure
+
+
+def plot_layer_terms(results: xr.Dataset, *, labels: Mapping[str, str], title: str = "") -> Figure:
+    """Each layer's terms against the epoch, with 95% bands over seeds, one panel a layer.
+
+    Args:
+        results: variables of dims ``(seed, epoch, layer)``, bits.
+        labels: of the variables that share a panel.
+        title: of the figure.
+    """
+    layers = results.layer.values
+    figure = Figure(figsize=(2.5 * len(layers) + 0.5, 3.2), layout="constrained")
+    axes = figure.subplots(1, len(layers), squeeze=False, sharex=True, sharey=True)
+    for ax, layer in zip(axes[0], layers, strict=True):
+        for colour, (name, label) in zip(ARM_COLOURS, labels.items(), strict=False):
+            draw_band(ax, results[name].sel(layer=layer), "epoch", colour, label)
+        epoch_axis(ax, results)
+        ax.set_title(f"layer {layer}" + (" (softmax)" if layer == layers[-1] else ""))
+    axes[0, 0].set_ylabel("[bits]")
+    axes[0, -1].legend(fontsize="small")
+    label_epochs(axes)
+    figure.suptitle(title)
+    return figure
