@@ -67,7 +67,10 @@ def sample_information(counts: np.ndarray, encoder: np.ndarray) -> SampleInforma
         raise ValueError(f"counts: expected 0 or more, some positive, got {counts.min()}, sum {n.min()}")
     shares = np.moveaxis(counts, -1, -2) / n[..., None, None]  # (..., y, x)
     p_x, p_y = shares.sum(axis=-2), shares.sum(axis=-1)
-    p_ty, squares = shares @ encoder, shares @ encoder**2  # (..., y, t)
+    rows = shares.reshape(-1, len(encoder))  # one product: the encoder is read once, not for each draw
+    p_ty, squares = (
+        (rows @ weights).reshape(*shares.shape[:-1], -1) for weights in (encoder, encoder**2)
+    )  # (..., y, t)
     p_t = p_ty.sum(axis=-2)
     h_t, h_y, h_ty = entropy_bits(p_t, -1), entropy_bits(p_y, -1), entropy_bits(p_ty, -1).sum(axis=-1)
 
