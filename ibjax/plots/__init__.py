@@ -6,6 +6,7 @@ from ibjax.plots.finite_samples import plot_sample_estimates
 from ibjax.plots.fixed_points import plot_fixed_points, plot_layer_betas
 from ibjax.plots.gaps import plot_gaps, plot_layer_terms
 from ibjax.plots.gradients import plot_gradient_phases, plot_phase_epochs
+from ibjax.plots.info_vae import plot_encodings, plot_vae_course
 from ibjax.plots.levels import plot_by_level
 from ibjax.plots.linear import plot_bounded_plane, plot_learning, plot_parts
 from ibjax.plots.planes import plot_information_plane
@@ -22,6 +23,7 @@ __all__ = [
     "plot_compression",
     "plot_compression_table",
     "plot_curves",
+    "plot_encodings",
     "plot_fixed_points",
     "plot_gaps",
     "plot_gradient_phases",
@@ -34,6 +36,7 @@ __all__ = [
     "plot_probabilities",
     "plot_sample_estimates",
     "plot_snapshots",
+    "plot_vae_course",
     "plot_violations",
     "plot_weight_correlations",
 ]
