@@ -6,8 +6,11 @@ hence compressed layers generalise. Against it: for networks' layers the bounds 
 of samples that there is.
 
 Command:  python -m experiments.finite_samples
-Time:     EXPECTED_TIME
-Expect:   EXPECTED
+Time:     2 to 3 minutes on 2 cores, 1.4 GB
+Expect:   all of the draws are inside, where 95% are promised: the bounds are loose. Of I(X;T) they say
+          something from 160 samples (2 states) or 34,000 (layer 3) on, of I(T;Y) from 13,000 (2 states),
+          300,000 (the output) or 60 million (layer 3). The estimates of I(T;Y) are good to 0.05 bits from
+          100 to 10,000 samples on; the bounds are from 10 million to 30 billion.
 
 X is one of the 4096 words of the symmetric task, Y its soft label, I(X;Y) = 0.90 bits. Encoders: the
 bottleneck's at two betas, hard partitions into 2 and 6 states (the deterministic bottleneck's), the 44
@@ -50,8 +53,8 @@ NUM_NETWORKS, FULL_EPOCHS = 2, 2000
 # A smoke run's network, and its layers.
 SMOKE_WIDTHS, SMOKE_LAYERS, SMOKE_EPOCHS = (4, 3, 2), {2: "layer 2", 3: "output"}, 30
 
-# An interval this wide to either side says where I(T;Y) is.
-USEFUL_BITS = 0.1
+# An error of I(T;Y) below this is small.
+USEFUL_BITS = 0.05
 
 UNITS = {
     "ixt": "I(X;T), plug-in",
@@ -182,7 +185,8 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     networks = [str(x) for x in results.encoder.values if ", network " in str(x)]
     first = networks[0].rpartition(", ")[2] if networks else ""
     shown = [x for x in results.encoder.values if x not in networks or str(x).endswith(first)]
-    title = f"{results.sizes['repeat']} draws of n samples: mean, 5% to 95%; delta = {results.delta}"
+    draws_of = f"{results.sizes['repeat']} draws of n samples, mean, 5% to 95%"
+    title = f"Information of known encoders: {draws_of}; mean bounds at delta = {results.delta}"
     figures = {
         f"{name}.png": plot_sample_estimates(results.sel(encoder=shown), name, title=title)
         for name in ("ixt", "ity")

@@ -104,20 +104,22 @@ def class_encoder(states: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
     Example:
         >>> class_encoder(np.array([0, 1, 2, 2]), np.array([0, 0, 0, 1]))
-        array([[0.33333333, 0.66666667],
-               [1.        , 0.        ]])
+        array([[0.66666667, 0.33333333],
+               [0.        , 1.        ]])
     """
     check_same_length("states", states, "classes", classes)
     num_classes, num_states = int(classes.max()) + 1, int(states.max()) + 1
     cells = np.bincount(
-        classes.astype(np.int64) * num_states + states, minlength=num_classes * num_states
+        states.astype(np.int64) * num_classes + classes, minlength=num_classes * num_states
     )
-    counts = cells.reshape(num_classes, num_states)
-    counts = counts[:, counts.any(axis=0)]
-    _, kind = np.unique(counts // np.gcd.reduce(counts, axis=0), axis=1, return_inverse=True)
+    counts = cells.reshape(num_states, num_classes)
+    counts = counts[counts.any(axis=1)]
+    rows = counts // np.gcd.reduce(counts, axis=1)[:, None]
+    # Rows as one item each: compared byte by byte, several times faster than number by number.
+    _, kind = np.unique(rows.view(f"V{rows.strides[0]}"), return_inverse=True)
     merged = np.zeros((kind.max() + 1, num_classes))
-    np.add.at(merged, kind.reshape(-1), counts.T)
-    return merged.T / counts.sum(axis=1)[:, None]
+    np.add.at(merged, kind.reshape(-1), counts)
+    return merged.T / counts.sum(axis=0)[:, None]
 
 
 def encoder_information(encoder: np.ndarray, p_xy: np.ndarray) -> MI:
