@@ -7,10 +7,10 @@ of samples that there is.
 
 Command:  python -m experiments.finite_samples
 Time:     2 to 3 minutes on 2 cores, 1.4 GB
-Expect:   all of the draws are inside, where 95% are promised: the bounds are loose. Of I(X;T) they say
-          something from 160 samples (2 states) or 34,000 (layer 3) on, of I(T;Y) from 13,000 (2 states),
-          300,000 (the output) or 60 million (layer 3). Estimates of I(T;Y) are good to 0.05 bits from 100
-          to 10,000 samples on, the bounds from 10 million to 30 billion.
+Expect:   all draws are inside, where 95% are promised: the bounds are loose. Of I(X;T) they say anything
+          from 160 samples (2 states) or 34,000 (layer 3) on, of I(T;Y) from 13,000 (2 states), 300,000
+          (the output) or 60 million (layer 3). Estimates of I(T;Y) are good to 0.05 bits from 100 to
+          10,000 samples on, the bounds from 10 million to 30 billion.
 
 X is one of the 4096 words of the symmetric task, Y its soft label, I(X;Y) = 0.90 bits. Encoders: the
 bottleneck's at two betas, hard partitions into 2 and 6 states (the deterministic bottleneck's), the 44
