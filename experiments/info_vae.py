@@ -14,8 +14,9 @@ free numbers, decoder N(m(z), s(z)^2) by a network 1-16-16-2 of tanh units; ever
 quadrature, so that steps have no sampling noise. ELBO; beta-VAE with beta = 4 on the whole
 KL(q(z|x) || p(z)); InfoVAE with alpha = 1, lambda = 20 and KL as its divergence (ibjax.analysis.info_vae
 has the loss). The ELBO is unbounded where s(z) may fall to 0; here s(z) is at least 0.1, 0.03 or 0.01,
-and what happens as that falls is the claim. "width 1" fixes sigma_x = 1: means are then all that can move. 50 random encoders
-and decoders an arm, 3000 steps of Adam, rate 0.01 falling to 0; ``--epochs`` is the number of steps.
+and what happens as that falls is the claim. "width 1" fixes sigma_x = 1: means are then all that can
+move. 50 random encoders and decoders an arm, 3000 steps of Adam, rate 0.01 falling to 0; ``--epochs`` is
+the number of steps.
 
 Dims: encoder, objective, floor, seed, step; of the trained ones also point (x) and z.
 """

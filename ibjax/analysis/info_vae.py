@@ -174,7 +174,7 @@ def objective(terms: Terms, alpha: ArrayLike, lam: ArrayLike) -> Float[Array, ""
 def train_vae(
     vae: VAE, setting: Setting, steps: np.ndarray, *, learning_rate: float = 1e-2
 ) -> tuple[VAE, PyTree]:
-    """Adam on L, with clipped gradients and a rate that falls to 0 by a cosine; ``jit`` and ``vmap`` work.
+    """Adam on L, gradients clipped, with a rate that falls to 0 by a cosine; for ``jit`` and ``vmap``.
 
     Args:
         vae: to begin with.
@@ -218,12 +218,12 @@ def train_vae(
 
 
 def _nodes(q: Encodings) -> Float[Array, "2 node"]:
-    return q.mean[:, None] + q.width[:, None] * NODES
+    return q.mean[:, None] + q.width[:, None] * NODES[None, :]
 
 
 def _information(q: Encodings) -> Float[Array, ""]:
     """nats"""
-    own = -0.5 * NODES**2 - jnp.log(q.width)[:, None]
+    own = -0.5 * NODES[None, :] ** 2 - jnp.log(q.width)[:, None]
     other_mean, other_width = q.mean[::-1, None], q.width[::-1, None]
     other = -0.5 * ((_nodes(q) - other_mean) / other_width) ** 2 - jnp.log(other_width)
     return np.log(2) - (jax.nn.softplus(other - own) @ WEIGHTS).mean()
