@@ -4,8 +4,9 @@ Claim: Shwartz-Ziv & Tishby (2017), figure 3: trained on 45% or 85% of the data,
 keep it while they compress; trained on 5% they overfit, and compression takes I(T;Y) away as well.
 
 Command:  python -m experiments.training_size
-Time:     6 to 10 minutes on 2 cores
-Expect:   with 5% layers lose I(T;Y) from its peak on, the last hidden ones most; with 85% hardly.
+Time:     4 to 8 minutes on 2 cores
+Expect:   with 5% layer 4 and all after it lose 0.06 to 0.11 bits of I(T;Y), with 45% layers 4 to 6 0.02
+          to 0.05, with 85% hardly any; all compress alike.
 
 The figure's own network 12-10-8-6-4-2-1, with one sigmoid output, and the standard 12-10-7-5-4-3-2,
 tanh; 50 of each on 5%, 45% and 85% of the 4096 words, drawn for each seed; plain SGD (rate 0.1, batches
@@ -24,7 +25,6 @@ from matplotlib.figure import Figure
 
 from experiments.lab import LabConfig, Table, main, plane_attributes, train_arms
 from ibjax.analysis.compression import (
-    NEGLIGIBLE_BITS,
     compression_summary,
     dead_seeds,
     mean_interval,
@@ -41,6 +41,9 @@ NETWORKS = {"sigmoid": (10, 8, 6, 4, 2, 1), "standard": (10, 7, 5, 4, 3, 2)}
 SIZES = {"5%": 0.05, "45%": 0.45, "85%": 0.85}
 FULL_EPOCHS, SMOKE_EPOCHS = 10_000, 20
 BATCH_SIZE = 256
+
+# A fall of I(T;Y) that counts, of H(Y) = 0.999 bits.
+FALL_BITS = 0.01
 
 # A smoke run's networks: most of its time is compilation, layer by layer.
 SMOKE_NETWORKS = {"sigmoid": (4, 2, 1), "standard": (4, 3, 2)}
@@ -112,7 +115,7 @@ def fall_table(results: xr.Dataset) -> Table:
 
 def verdict(arm: str, falls: xr.Dataset) -> str:
     """Which layers lose I(T;Y), by their intervals."""
-    found = falls.layer.values[(falls.compression_low > NEGLIGIBLE_BITS).values]
+    found = falls.layer.values[(falls.compression_low > FALL_BITS).values]
     amounts = [
         f"{layer} by {one.compression:.2f} ({one.compression_low:.2f} to {one.compression_high:.2f})"
         for layer, one in ((layer, falls.sel(layer=layer)) for layer in found)
