@@ -31,12 +31,12 @@ from experiments.lab import LabConfig, Table, main, progress_bar
 from ibjax.analysis.data_processing import ROUNDING_BITS, violation_summary
 from ibjax.analysis.records import planes_record, select_estimator
 from ibjax.datasets import symmetric_task
-from ibjax.mi import adaptive_edges, binned_mi, kde_mi, quantised_mi
+from ibjax.mi import binned_mi, kde_mi, quantised_mi
 from ibjax.plots import plot_along_layers, plot_violations
-from ibjax.presets import SAXE_NOISE_VARIANCE, preset
+from ibjax.presets import SAXE_NOISE_VARIANCE, adaptive_binned_mi, preset
 from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
 from ibjax.training import TrainConfig, fit, make_model
-from ibjax.types import MI, Dataset
+from ibjax.types import Dataset
 
 ACTIVATIONS = ("tanh", "relu")
 NAMES = {"ixt": "I(X;T)", "ity": "I(T;Y)"}
@@ -57,17 +57,12 @@ class Config(LabConfig):
     """Do estimates obey the data-processing inequality?"""
 
 
-def adaptive_mi(t, y, *, bins: int) -> MI:
-    """``binned_mi`` in equally filled bins of the layer's own unique values."""
-    return binned_mi(t, y, bins=adaptive_edges(t, bins))
-
-
 ESTIMATORS = {
     "exact": functools.partial(binned_mi, bin_width=EXACT_WIDTH),
     "bins of 0.07": functools.partial(binned_mi, bin_width=0.07),
     "bins of 0.3": functools.partial(binned_mi, bin_width=0.3),
     "30 on [-1, 1]": functools.partial(binned_mi, bins=30, range=(-1.0, 1.0)),
-    "adaptive, 30": functools.partial(adaptive_mi, bins=30),
+    "adaptive, 30": functools.partial(adaptive_binned_mi, bins=30),
     "8-bit levels": functools.partial(quantised_mi, bits=8),
     "KDE upper": functools.partial(kde_mi, noise_variance=SAXE_NOISE_VARIANCE),
     "KDE lower": functools.partial(kde_mi, noise_variance=SAXE_NOISE_VARIANCE, bound="lower"),

@@ -36,9 +36,9 @@ from experiments.lab import LabConfig, Table, main, progress_bar, table_of
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
 from ibjax.analysis.records import planes_record, select_estimator
 from ibjax.datasets import symmetric_task
-from ibjax.mi import adaptive_edges, binned_mi, kde_mi, noisy_mi, quantised_mi
+from ibjax.mi import binned_mi, kde_mi, noisy_mi, quantised_mi
 from ibjax.plots import plot_compression_table, plot_curves
-from ibjax.presets import preset
+from ibjax.presets import adaptive_binned_mi, preset
 from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
 from ibjax.training import TrainConfig, fit, make_model
 from ibjax.types import MI, Dataset
@@ -82,18 +82,13 @@ class InSettings(NamedTuple):
         return jax.tree.map(lambda *bits: jnp.stack(bits), *map(measure, self.values))
 
 
-def adaptive_mi(t, y, *, bins: int) -> MI:
-    """``binned_mi`` in equally filled bins of the layer's own unique values."""
-    return binned_mi(t, y, bins=adaptive_edges(t, bins))
-
-
 def estimators_of_a_layer(seed: int) -> dict[str, InSettings]:
     """Every estimator of a layer in three settings."""
     noisy = functools.partial(noisy_mi, key=jax.random.key(seed), num_samples=NUM_SAMPLES)
     variances = (1e-3, 1e-2, 1e-1)
     return {
         "binned": InSettings(binned_mi, "bin_width", (0.01, 0.07, 0.3)),
-        "adaptive bins": InSettings(adaptive_mi, "bins", (100, 30, 10)),
+        "adaptive bins": InSettings(adaptive_binned_mi, "bins", (100, 30, 10)),
         "quantised": InSettings(quantised_mi, "bits", (12, 8, 4)),
         "noisy": InSettings(noisy, "noise_variance", variances),
         "KDE upper": InSettings(kde_mi, "noise_variance", variances),

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ibjax.checks import check_known
-from ibjax.mi import binned_mi, kde_mi
+from ibjax.mi import adaptive_edges, binned_mi, kde_mi
 from ibjax.types import MI, Estimator
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "SAXE_ESTIMATORS",
     "SAXE_NOISE_VARIANCE",
     "Preset",
+    "adaptive_binned_mi",
     "idnns_binned_mi",
     "preset",
 ]
@@ -66,6 +67,20 @@ def idnns_binned_mi(t, y, *, edges=IDNNS_EDGES) -> MI:
     """
     t = jnp.asarray(t, jnp.float32)
     return binned_mi(jnp.where(t < edges[0], edges[-1], t), y, bins=np.float32(edges))
+
+
+def adaptive_binned_mi(t, y, *, bins: int) -> MI:
+    """``binned_mi`` in equally filled bins of the layer's own unique values (Chelombiev et al. 2019).
+
+    Args:
+        t: (n, width) activations.
+        y: (n,) integer labels.
+        bins: of ``adaptive_edges``.
+
+    Returns:
+        ``MI(ixt, ity)``, bits. Bias and errors as in ``binned_mi`` and ``adaptive_edges``.
+    """
+    return binned_mi(t, y, bins=adaptive_edges(t, bins))
 
 
 PRESETS = {

@@ -23,7 +23,7 @@ L has no upper bound where s(z) may go to 0: hence its floor.
 
 import itertools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -166,8 +166,8 @@ def vae_terms(vae: VAE, setting: Setting) -> Terms:
     return Terms((log_p @ WEIGHTS).mean(), information, rate - information)
 
 
-def objective(terms: Terms, alpha: ArrayLike, lam: ArrayLike) -> Float[Array, ""]:
-    """L of the module's head, nats; with alpha = 0 and lambda = 1 the ELBO."""
+def objective(terms: Terms, alpha: ArrayLike, lam: ArrayLike) -> Float[Any, "*shape"]:
+    """L of the module's head, nats, of terms of any shape; with alpha = 0 and lambda = 1 the ELBO."""
     return terms.reconstruction - (1 - alpha) * terms.information - lam * terms.divergence
 
 

@@ -9,6 +9,7 @@ import xarray as xr
 
 from experiments import estimators
 from ibjax.mi import adaptive_edges, binned_mi
+from ibjax.presets import adaptive_binned_mi
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ def test_adaptive_bins_are_of_the_layer_itself():
     y = jnp.arange(60) % 2
     expected = binned_mi(t, y, bins=adaptive_edges(t, 4))
     assert expected.ixt == pytest.approx(2.0)
-    assert functools.partial(estimators.adaptive_mi, bins=4)(t, y) == expected
+    assert functools.partial(adaptive_binned_mi, bins=4)(t, y) == expected
 
 
 @pytest.fixture
