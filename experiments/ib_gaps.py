@@ -6,8 +6,10 @@ leave the curve at bifurcations; from a finite sample only a lower bound on I(T;
 favours small I(X;T); and each layer has a bottleneck of its own.
 
 Command:  python -m experiments.ib_gaps [--beta 10]
-Time:     EXPECTED_TIME
-Expect:   EXPECTED
+Time:     2 to 4 minutes on 2 cores
+Expect:   the gap falls from layer 3 to the output, 2.3 to 0.1 bits, and over training; bounds say nothing of
+          the 3277 training words. Networks learn the noise of their labels: what layers know of training
+          labels rises to 1 bit while what they know of the true ones falls.
 
 Labels follow the soft rule with I(X;Y) = 0.90 bits; 50 networks 12-10-7-5-4-3-2, tanh, trained on labels
 drawn once per seed (plain SGD, rate 0.1, batches of 256, 8000 epochs, 80% of the words). Layers in bins
@@ -246,12 +248,13 @@ def verdict(results: xr.Dataset) -> str:
         for n in results.num_samples.values
         if not (results.guaranteed.sel(num_samples=n) > NEGLIGIBLE_BITS).any()
     ]
-    general = mean_interval(end.generalisation_gap.values[:, 0])
+    first_layer, output = (mean_interval(end.generalisation_gap.values[:, i]) for i in (0, -1))
     return (
         f"The complexity gap falls from layer to layer: {', '.join(falls) or 'nowhere'}; that of the "
         f"last hidden layer ends {fall.mean:.2f} ({fall.low:.2f} to {fall.high:.2f}) bits below its "
-        f"largest. Layer 1 seems to know {general.mean:.2f} ({general.low:.2f} to {general.high:.2f}) "
-        f"bits more of training labels than of the true ones. Bounds say nothing with n = "
+        f"largest. Layers seem to know more of training labels than of the true ones: layer 1 "
+        f"{first_layer.mean:.2f} ({first_layer.low:.2f} to {first_layer.high:.2f}) bits, the output "
+        f"{output.mean:.2f} ({output.low:.2f} to {output.high:.2f}). Bounds say nothing with n = "
         f"{'; '.join(vacuous) or 'none'}."
     )
 
