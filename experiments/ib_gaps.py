@@ -7,9 +7,9 @@ favours small I(X;T); and each layer has a bottleneck of its own.
 
 Command:  python -m experiments.ib_gaps [--beta 10]
 Time:     2 to 4 minutes on 2 cores
-Expect:   the gap falls from layer 3 to the output, 2.3 to 0.1 bits, and over training; bounds say nothing of
-          the 3277 training words. Networks learn the noise of their labels: what layers know of training
-          labels rises to 1 bit while what they know of the true ones falls.
+Expect:   the gap falls from layer 3 to the output, 2.3 to 0.1 bits, and over training; bounds say
+          nothing of the 3277 training words. Networks learn the noise of their labels: what layers
+          know of training labels rises to 1 bit while what they know of the true ones falls.
 
 Labels follow the soft rule with I(X;Y) = 0.90 bits; 50 networks 12-10-7-5-4-3-2, tanh, trained on labels
 drawn once per seed (plain SGD, rate 0.1, batches of 256, 8000 epochs, 80% of the words). Layers in bins
