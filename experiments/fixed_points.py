@@ -5,8 +5,12 @@ to the information curve of the true p(x, y), their encoders obey the bottleneck
 their own p(t) and p(y|t), each for a beta of its own, and these fall from layer to layer.
 
 Command:  python -m experiments.fixed_points
-Time:     EXPECTED_TIME
-Expect:   EXPECTED
+Time:     5 to 7 minutes on 2 cores
+Expect:   all layers end within 0.09 bits of the curve at their I(C;T); untrained ones are up to 0.7
+          below. In I(X;T) they are far from it: layer 1 keeps 6.9 bits that tell words of a class apart,
+          the output 0.1 to 0.3. Only the output's encoder is nearly the bottleneck's (0.1 bits), those of
+          layers 1 to 3 are 2 to 3.5 bits away. Betas fall with depth, in untrained networks as well; that
+          of layer 1 is at the end of the range searched, as it tells almost all words apart.
 
 Labels follow the soft rule p(y=1|x) = sigmoid(gamma (f(x) - theta)) with I(X;Y) of 0.99 bits, the
 paper's, which is nearly hard, or 0.90, whose curve bends visibly; networks are trained on labels drawn
@@ -209,10 +213,10 @@ def verdict(results: xr.Dataset, rule: str) -> str:
     end = arm.isel(epoch=-1).transpose("seed", "layer", ...)
     gaps = {k: mean_interval(end[k].values) for k in ("below", "irrelevant", "distance")}
     near = [str(x) for x in arm.layer.values[gaps["below"].high < NEGLIGIBLE_BITS]]
-    furthest = {k: int(np.nanargmax(gap.mean)) for k, gap in gaps.items()}
+    untrained = mean_interval(arm.below.isel(epoch=0).transpose("seed", "layer").values).mean
 
-    def largest(name):
-        at = furthest[name]
+    def described(name, choose=np.nanargmax):
+        at = int(choose(gaps[name].mean))
         interval = f"[{gaps[name].low[at]:.2f}, {gaps[name].high[at]:.2f}]"
         return f"{gaps[name].mean[at]:.2f} bits {interval} (layer {arm.layer.values[at]})"
 
@@ -235,11 +239,11 @@ def verdict(results: xr.Dataset, rule: str) -> str:
     unclear = f" (both at a bound: {', '.join(unknown)})" if unknown else ""
     return (
         f"I(X;Y) = {rule}: layers within {NEGLIGIBLE_BITS} bits of the curve at their I(C;T): "
-        f"{', '.join(near) or 'none'}; the furthest is {largest('below')} below. Of I(X;T) up to "
-        f"{largest('irrelevant')} only tells words of a class apart, so that in I(X;T) layers are far "
-        f"from the curve. They differ from the bottleneck's encoders by up to {largest('distance')}. "
-        f"Betas fall between layers {', '.join(falls) or 'none'}{unclear}: that they fall with depth "
-        f"{follows}"
+        f"{', '.join(near) or 'none'}; the furthest is {described('below')} below, of untrained ones "
+        f"{np.nanmax(untrained):.2f} bits. Of I(X;T) up to {described('irrelevant')} only tells words "
+        "of a class apart, which the bottleneck would not keep. Their encoders differ from the "
+        f"bottleneck's by {described('distance', np.nanargmin)} to {described('distance')}. Betas fall "
+        f"between layers {', '.join(falls) or 'none'}{unclear}: that they fall with depth {follows}"
     )
 
 

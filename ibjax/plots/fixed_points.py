@@ -42,7 +42,7 @@ def plot_fixed_points(results: xr.Dataset, *, column: str, title: str = "") -> F
         ax.set_xlabel("I(C;T), C the 44 classes of equal p(y|x) [bits]")
     for ax in axes[:, 0]:
         ax.set_ylabel("I(T;Y), true p(y|x) [bits]")
-    axes[0, 0].legend(title="layer", loc="lower right", fontsize="small", ncols=2)
+    axes[1, 0].legend(title="layer", loc="lower right", fontsize="small", ncols=2)
     figure.suptitle(title)
     return figure
 
