@@ -73,16 +73,17 @@ def test_the_claim_at_reduced_size(tmp_path, monkeypatch):
     assert results.information.dims == COURSE
     assert not results.diverged.any()
     end = results.isel(step=-1)
-    # A start may stay collapsed onto the prior for long: the median.
-    divergence = end.divergence.median("seed").sel(floor=0.03)
-    of = {name.split(",")[0]: divergence.sel(objective=name) for name in info_vae.OBJECTIVES}
-    assert float(of["ELBO"].sel(encoder="free width")) > 0.4
-    assert float(of["ELBO"].sel(encoder="width 1")) > 1.0
-    assert float(of["InfoVAE"].max()) < 0.1
-    kept = end.information.median("seed").sel(floor=0.03, encoder="free width")
-    assert float(kept.sel(objective=f"InfoVAE, lambda {info_vae.LAMBDA:.0f}")) > 0.5
-    means = end.separation.median("seed").sel(objective="ELBO")
-    assert float(means.sel(encoder="width 1", floor=0.03)) > 1.2 * float(
-        means.sel(encoder="width 1", floor=0.1)
-    )
-    assert float(means.sel(encoder="free width").max()) < 1.2
+    infovae = f"InfoVAE, lambda {info_vae.LAMBDA:.0f}"
+    # Starts may stay collapsed onto the prior for long: the networks that have left it furthest.
+    divergence, means = (end[k].max("seed") for k in ("divergence", "separation"))
+    elbo = divergence.sel(objective="ELBO")
+    assert float(elbo.sel(encoder="free width", floor=0.03)) > 0.5
+    assert float(elbo.sel(encoder="width 1", floor=0.03)) > 1.5
+    assert (elbo.sel(floor=0.03) > 1.2 * elbo.sel(floor=0.1)).all()
+    assert float(divergence.sel(objective=infovae).max()) < 0.1
+    kept = end.information.sel(objective=infovae, floor=0.03, encoder="free width")
+    assert float(kept.median()) > 0.5
+    # Means move outwards where widths cannot shrink, and hardly where they can.
+    of_elbo = means.sel(objective="ELBO", floor=0.03)
+    assert float(of_elbo.sel(encoder="width 1")) > 1.5
+    assert float(of_elbo.sel(encoder="free width")) < 1.2
