@@ -7,10 +7,10 @@ their own p(t) and p(y|t), each for a beta of its own, and these fall from layer
 Command:  python -m experiments.fixed_points
 Time:     5 to 7 minutes on 2 cores
 Expect:   all layers end within 0.09 bits of the curve at their I(C;T); untrained ones are up to 0.7
-          below. In I(X;T) they are far from it: layer 1 keeps 6.9 bits that tell words of a class apart,
-          the output 0.1 to 0.3. Only the output's encoder is nearly the bottleneck's (0.1 bits), those of
-          layers 1 to 3 are 2 to 3.5 bits away. Betas fall with depth, in untrained networks as well; that
-          of layer 1 is at the end of the range searched, as it tells almost all words apart.
+          below. In I(X;T) they are far from it: layer 1 keeps 6.9 bits that tell words of a class
+          apart, the output 0.1 to 0.3. Only the output's encoder is nearly the bottleneck's (0.1 bits),
+          those of layers 1 to 3 are 2 to 3.5 bits away. Betas fall with depth, in untrained networks as
+          well; that of layer 1 is at the end of the range searched: it tells nearly all words apart.
 
 Labels follow the soft rule p(y=1|x) = sigmoid(gamma (f(x) - theta)) with I(X;Y) of 0.99 bits, the
 paper's, which is nearly hard, or 0.90, whose curve bends visibly; networks are trained on labels drawn
@@ -232,7 +232,7 @@ def verdict(results: xr.Dataset, rule: str) -> str:
     follows = "does not follow."
     if ordered:
         follows = "is supported" + (
-            ", but untrained networks have that order, too: it is not a result of training."
+            ", but untrained networks have that order, too: alone it is no result of training."
             if ordered_before
             else "; of untrained networks it is not known for all layers."
         )

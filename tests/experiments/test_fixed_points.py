@@ -58,7 +58,7 @@ def test_verdicts_say_what_the_intervals_say(made_up):
         assert "differ from the bottleneck's by 1.0" in sentence
         assert "Betas fall between layers 1-2, 2-3: that they fall with depth is supported" in sentence
     assert soft.endswith("of untrained networks it is not known for all layers.")
-    assert hard.endswith("untrained networks have that order, too: it is not a result of training.")
+    assert hard.endswith("untrained networks have that order, too: alone it is no result of training.")
     rows: dict[Any, Any] = {tuple(row[:3]): row[3:] for row in order.rows}
     assert rows["0.90", 100, "2-3"][0] == pytest.approx(np.log10(5), abs=0.01)
     assert rows["0.90", 100, "2-3"][3:] == [1.0, 8, 0]
