@@ -7,7 +7,9 @@ anew. A plane whose points violate the inequality shows the estimator, not the n
 
 Command:  python -m experiments.data_processing
 Time:     8 to 12 minutes on 2 cores
-Expect:   EXPECTED
+Expect:   exact states obey it always; tanh by every estimator nearly so, I(X;T) by all but the adaptive
+          bins. relu: every estimator violates it, I(X;T) in up to 30% of networks (bins of 0.3, layers 4
+          to 5), most in 30 bins on [-1, 1]: I(T;Y) in 74% of networks, by 0.09 bits on average.
 
 50 networks 12-10-7-5-4-3-2, tanh and relu, on the 12-bit symmetric task; plain SGD (rate 0.1, batches
 of 256), 8000 epochs; I(X;T) and I(T;Y) on all 4096 inputs at 6 epochs, by eight estimators. "exact" are

@@ -6,7 +6,9 @@ are the weight vectors of a layer's units, so that single weights and units mean
 
 Command:  python -m experiments.weight_correlations
 Time:     3 to 6 minutes on 2 cores
-Expect:   EXPECTED
+Expect:   networks' weights as they are do not correlate, which is so of any; matched, tanh networks'
+          do, most in the output, 0.87. Units of tanh layers 3 to 5 come to point along the same lines (by
+          0.15 to 0.38 more than random ones), those of layer 1 apart. relu: nearer to random.
 
 50 networks 12-10-7-5-4-3-2, tanh and relu, on the 12-bit symmetric task; plain SGD (rate 0.1, batches
 of 256), 8000 epochs; kernels at 13 epochs, from the untrained network on. Within a network: |cos| of the
@@ -170,6 +172,7 @@ def verdict(results: xr.Dataset, end: xr.Dataset, activation: str) -> str:
     """For each layer whether its weights at the end are as correlated as random ones, and accuracy."""
     arm, trained = results.sel(activation=activation), end.sel(activation=activation).isel(epoch=-1)
     accuracy = mean_interval(arm.test_accuracy.isel(epoch=-1).values)
+    holds = [str(layer) for layer in trained.layer.values if is_random(trained.sel(layer=layer))]
     text = (
         f"{activation}: test accuracy {float(accuracy.mean):.3f} ({float(accuracy.low):.3f} to "
         f"{float(accuracy.high):.3f}). "
@@ -186,8 +189,15 @@ def verdict(results: xr.Dataset, end: xr.Dataset, activation: str) -> str:
     largest = float(np.nanmax(np.abs(trained.unmatched)))
     return (
         f"{text}Without matching, networks' weights correlate by {largest:.2f} at most, in any layer; "
-        "that alone shows no randomness, for units have no names."
+        "that alone shows no randomness, for units have no names. Effectively random, within networks and "
+        f"between them: {f'layers {", ".join(holds)}' if holds else 'no layer'}."
     )
+
+
+def is_random(layer: xr.Dataset) -> bool:
+    """Whether neither within nor between networks a layer differs from random weights by ``SMALL``."""
+    limits = [layer[f"{k}_excess_{end}"] for k in ("within", "matched") for end in ("low", "high")]
+    return all(abs(float(limit)) < SMALL for limit in limits)
 
 
 def kind(low: float, high: float) -> str:

@@ -18,7 +18,7 @@ __all__ = ["plot_along_layers", "plot_violations"]
 NAMES: Mapping[str, str] = {"ixt": "I(X;T)", "ity": "I(T;Y)"}
 
 # bits; the colour of a violation that is hardly one, and of the largest
-SMALLEST, LARGEST = 0.003, 3.0
+SMALLEST, LARGEST = 0.001, 0.3
 
 
 def plot_violations(summary: xr.Dataset, *, row: str = "activation", title: str = "") -> Figure:

@@ -62,6 +62,8 @@ def test_the_verdict_names_layers_that_are_not_random(rise, expected):
     assert expected in sentence.split("Networks, units matched")[1]
     assert "more than random" not in sentence.split("Networks, units matched")[0]
     assert "more than random: layers 2 (+" not in verdict(results, end, "relu")
+    random = "layers 1, 3." if rise > weight_correlations.SMALL else "layers 1, 2, 3."
+    assert sentence.endswith(f"between them: {random}")
 
 
 def test_report_has_first_and_last_epoch_of_every_layer():
