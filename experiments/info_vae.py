@@ -7,7 +7,9 @@ not charge for I_q(x;z) and charges much for KL(q(z) || p(z)), stays with the pr
 
 Command:  python -m experiments.info_vae
 Time:     4 to 8 minutes on 2 cores
-Expect:   EXPECTED
+Expect:   ELBO: KL(q(z)||p(z)) grows as the floor falls, from 0.5 to 0.8 bits where encodings may narrow
+          (the means stop near 1) and from 1.0 to 2.6 where they may not (the means move out to 2.1).
+          InfoVAE stays within 0.05 bits of the prior; beta-VAE puts both encodings onto it.
 
 Data x = -1 and 1, latent z of one dimension with prior N(0, 1), encoder N(mu_x, sigma_x^2) with four
 free numbers, decoder N(m(z), s(z)^2) by a network 1-16-16-2 of tanh units; every expectation is a
@@ -33,7 +35,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import LabConfig, Table, main
-from ibjax.analysis.compression import mean_interval
+from ibjax.analysis.compression import NEGLIGIBLE_BITS, mean_interval
 from ibjax.analysis.info_vae import Setting, decode, init_vae, objective, train_vae
 from ibjax.plots import plot_encodings, plot_vae_course
 from ibjax.results import environment
@@ -183,7 +185,7 @@ def verdict(results: xr.Dataset, encoder: str) -> str:
             for k in ("divergence", "separation", "mean_width")
         }
         state = functools.partial(described, ends)
-        grows = float(change["divergence"].low) > 0
+        grows = float(change["divergence"].low) > NEGLIGIBLE_BITS
         sentences.append(
             f"{name}: KL(q(z)||p(z)) {state('divergence')} bits, |mu| {state('separation')}, sigma "
             f"{state('mean_width')}, I_q {state('information')} bits; as the floor falls from "

@@ -7,8 +7,8 @@ are the weight vectors of a layer's units, so that single weights and units mean
 Command:  python -m experiments.weight_correlations
 Time:     3 to 6 minutes on 2 cores
 Expect:   networks' weights as they are do not correlate, which is so of any; matched, tanh networks'
-          do, most in the output, 0.87. Units of tanh layers 3 to 5 come to point along the same lines (by
-          0.15 to 0.38 more than random ones), those of layer 1 apart. relu: nearer to random.
+          do, most in the output, 0.87. Units of tanh layers 3 to 5 come to point along the same lines
+          (by 0.15 to 0.38 more than random ones), those of layer 1 apart. relu: nearer to random.
 
 50 networks 12-10-7-5-4-3-2, tanh and relu, on the 12-bit symmetric task; plain SGD (rate 0.1, batches
 of 256), 8000 epochs; kernels at 13 epochs, from the untrained network on. Within a network: |cos| of the
@@ -189,8 +189,8 @@ def verdict(results: xr.Dataset, end: xr.Dataset, activation: str) -> str:
     largest = float(np.nanmax(np.abs(trained.unmatched)))
     return (
         f"{text}Without matching, networks' weights correlate by {largest:.2f} at most, in any layer; "
-        "that alone shows no randomness, for units have no names. Effectively random, within networks and "
-        f"between them: {f'layers {", ".join(holds)}' if holds else 'no layer'}."
+        "that alone shows no randomness, for units have no names. Effectively random, within networks "
+        f"and between them: {'layers ' + ', '.join(holds) if holds else 'no layer'}."
     )
 
 
