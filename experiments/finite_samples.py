@@ -6,7 +6,7 @@ hence compressed layers generalise. Against it: for networks' layers the bounds 
 of samples that there is.
 
 Command:  python -m experiments.finite_samples
-Time:     2 to 3 minutes on 2 cores, 1.4 GB
+Time:     1 to 2 minutes on 2 cores, 1.4 GB
 Expect:   all draws are inside, where 95% are promised: the bounds are loose. Of I(X;T) they say anything
           from 160 samples (2 states) or 34,000 (layer 3) on, of I(T;Y) from 13,000 (2 states), 300,000
           (the output) or 60 million (layer 3). Estimates of I(T;Y) are good to 0.05 bits from 100 to
