@@ -30,6 +30,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import LabConfig, Table, main, progress_bar
+from ibjax.analysis.compression import dead_seeds
 from ibjax.analysis.data_processing import ROUNDING_BITS, violation_summary
 from ibjax.analysis.records import planes_record, select_estimator
 from ibjax.datasets import symmetric_task
@@ -122,8 +123,12 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
             results, name, row="activation", title=title
         )
     found = [verdict(summary, *arm) for arm in itertools.product(results.activation.values, NAMES)]
-    diverged = int(results.diverged.isel(estimator=0).sum())
-    found.append(f"Networks that diverged, left out: {diverged}.")
+    exact = results.sel(estimator="exact")
+    dead = sum(int(dead_seeds(exact.sel(activation=name)).sum()) for name in exact.activation.values)
+    found.append(
+        f"Networks that diverged, left out: {int(exact.diverged.sum())}. With a hidden layer constant at "
+        f"the end, kept: {dead}."
+    )
     return figures, [violations_table(summary, found)]
 
 

@@ -31,7 +31,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import LabConfig, Table, main, plane_attributes, progress_bar, table_of
-from ibjax.analysis.compression import mean_interval
+from ibjax.analysis.compression import dead_seeds, mean_interval
 from ibjax.analysis.records import plane_record
 from ibjax.analysis.weights import (
     expected_cosine,
@@ -152,7 +152,11 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     figures = {"weight_correlations.png": plot_weight_correlations(summary, title=title)}
     end = excess(summary).isel(epoch=[0, -1])
     found = [verdict(results, end, activation) for activation in results.activation.values]
-    note = f"Networks that diverged, left out: {int(results.diverged.sum())}."
+    dead = sum(int(dead_seeds(results.sel(activation=name)).sum()) for name in results.activation.values)
+    note = (
+        f"Networks that diverged, left out: {int(results.diverged.sum())}. With a hidden layer of one "
+        f"state at the end ({results.binning}), kept: {dead}."
+    )
     return figures, [table_of("weight_correlations", end, [*found, note])]
 
 

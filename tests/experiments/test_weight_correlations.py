@@ -20,6 +20,7 @@ def made_up(rise):
     within = 0.25 + 0.01 * rng.normal(size=(2, 8, 2, 3))
     return xr.Dataset(
         {
+            "ixt": (OWN, 1 + within),
             "within": (OWN, within),
             "matched": (PAIR, matched),
             "unmatched": (PAIR, matched - 0.3),
@@ -35,6 +36,7 @@ def made_up(rise):
             "epoch": [0, 100],
             "layer": [1, 2, 3],
         },
+        {"binning": "bins of 0.07"},
     )
 
 
@@ -67,7 +69,10 @@ def test_the_verdict_names_layers_that_are_not_random(rise, expected):
 
 
 def test_report_has_first_and_last_epoch_of_every_layer():
-    figures, (table,) = weight_correlations.report(made_up(0.2))
+    results = made_up(0.2)
+    results.ixt[1, 0, -1, 1] = 0
+    figures, (table,) = weight_correlations.report(results)
+    assert table.sentences[-1].endswith("(bins of 0.07), kept: 1.")
     assert set(figures) == {"weight_correlations.png"}
     assert len(table.rows) == 2 * 2 * 3
     assert len(table.sentences) == 3
