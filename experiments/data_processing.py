@@ -1,12 +1,12 @@
 """Do estimates obey the data-processing inequality?
 
-Claim: Shwartz-Ziv & Tishby (2017), section 2.3: a network is a Markov chain X -> T_1 -> T_2 -> ..., so
+Claim: Shwartz-Ziv & Tishby (2017): a network is a Markov chain X -> T_1 -> T_2 -> ..., so
 I(X;T_1) >= I(X;T_2) >= ... and I(T_1;Y) >= I(T_2;Y) >= ... . That is so of the layers; what Saxe et al.
 (2018) hold against it is that a layer and its estimate differ, for bins or noise are put on every layer
 anew. A plane whose points violate the inequality shows the estimator, not the network.
 
 Command:  python -m experiments.data_processing
-Time:     8 to 12 minutes on 2 cores
+Time:     about 8 minutes of CPU time, which 2 cores share
 Expect:   exact states obey it always; tanh by every estimator nearly so, I(X;T) by all but the adaptive
           bins. relu: every estimator violates it, I(X;T) in up to 30% of networks (bins of 0.3, layers 4
           to 5), most in 30 bins on [-1, 1]: I(T;Y) in 74% of networks, by 0.09 bits on average.
@@ -126,8 +126,8 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     exact = results.sel(estimator="exact")
     dead = sum(int(dead_seeds(exact.sel(activation=name)).sum()) for name in exact.activation.values)
     found.append(
-        f"Networks that diverged, left out: {int(exact.diverged.sum())}. With a hidden layer constant at "
-        f"the end, kept: {dead}."
+        f"Networks that diverged, left out: {int(exact.diverged.sum())}. With a hidden layer constant "
+        f"at the end, kept: {dead}."
     )
     return figures, [violations_table(summary, found)]
 
