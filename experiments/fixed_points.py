@@ -32,7 +32,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, progress_bar
+from experiments.lab import LabConfig, Table, main, paper_training, progress_bar
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, mean_interval
 from ibjax.analysis.encoders import (
     best_relevance,
@@ -56,7 +56,6 @@ RULES = ("0.90", "0.99")
 FULL_EPOCHS, SMOKE_EPOCHS = 8000, 30
 NUM_RECORDED = 24
 
-# A smoke run's network: most of its time is compilation, layer by layer.
 SMOKE_WIDTHS = (4, 3, 2)
 
 # Of the curve.
@@ -80,11 +79,13 @@ class Config(LabConfig):
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train with labels of both rules and measure; checkpoints go to ``folder`` if given."""
     convention, data = preset("paper"), symmetric_task()
-    num_epochs = config.epochs or (SMOKE_EPOCHS if config.smoke else FULL_EPOCHS)
-    options = {**convention.training, "num_epochs": num_epochs}
-    if config.smoke:
-        options["widths"] = SMOKE_WIDTHS
-    training = TrainConfig(activation="tanh", **options)
+    training = paper_training(
+        config,
+        epochs=FULL_EPOCHS,
+        smoke_epochs=SMOKE_EPOCHS,
+        smoke_widths=SMOKE_WIDTHS,
+        activation="tanh",
+    )
     arms = {}
     with progress_bar(len(RULES)) as on_advance_of:
         for rule in RULES:
@@ -92,7 +93,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
                 training,
                 data,
                 record=states_record(make_model(training), SAXE_BIN_WIDTH),
-                schedule=log_spaced_epochs(num_epochs, NUM_RECORDED),
+                schedule=log_spaced_epochs(training.num_epochs, NUM_RECORDED),
                 draw_labels=functools.partial(draw_labels, probability=soft_label_probability(rule)),
                 on_advance=on_advance_of(f"I(X;Y) = {rule}"),
                 **config.fit_options(folder, rule),

@@ -28,7 +28,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, progress_bar
+from experiments.lab import LabConfig, Table, main, paper_training, progress_bar
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression, compression_summary, mean_interval
 from ibjax.analysis.gradients import SATURATED_SLOPE, gradient_record
 from ibjax.analysis.phases import median_interval, phase_agreement, phase_epochs, running_median
@@ -42,7 +42,6 @@ from ibjax.training import TrainConfig, fit, make_model
 ACTIVATIONS = ("tanh", "relu")
 FULL_EPOCHS, SMOKE_EPOCHS = 8000, 30
 
-# A smoke run's network: most of its time is compilation, layer by layer.
 SMOKE_WIDTHS = (4, 3, 2)
 
 
@@ -57,14 +56,16 @@ class Config(LabConfig):
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure both activations; checkpoints go to ``folder`` if given."""
     convention, data = preset("paper"), symmetric_task()
-    num_epochs = config.epochs or (SMOKE_EPOCHS if config.smoke else FULL_EPOCHS)
-    options = {**convention.training, "num_epochs": num_epochs}
-    if config.smoke:
-        options["widths"] = SMOKE_WIDTHS
     arms = {}
     with progress_bar(len(ACTIVATIONS)) as on_advance_of:
         for activation in ACTIVATIONS:
-            training = TrainConfig(activation=activation, **options)
+            training = paper_training(
+                config,
+                epochs=FULL_EPOCHS,
+                smoke_epochs=SMOKE_EPOCHS,
+                smoke_widths=SMOKE_WIDTHS,
+                activation=activation,
+            )
             history = fit(
                 training,
                 data,

@@ -31,7 +31,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, progress_bar, table_of
+from experiments.lab import LabConfig, Table, main, paper_training, progress_bar, table_of
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, mean_interval
 from ibjax.analysis.encoders import class_joint, encoder_information, fixed_points, states_record
 from ibjax.analysis.gaps import layerwise_terms, rate_needed, state_information
@@ -81,18 +81,20 @@ class Config(LabConfig):
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train, measure, and compare with the bottleneck; checkpoints go to ``folder`` if given."""
     convention, data = preset("paper"), symmetric_task()
-    num_epochs = config.epochs or (SMOKE_EPOCHS if config.smoke else FULL_EPOCHS)
-    options = {**convention.training, "num_epochs": num_epochs}
-    if config.smoke:
-        options["widths"] = SMOKE_WIDTHS
-    training = TrainConfig(activation="tanh", **options)
+    training = paper_training(
+        config,
+        epochs=FULL_EPOCHS,
+        smoke_epochs=SMOKE_EPOCHS,
+        smoke_widths=SMOKE_WIDTHS,
+        activation="tanh",
+    )
     probability = soft_label_probability(RULE)
     with progress_bar(1) as on_advance_of:
         history = fit(
             training,
             data,
             record=gaps_record(training, convention.estimator),
-            schedule=log_spaced_epochs(num_epochs, NUM_RECORDED),
+            schedule=log_spaced_epochs(training.num_epochs, NUM_RECORDED),
             draw_labels=functools.partial(draw_labels, probability=probability),
             on_advance=on_advance_of("soft labels"),
             **config.fit_options(folder, "soft"),

@@ -23,7 +23,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from ibjax.batching import default_lanes
 from ibjax.checks import check_whole
-from ibjax.presets import Preset
+from ibjax.presets import Preset, preset
 from ibjax.results import (
     describe_function,
     environment,
@@ -39,6 +39,7 @@ __all__ = [
     "LabConfig",
     "Table",
     "main",
+    "paper_training",
     "plane_attributes",
     "progress_bar",
     "table_of",
@@ -208,6 +209,25 @@ def progress_bar(arms: int) -> Iterator[Callable[[str], Callable[[Advance], None
             return on_advance
 
         yield of_arm
+
+
+def paper_training(
+    config: LabConfig, *, epochs: int, smoke_epochs: int, smoke_widths: tuple[int, ...], **options: Any
+) -> TrainConfig:
+    """Training by the preset "paper" at full scale; of a smoke run, of few epochs and a small network.
+
+    Args:
+        config: of the command line.
+        epochs: of the full scale.
+        smoke_epochs: of a smoke run.
+        smoke_widths: of its network, since most of its time is compilation, layer by layer.
+        options: of ``TrainConfig``, such as the activation.
+    """
+    options |= preset("paper").training
+    options["num_epochs"] = config.epochs or (smoke_epochs if config.smoke else epochs)
+    if config.smoke:
+        options["widths"] = smoke_widths
+    return TrainConfig(**options)
 
 
 def train_arms(

@@ -30,7 +30,15 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, plane_attributes, progress_bar, table_of
+from experiments.lab import (
+    LabConfig,
+    Table,
+    main,
+    paper_training,
+    plane_attributes,
+    progress_bar,
+    table_of,
+)
 from ibjax.analysis.compression import dead_seeds, mean_interval
 from ibjax.analysis.records import plane_record
 from ibjax.analysis.weights import (
@@ -52,7 +60,6 @@ ACTIVATIONS = {"tanh": True, "relu": False}
 FULL_EPOCHS, SMOKE_EPOCHS = 8000, 8
 NUM_RECORDED, NUM_RANDOM = 13, 2000
 
-# A smoke run's network: most of its time is compilation, layer by layer.
 SMOKE_WIDTHS = (4, 3, 2)
 
 # A correlation that exceeds random weights' by less is called small, whether it is 0 or not.
@@ -67,19 +74,21 @@ class Config(LabConfig):
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train the networks and correlate their weights; checkpoints go to ``folder`` if given."""
     convention, data = preset("paper"), symmetric_task()
-    num_epochs = config.epochs or (SMOKE_EPOCHS if config.smoke else FULL_EPOCHS)
-    options = {**convention.training, "num_epochs": num_epochs}
-    if config.smoke:
-        options["widths"] = SMOKE_WIDTHS
     arms = {}
     with progress_bar(len(ACTIVATIONS)) as on_advance_of:
         for activation, signs in ACTIVATIONS.items():
-            training = TrainConfig(activation=activation, **options)
+            training = paper_training(
+                config,
+                epochs=FULL_EPOCHS,
+                smoke_epochs=SMOKE_EPOCHS,
+                smoke_widths=SMOKE_WIDTHS,
+                activation=activation,
+            )
             history = fit(
                 training,
                 data,
                 record=plane_and_kernels(training, convention),
-                schedule=log_spaced_epochs(num_epochs, NUM_RECORDED),
+                schedule=log_spaced_epochs(training.num_epochs, NUM_RECORDED),
                 on_advance=on_advance_of(activation),
                 **config.fit_options(folder, activation),
             )
