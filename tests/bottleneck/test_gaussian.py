@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ibjax.bottleneck import gaussian_ib, gaussian_ib_bound, squared_correlations
+from ibjax.bottleneck import (
+    gaussian_ib,
+    gaussian_ib_bound,
+    gaussian_information_curve,
+    squared_correlations,
+)
 
 MANY = [0.9, 0.6, 0.6, 0.05, 0.0]
 
@@ -163,3 +168,58 @@ def test_refuses():
     ]:
         with pytest.raises(ValueError, match=message):
             call()
+
+
+# --------------------------------------------------------------------------------------------------
+# From covariances.
+
+
+def blocks(seed, d, k):
+    covariance = random_covariance(np.random.default_rng(seed), d + k)
+    return covariance, (covariance[:d, :d], covariance[d:, d:], covariance[:d, d:])
+
+
+@pytest.mark.parametrize(("d", "k"), [(1, 1), (3, 2), (2, 5)])
+def test_curve_from_covariances_is_that_of_the_correlations(d, k):
+    covariance, parts = blocks(d, d, k)
+    betas = np.array([50.0, 1.5, 3.0])
+    curve = gaussian_information_curve(*parts, betas)
+    rho2 = squared_correlations(covariance, d)
+    expected = gaussian_ib(rho2, betas)
+    np.testing.assert_array_equal(curve.betas, betas)
+    np.testing.assert_allclose(curve.ixt, expected.ixt)
+    np.testing.assert_allclose(curve.ity, expected.ity)
+    np.testing.assert_allclose(curve.critical_betas, 1 / rho2)
+    assert (np.diff(curve.critical_betas) >= 0).all()
+
+
+def test_a_direction_comes_into_use_at_its_critical_beta():
+    _, parts = blocks(0, 3, 3)
+    critical = gaussian_information_curve(*parts, [2.0]).critical_betas
+    below, above = (gaussian_information_curve(*parts, critical * f) for f in (1 - 1e-6, 1 + 1e-6))
+    assert below.ixt[0] == 0 < above.ixt[0]
+    # I(X;T) rises without a jump, and faster above, with one direction more.
+    wide = [gaussian_information_curve(*parts, critical * f).ixt for f in (0.99, 1.0, 1.01)]
+    np.testing.assert_allclose(above.ixt, below.ixt, atol=1e-4)
+    assert (wide[2] - wide[1] > wide[1] - wide[0]).all()
+
+
+def test_independent_directions_are_never_in_use():
+    curve = gaussian_information_curve(np.eye(2), np.eye(1), [[0.5], [0.0]], [1e9])
+    assert curve.critical_betas.tolist() == [4.0]
+    nothing = gaussian_information_curve(np.eye(2), np.eye(1), np.zeros((2, 1)), [1e9])
+    assert (nothing.ity[0], nothing.critical_betas.tolist()) == (0.0, [np.inf])
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ((np.ones(2), np.eye(1), np.ones((2, 1))), r"cov_x: expected shape \(d, d\)"),
+        ((np.eye(2), np.eye(1), np.zeros((1, 2))), r"expected shapes \(d, d\), \(k, k\) and \(d, k\)"),
+        ((np.eye(2), np.eye(1), np.ones((2, 1))), "expected a positive definite matrix"),
+        ((np.eye(2), np.eye(1), np.full((2, 1), np.nan)), "expected finite"),
+    ],
+)
+def test_covariances_that_do_not_fit_are_refused(parts, message):
+    with pytest.raises(ValueError, match=message):
+        gaussian_information_curve(*parts, [2.0])
