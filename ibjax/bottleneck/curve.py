@@ -16,7 +16,7 @@ from ibjax.bottleneck.joint import (
     entropy_terms,
     sufficient_statistic,
 )
-from ibjax.bottleneck.solver import anneal, decoder_of, solve
+from ibjax.bottleneck.solver import Solution, anneal, decoder_of, solve
 from ibjax.checks import check_finite, check_nonempty, check_rank, check_whole
 from ibjax.types import ArrayLike
 
@@ -107,7 +107,8 @@ def information_curve(
         betas: (beta,) positive, in any order.
         alpha: from 0 to 1.
         num_clusters: at most so many clusters, for the suboptimal curves of fewer; by default as many
-            as there are different p(y|x). Fewer start from the agglomerative clustering.
+            as there are different p(y|x), with whose square time and memory of a step grow (500 take
+            seconds to minutes). Fewer start from the agglomerative clustering.
         num_restarts: further solutions from random encoders, at the same time.
         key: of the random encoders; only with ``num_restarts``.
 
@@ -198,8 +199,8 @@ def _annealed(p_cy, betas, alpha, allowed, num_restarts, key) -> list[_Found]:
 
 
 def _measured(p_cy, beta, alpha, solution) -> _Found:
-    """A solution in float64, without clusters that hold nothing."""
-    log_t, log_y = (np.asarray(leaf, np.float64) for leaf in solution.decoder)
+    """A solution in float64, without clusters that hold nothing or are needless."""
+    log_t, log_y = solution.decoder
     p_c = p_cy.sum(axis=1)
     logits = log_t[None, :] + beta * (p_cy / p_c[:, None]) @ log_y.T
     if alpha == 0:
@@ -207,8 +208,21 @@ def _measured(p_cy, beta, alpha, solution) -> _Found:
     else:
         encoder = np.exp((logits - logits.max(axis=1, keepdims=True)) / alpha)
         encoder /= encoder.sum(axis=1, keepdims=True)
-        encoder = _without_needless(p_cy, encoder, beta, alpha)
+        encoder = encoder[:, p_c @ encoder > NEGLIGIBLE]
+        fewer = _without_needless(p_cy, encoder, beta, alpha)
+        if fewer.shape[1] < encoder.shape[1]:  # no solution yet
+            again = _solved_from(p_cy, beta, alpha, fewer, len(log_t))
+            found = _measured(p_cy, beta, alpha, again)
+            return found._replace(num_steps=found.num_steps + int(solution.num_steps))
     return _of_encoder(p_cy, encoder, bool(solution.converged), int(solution.num_steps))
+
+
+def _solved_from(p_cy, beta, alpha, encoder, width) -> Solution:
+    """The solution to which an encoder leads, of ``width`` clusters, some empty."""
+    start = np.zeros((len(p_cy), width))
+    start[:, : encoder.shape[1]] = encoder
+    joint = jnp.asarray(p_cy)
+    return jax.device_get(solve(joint, beta, decoder_of(jnp.asarray(start), joint), alpha))
 
 
 def _without_needless(p_cy, encoder, beta, alpha):
@@ -222,7 +236,7 @@ def _without_needless(p_cy, encoder, beta, alpha):
         hidden = alpha * (p_c @ entropy_terms(columns))
         return of_t - hidden + beta * (entropy_terms(p_ty).sum(axis=1) - of_t)
 
-    encoder = encoder[:, p_c @ encoder > NEGLIGIBLE]
+    encoder = encoder.copy()
     while encoder.shape[1] > 1:
         p_y_given_t = decoder(encoder, p_cy)[1]
         apart = scipy.spatial.distance.cdist(p_y_given_t, p_y_given_t, "cityblock")
@@ -251,7 +265,7 @@ def _exchanged(p_cy, betas, alpha, found: list[_Found]) -> list[_Found]:
     """Each beta starts once more from another's solution, or from one cluster, where that is better for
     it than its own."""
     constant = _of_encoder(p_cy, np.ones((len(p_cy), 1)), True, 0)
-    joint, width = jnp.asarray(p_cy), max(f.encoder.shape[1] for f in found)
+    width = max(f.encoder.shape[1] for f in found)
     for _ in range(EXCHANGE_ROUNDS):
         # Objectives of all solutions at all betas: (beta, solution).
         known = [*found, constant]
@@ -263,11 +277,7 @@ def _exchanged(p_cy, betas, alpha, found: list[_Found]) -> list[_Found]:
         improved_ones = list(found)
         for i in np.flatnonzero(better):
             other = known[values[i].argmin()]
-            start = np.zeros((len(p_cy), width))
-            start[:, : other.encoder.shape[1]] = other.encoder
-            solution = jax.device_get(
-                solve(joint, betas[i], decoder_of(jnp.asarray(start), joint), alpha)
-            )
+            solution = _solved_from(p_cy, betas[i], alpha, other.encoder, width)
             one = _measured(p_cy, betas[i], alpha, solution)
             one = one._replace(num_steps=found[i].num_steps + one.num_steps)
             improved_ones[i] = min(found[i], one, key=lambda f, i=i: f.objective(betas[i], alpha))

@@ -204,7 +204,7 @@ def test_encoders_solve_the_equations_and_have_the_stated_information(p_xy, alph
         held, again = one_step(encoder, p_xy, beta, alpha)
         assert curve.num_clusters[i] == held.shape[1]
         change = (p_xy.sum(axis=1)[:, None] * np.abs(again - held)).sum() / 2
-        assert change < 1e-4  # 100 steps' tolerance: the encoder is one of two clusters made one
+        assert change < 1e-5  # steps end at 1e-6 of T and Y, whose distribution changes less
         found = curve.ixt[i], curve.ity[i], curve.ht[i]
         np.testing.assert_allclose(found, informations(encoder, p_xy), atol=1e-6)
 
