@@ -6,10 +6,10 @@ training goes on, and relu layers do not.
 Command:  python -m experiments.mnist                                   (needs the extra "mnist")
           python -m experiments.mnist --data FOLDER                     (with files that you have)
           python -m experiments.mnist --data FOLDER --train-split test  (with the test files alone)
-Time:     about 2 hours on 2 cores, 3 GB; half an hour with ``--train-split test`` (51 minutes of a core).
-          ``--full``, the paper's 10,000 epochs: 2 to 3 days on 2 cores, about an hour on an accelerator. But
-          for the second these are estimates: of short runs on 2 cores, and of 4.7 million steps an arm
-          of 0.2 to 0.3 ms on an accelerator.
+Time:     about 2 hours on 2 cores, 3 GB; half an hour with ``--train-split test``, 51 minutes of a
+          core. ``--full``, the paper's 10,000 epochs: 2 to 3 days on 2 cores, about an hour on an
+          accelerator. But for the second these are estimates: of short runs on 2 cores, and of 4.7
+          million steps an arm of 0.2 to 0.3 ms on an accelerator.
 Expect:   the paper, after 10,000 epochs: tanh layers compress, relu layers do not. With the test images
           alone tanh layers 2 to 4 lose 0.9 to 2.0 bits by either estimator, relu layers none. Layer 1 is
           at the estimates' ceiling from the start, and nothing follows for it.
