@@ -5,12 +5,14 @@ import shutil
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.animation import PillowWriter
+from PIL import Image
 
 from experiments import snapshots
 
 
 @pytest.mark.slow
-def test_a_small_run_keeps_the_contract_and_reports_everything():
+def test_a_small_run_keeps_the_contract_and_reports_everything(tmp_path):
     results = snapshots.run(snapshots.Config(smoke=True, seeds=2, epochs=9))
     for name in ("ixt", "ity"):
         assert results[name].dims == ("seed", "epoch", "layer")
@@ -21,6 +23,9 @@ def test_a_small_run_keeps_the_contract_and_reports_everything():
         assert name in results.attrs
     figures, tables = snapshots.report(results)
     assert set(figures) == {"snapshots.png", "snapshots.gif"}
+    figures["snapshots.gif"].save(tmp_path / "film.gif", writer=PillowWriter(fps=5), dpi=40)
+    with Image.open(tmp_path / "film.gif") as film:
+        assert film.n_frames == results.sizes["epoch"]
     assert [table.name for table in tables] == ["snapshots"]
 
 
