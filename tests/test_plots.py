@@ -69,6 +69,13 @@ def test_nan_is_not_drawn(planes):
     assert [len(path.get_segments()) for path in paths] == [4 * 3, 3] * 2
 
 
+def test_the_legend_names_the_layers_of_the_deepest_network(planes):
+    planes.ixt[0, :, :, :, 2] = np.nan  # a layer that the first column's networks do not have
+    figure = plot_information_plane(planes, row="optimizer", column="activation")
+    (legend,) = [ax.get_legend() for ax in figure.axes if ax.get_legend()]
+    assert [text.get_text() for text in legend.get_texts()] == ["1", "2", "3"]
+
+
 def test_one_network_without_an_axis_of_seeds(planes):
     one = planes.isel(activation=0, optimizer=0, seed=0)
     assert rendered(plot_information_plane(one)).startswith(b"\x89PNG")

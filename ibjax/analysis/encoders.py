@@ -9,7 +9,6 @@ import functools
 from collections.abc import Hashable
 from typing import NamedTuple, cast
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -20,6 +19,7 @@ from ibjax.checks import check_rank, check_same_length
 from ibjax.mi import binned_mi
 from ibjax.mi.states import binned_states
 from ibjax.models import MLP
+from ibjax.numerics import output_units
 from ibjax.types import MI, ArrayLike, Dataset, Record, Split
 
 __all__ = [
@@ -62,7 +62,7 @@ def states_record(model: MLP, bin_width: float) -> Record:
 
     Returns:
         A record function; ``states`` are whole numbers in the smallest type that holds n - 1, those of
-        the hidden layers and last of the softmax output, meaningless where ``ixt`` is NaN.
+        the hidden layers and last of the output, meaningless where ``ixt`` is NaN.
     """
     return _states_record(cast(Hashable, model), bin_width)
 
@@ -73,7 +73,7 @@ def _states_record(model, bin_width: float) -> Record:
 
     def record(params, data: Dataset, split: Split):
         logits, hidden = model.apply(params, data.x.T, method="feature_major")
-        layers = [t.T for t in [*hidden, jax.nn.softmax(logits, axis=0)]]
+        layers = [t.T for t in [*hidden, output_units(logits)]]
         states = jnp.stack([binned_states(t, bin_width) for t in layers])
         states = states.astype(np.min_scalar_type(len(data.x) - 1))
         return {**plane(params, data, split), "states": states}

@@ -48,7 +48,9 @@ def plot_information_plane(
         ax.set_ylabel("I(T;Y) [bits]")
     colours = ScalarMappable(norm, EPOCH_COLOURS)
     figure.colorbar(colours, ax=axes, label="epoch (log scale; untrained at its lower end)", aspect=35)
-    axes[0, 0].legend(title="layer", loc="lower right", fontsize="small", ncols=2)
+    # Where every layer is, since networks of different depth do not all have the same.
+    fullest = max(axes.flat, key=lambda ax: len(ax.get_legend_handles_labels()[0]))
+    fullest.legend(title="layer", loc="lower right", fontsize="small", ncols=2)
     figure.suptitle(title)
     return figure
 

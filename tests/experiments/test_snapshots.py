@@ -55,11 +55,27 @@ def test_the_verdict_says_what_the_intervals_say():
     )
     figures, (table,) = snapshots.report(results)
     assert set(figures) == {"snapshots.png"}
-    diverged, text = table.sentences
+    diverged, text, spread = table.sentences
     assert diverged.endswith(": 1.")
     assert "from epoch 0 to 400 layers gain I(T;Y): 2 by 0.40" in text
     assert "from epoch 400 to 9000 layers lose I(X;T): 1 by 3.0" in text
+    assert "lose I(T;Y): none; bits" in text
+    assert spread.count("none") == 4  # noise of 0.01 bits at all epochs
     assert len(table.rows) == 9
+
+
+def test_networks_that_come_closer_or_drift_apart_are_named():
+    off = np.linspace(-1, 1, 9)[:, None, None]
+    width = {"ixt": [[0.5, 0.5, 1], [2, 0.5, 1]], "ity": [[0.4, 0.2, 1], [0.1, 0.2, 1]]}
+    dims = ("seed", "epoch", "layer")
+    results = xr.Dataset(
+        {name: (dims, 3 + off * np.array(of_epochs)) for name, of_epochs in width.items()},
+        {"epoch": [0, 9], "layer": [1, 2, 3]},
+    )
+    text = snapshots.agreement(results, [0, 9])
+    # The mean distance of nine even steps from -1 to 1 is 5/9.
+    assert "closer in I(X;T): none, that drift apart: 1 (0.28 to 1.11);" in text
+    assert "closer in I(T;Y): 1 (0.22 to 0.06), that drift apart: none." in text
 
 
 @pytest.mark.slow
