@@ -34,7 +34,7 @@ from ibjax.analysis.compression import dead_seeds
 from ibjax.analysis.data_processing import ROUNDING_BITS, violation_summary
 from ibjax.analysis.records import planes_record, select_estimator
 from ibjax.datasets import symmetric_task
-from ibjax.mi import binned_mi, kde_mi, quantised_mi
+from ibjax.mi import binned_mi, exact_mi, kde_mi, quantised_mi
 from ibjax.plots import plot_along_layers, plot_violations
 from ibjax.presets import SAXE_NOISE_VARIANCE, adaptive_binned_mi, preset
 from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
@@ -48,9 +48,6 @@ FULL_EPOCHS, SMOKE_EPOCHS = 8000, 8
 # As shares of the last: kernel bounds of 4096 inputs take half a second a network and epoch.
 RECORDED = np.array([30, 300, 1000, 3000, 8000]) / FULL_EPOCHS
 
-# A multiple of it is every float32 number of magnitude 2^-77 to 2^27: bins that hold one number each.
-EXACT_WIDTH = 2.0**-100
-
 # A smoke run's network: most of its time is compilation, layer by layer.
 SMOKE_WIDTHS = (4, 3, 2)
 
@@ -61,7 +58,7 @@ class Config(LabConfig):
 
 
 ESTIMATORS = {
-    "exact": functools.partial(binned_mi, bin_width=EXACT_WIDTH),
+    "exact": exact_mi,
     "bins of 0.07": functools.partial(binned_mi, bin_width=0.07),
     "bins of 0.3": functools.partial(binned_mi, bin_width=0.3),
     "30 on [-1, 1]": functools.partial(binned_mi, bins=30, range=(-1.0, 1.0)),

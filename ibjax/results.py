@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
@@ -24,8 +24,10 @@ __all__ = [
     "stack_arms",
 ]
 
-# name -> (dims after seed and epoch, units, long name)
-VARIABLES = {
+# Of a record: dims after seed and epoch, units, long name.
+Variable: TypeAlias = tuple[tuple[str, ...], str, str]
+
+VARIABLES: dict[str, Variable] = {
     "ixt": (("layer",), "bits", "I(X;T)"),
     "ity": (("layer",), "bits", "I(T;Y)"),
     "train_loss": ((), "nats", "training cross-entropy"),
@@ -42,29 +44,36 @@ VARIABLES = {
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "xarray")
 
 
-def history_to_dataset(history: History, attributes: Mapping[str, Any] | None = None) -> xr.Dataset:
-    """A history whose records are those of ``plane_record``, as a labelled Dataset.
+def history_to_dataset(
+    history: History,
+    attributes: Mapping[str, Any] | None = None,
+    *,
+    variables: Mapping[str, Variable] | None = None,
+) -> xr.Dataset:
+    """A history whose records are those of ``plane_record``, and others, as a labelled Dataset.
 
     Args:
         history: of S seeds, E recorded epochs and L layers.
         attributes: what the numbers rest on (config, binning, dataset, ...), kept as attributes;
             values that are not numbers or strings are written as JSON.
+        variables: of records by other names: (dims after seed and epoch, units, long name).
 
     Returns:
         Dataset with ``ixt``, ``ity`` (seed, epoch, layer), bits; losses, nats, and accuracies (seed,
         epoch); ``diverged`` (seed,); coordinates ``seed``, ``epoch``, ``layer`` = 1..L, the softmax
         output last, and ``num_layers``. Every variable has ``units``.
     """
-    variables = {}
+    known = VARIABLES | dict(variables or {})
+    arrays = {}
     for name, values in history.records.items():
-        dims, units, long_name = VARIABLES[name]
+        dims, units, long_name = known[name]
         attrs = {"units": units, "long_name": long_name}
-        variables[name] = (("seed", "epoch", *dims), np.asarray(values), attrs)
+        arrays[name] = (("seed", "epoch", *dims), np.asarray(values), attrs)
     flag = {"units": "1", "long_name": "final parameters are not all finite"}
-    variables["diverged"] = (("seed",), history.diverged, flag)
+    arrays["diverged"] = (("seed",), history.diverged, flag)
     num_layers = np.shape(history.records["ixt"])[-1]
     result = xr.Dataset(
-        variables,
+        arrays,
         {
             "seed": ("seed", history.seeds, {"units": "1", "long_name": "random seed"}),
             "epoch": ("epoch", history.epochs, {"units": "epochs", "long_name": "epochs trained"}),

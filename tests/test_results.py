@@ -84,3 +84,12 @@ def test_functions_are_described_with_their_options():
     partial = functools.partial(estimator, bins=3, range=(0, 1))
     assert describe_function(partial) == "estimator(bins=3, range=(0, 1))"
     assert describe_function(estimator) == "estimator"
+
+
+def test_records_by_other_names_are_described_by_the_caller():
+    records = {"ixt": np.zeros((2, 3, 4)), "empty": np.ones((2, 3, 4, 5))}
+    history = History(np.arange(2), np.arange(3), records, np.zeros(2, bool), {})
+    described = {"empty": (("layer", "width"), "1", "empty bins")}
+    dataset = history_to_dataset(history, variables=described)
+    assert dataset["empty"].dims == ("seed", "epoch", "layer", "width")
+    assert dataset["empty"].attrs == {"units": "1", "long_name": "empty bins"}

@@ -16,12 +16,12 @@ __all__ = ["plane_record", "planes_record", "select_estimator"]
 ROWS = ("all", "train", "test")
 
 
-def plane_record(model: MLP, estimator: Estimator, *, rows: str = "all") -> Record:
+def plane_record(model: MLP, estimator: Estimator | Sequence[Estimator], *, rows: str = "all") -> Record:
     """A record function of the information plane and of how well the network does.
 
     Args:
         model: the network.
-        estimator: ``estimator(t, y) -> MI`` of one layer.
+        estimator: ``estimator(t, y) -> MI`` of one layer; or one for each layer, the output last.
         rows: the samples on which information is measured: "all", "train" or "test".
 
     Returns:
@@ -32,20 +32,23 @@ def plane_record(model: MLP, estimator: Estimator, *, rows: str = "all") -> Reco
         once.
 
     Raises:
-        ValueError: for unknown ``rows``.
+        ValueError: for unknown ``rows``, more or fewer estimators than layers.
     """
     check_known("rows", rows, ROWS)
-    return _plane_record(cast(Hashable, model), estimator, rows)
+    return _plane_record(cast(Hashable, model), _of_layers(model, estimator), rows)
 
 
-def planes_record(model: MLP, estimators: Sequence[Estimator], *, rows: str = "all") -> Record:
+def planes_record(
+    model: MLP, estimators: Sequence[Estimator | Sequence[Estimator]], *, rows: str = "all"
+) -> Record:
     """``plane_record`` by several estimators: ``ixt`` and ``ity`` are (estimator, layer).
 
     Where an estimator gives arrays, one value a setting, its axes come between: (estimator, setting,
     layer).
     """
     check_known("rows", rows, ROWS)
-    return _planes_record(cast(Hashable, model), tuple(estimators), rows)
+    of_layers = tuple(_of_layers(model, estimator) for estimator in estimators)
+    return _planes_record(cast(Hashable, model), of_layers, rows)
 
 
 def select_estimator(history: History, *index: int) -> History:
@@ -54,8 +57,18 @@ def select_estimator(history: History, *index: int) -> History:
     return history._replace(records=history.records | seen)
 
 
+def _of_layers(model: MLP, estimator) -> tuple[Estimator, ...]:
+    """One for each layer, the output last."""
+    count = len(model.widths)
+    given: tuple[Estimator, ...]
+    given = (cast(Estimator, estimator),) * count if callable(estimator) else tuple(estimator)
+    if len(given) != count:
+        raise ValueError(f"estimator: expected one for each of the {count} layers, got {len(given)}")
+    return given
+
+
 @functools.lru_cache(maxsize=64)
-def _plane_record(model, estimator: Estimator, rows: str) -> Record:
+def _plane_record(model, estimator: tuple[Estimator, ...], rows: str) -> Record:
     planes = _planes_record(model, (estimator,), rows)
 
     def record(params, data: Dataset, split: Split):
@@ -66,12 +79,15 @@ def _plane_record(model, estimator: Estimator, rows: str) -> Record:
 
 
 @functools.lru_cache(maxsize=64)
-def _planes_record(model, estimators: tuple[Estimator, ...], rows: str) -> Record:
+def _planes_record(model, estimators: tuple[tuple[Estimator, ...], ...], rows: str) -> Record:
     def record(params, data: Dataset, split: Split):
         logits, hidden = model.apply(params, data.x.T, method="feature_major")
         chosen = slice(None) if rows == "all" else getattr(split, rows)
         layers = [t.T[chosen] for t in [*hidden, output_units(logits)]]
-        seen = [[estimator(t, data.y[chosen]) for t in layers] for estimator in estimators]
+        seen = [
+            [measure(t, data.y[chosen]) for measure, t in zip(of_layers, layers, strict=True)]
+            for of_layers in estimators
+        ]
         loss = cross_entropy(logits, data.y)
         # A network whose outputs are not finite has no accuracy, whatever argmax says.
         predicted = jnp.argmax(two_logits(logits), axis=0)

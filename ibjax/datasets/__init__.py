@@ -3,6 +3,7 @@
 from ibjax.datasets.linear_teacher import linear_teacher
 from ibjax.datasets.mnist import mnist
 from ibjax.datasets.splits import all_rows_split, first_rows_split, random_split
+from ibjax.datasets.subsets import select_classes
 from ibjax.datasets.symmetric import (
     draw_labels,
     permute_labels,
@@ -18,6 +19,7 @@ __all__ = [
     "mnist",
     "permute_labels",
     "random_split",
+    "select_classes",
     "soft_label_probability",
     "symmetric_task",
 ]

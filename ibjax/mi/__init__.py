@@ -1,9 +1,9 @@
 """Mutual-information estimators: pure functions, in bits, under ``jit`` and ``vmap``.
 
-Of a layer, ``f(t, y, *, ...) -> MI(ixt, ity)``: ``binned_mi`` (with ``adaptive_edges``), ``kde_mi``,
-``noisy_mi``, ``quantised_mi``. Of two variables, ``f(x, y, *, ...) -> bits``: ``discrete_mi``,
-``edge_mi``, ``gaussian_mi``, ``ksg_mi``, ``renyi_mi``, ``ross_mi``, ``variational_mi``. What more an
-estimator knows comes from its twin ``NAME_info``.
+Of a layer, ``f(t, y, *, ...) -> MI(ixt, ity)``: ``binned_mi`` (with ``adaptive_edges``), ``exact_mi``,
+``kde_mi``, ``noisy_mi``, ``quantised_mi``. Of two variables, ``f(x, y, *, ...) -> bits``:
+``discrete_mi``, ``edge_mi``, ``gaussian_mi``, ``ksg_mi``, ``renyi_mi``, ``ross_mi``,
+``variational_mi``. What more an estimator knows comes from its twin ``NAME_info``.
 """
 
 from ibjax.mi.adaptive import adaptive_edges
@@ -11,6 +11,7 @@ from ibjax.mi.binned import binned_mi
 from ibjax.mi.discrete import discrete_mi
 from ibjax.mi.edge import EdgeInfo, edge_info, edge_mi
 from ibjax.mi.entropy import entropy
+from ibjax.mi.exact import exact_mi
 from ibjax.mi.flags import Diagnostics, diagnostics
 from ibjax.mi.gaussian import gaussian_mi
 from ibjax.mi.kde import kde_mi
@@ -38,6 +39,7 @@ __all__ = [
     "edge_info",
     "edge_mi",
     "entropy",
+    "exact_mi",
     "gaussian_mi",
     "gaussian_p_value",
     "kde_mi",

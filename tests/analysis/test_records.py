@@ -163,3 +163,20 @@ def test_one_output_is_a_sigmoid_unit(data, split):
     h = np.tanh(np.asarray(data.x) @ layers["layer_1"]["kernel"])
     unit = 1 / (1 + np.exp(-(h @ layers["layer_2"]["kernel"])))  # biases are 0
     np.testing.assert_allclose(got["ixt"][1], by_width(jnp.asarray(unit), binary.y).ixt, atol=1e-6)
+
+
+def test_each_layer_may_have_an_estimator_of_its_own(params, data, split):
+    widths = (0.1, 0.25, 0.5)
+    own = tuple(functools.partial(binned_mi, bin_width=w) for w in widths)
+    got = plane_record(MODEL, own, rows="train")(params, data, split)
+    for i, estimator in enumerate(own):
+        alone = plane_record(MODEL, estimator, rows="train")(params, data, split)
+        assert got["ixt"][i] == alone["ixt"][i]
+    both = planes_record(MODEL, [own, by_width], rows="train")(params, data, split)
+    np.testing.assert_array_equal(both["ixt"][0], got["ixt"])
+    assert plane_record(MODEL, own) is plane_record(MODEL, list(own))
+
+
+def test_an_estimator_for_each_layer_and_no_more():
+    with pytest.raises(ValueError, match="one for each of the 3 layers, got 2"):
+        plane_record(MODEL, (binned_mi, binned_mi))

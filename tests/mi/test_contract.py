@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ibjax.mi import adaptive_edges, binned_mi, kde_mi, noisy_mi, quantised_mi
+from ibjax.mi import adaptive_edges, binned_mi, exact_mi, kde_mi, noisy_mi, quantised_mi
 from ibjax.types import MI
 
 NOISY = functools.partial(noisy_mi, noise_variance=1e-3, key=jax.random.key(0), num_samples=2)
@@ -16,6 +16,7 @@ ESTIMATORS = [
     pytest.param(functools.partial(binned_mi, bin_width=0.07), id="binned_mi(bin_width)"),
     pytest.param(lambda t, y: binned_mi(t, y, bins=adaptive_edges(t, 8)), id="binned_mi(adaptive)"),
     pytest.param(functools.partial(quantised_mi, bits=4), id="quantised_mi"),
+    pytest.param(exact_mi, id="exact_mi"),
     pytest.param(kde_mi, id="kde_mi"),
     pytest.param(functools.partial(kde_mi, bound="lower"), id="kde_mi(lower)"),
     pytest.param(NOISY, id="noisy_mi"),

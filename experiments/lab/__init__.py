@@ -1,0 +1,30 @@
+"""What the experiments share: command line, training of arms, tables."""
+
+from experiments.lab.arms import paper_training, plane_attributes, progress_bar, train_arms
+from experiments.lab.command import LabConfig, main
+from experiments.lab.revisiting import (
+    RevisitingConfig,
+    Task,
+    Trained,
+    revisiting_attributes,
+    revisiting_training,
+    train_tasks,
+)
+from experiments.lab.tables import Table, table_of
+
+__all__ = [
+    "LabConfig",
+    "RevisitingConfig",
+    "Table",
+    "Task",
+    "Trained",
+    "main",
+    "paper_training",
+    "plane_attributes",
+    "progress_bar",
+    "revisiting_attributes",
+    "revisiting_training",
+    "table_of",
+    "train_arms",
+    "train_tasks",
+]

@@ -1,0 +1,122 @@
+"""Training of an experiment's arms, with a live bar, and what their planes rest on."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from experiments.lab.command import LabConfig
+from ibjax.presets import Preset, preset
+from ibjax.results import describe_function, environment, history_to_dataset
+from ibjax.training import Advance, TrainConfig, fit
+from ibjax.types import Record
+
+__all__ = ["paper_training", "plane_attributes", "progress_bar", "train_arms"]
+
+
+@contextmanager
+def progress_bar(arms: int) -> Iterator[Callable[[str], Callable[[Advance], None]]]:
+    """A live bar with arm, epoch, loss and time left; quiet where the output is no terminal.
+
+    Yields:
+        A function from an arm's name to ``on_advance`` for its ``fit``.
+    """
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("compiling", total=arms)
+
+        def of_arm(name: str) -> Callable[[Advance], None]:
+            bar.update(task, description=f"{name}: compiling")
+
+            def on_advance(advance: Advance) -> None:
+                loss = np.mean(advance.records["train_loss"])
+                description = f"{name}: epoch {advance.epoch}, training loss {loss:.3f}"
+                bar.update(task, advance=advance.fraction, description=description)
+
+            return on_advance
+
+        yield of_arm
+
+
+def paper_training(
+    config: LabConfig, *, epochs: int, smoke_epochs: int, smoke_widths: tuple[int, ...], **options: Any
+) -> TrainConfig:
+    """Training by the preset "paper" at full scale; of a smoke run, of few epochs and a small network.
+
+    Args:
+        config: of the command line.
+        epochs: of the full scale.
+        smoke_epochs: of a smoke run.
+        smoke_widths: of its network, since most of its time is compilation, layer by layer.
+        options: of ``TrainConfig``, such as the activation.
+    """
+    options |= preset("paper").training
+    options["num_epochs"] = config.epochs or (smoke_epochs if config.smoke else epochs)
+    if config.smoke:
+        options["widths"] = smoke_widths
+    return TrainConfig(**options)
+
+
+def train_arms(
+    config: LabConfig,
+    arms: Mapping[tuple[str, ...], TrainConfig],
+    data: Any,
+    record_of: Callable[[TrainConfig], Record],
+    *,
+    schedule: Any,
+    folder: Path | None,
+    **options: Any,
+) -> dict[tuple[str, ...], xr.Dataset]:
+    """Train and measure every arm, with a live bar; by the arms' keys, the factors' levels.
+
+    Args:
+        config: of the command line.
+        arms: how each arm trains.
+        data: of ``fit``.
+        record_of: the record function of an arm; its records are those of ``plane_record`` and alike.
+        schedule: of ``fit``.
+        folder: of the checkpoints, if given.
+        options: of ``fit``.
+    """
+    found = {}
+    with progress_bar(len(arms)) as on_advance_of:
+        for key, training in arms.items():
+            history = fit(
+                training,
+                data,
+                record=record_of(training),
+                schedule=schedule,
+                on_advance=on_advance_of(" ".join(key)),
+                **config.fit_options(folder, "_".join(key)),
+                **options,
+            )
+            found[key] = history_to_dataset(history, training.as_dict())
+    return found
+
+
+def plane_attributes(config: LabConfig, name: str, convention: Preset, source: str) -> dict[str, Any]:
+    """What planes of the symmetric task by a preset's estimator, on all its words, rest on."""
+    return {
+        "experiment": name,
+        "source": source,
+        "preset": convention.source,
+        "dataset": "ibjax.datasets.symmetric_task(): 4096 binary words, hard labels",
+        "estimator": describe_function(convention.estimator),
+        "binning": convention.binning,
+        "measured_on": "all 4096 inputs",
+        "num_samples": 4096,
+        "noise_variance": 0.0,
+        "seed": config.seed,
+        **environment(),
+    }

@@ -1,0 +1,210 @@
+"""What the experiments on "Revisiting the Information Plane" (2019) share: tasks, training, options."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import jax
+
+from experiments.lab.arms import progress_bar
+from experiments.lab.command import LabConfig
+from ibjax.datasets import mnist, select_classes, symmetric_task
+from ibjax.datasets.splits import num_training_samples
+from ibjax.presets import preset
+from ibjax.results import environment
+from ibjax.training import TrainConfig, fit
+from ibjax.types import ArrayLike, Dataset, History, Record
+
+__all__ = [
+    "RevisitingConfig",
+    "Task",
+    "Trained",
+    "revisiting_attributes",
+    "revisiting_training",
+    "train_tasks",
+]
+
+# Of MNIST: the paper's classes, and samples of each; 900 where only the test images are at hand.
+CLASSES, PER_CLASS = (1, 3, 8), {"train": 1000, "test": 900}
+
+# The text's plain SGD at the rate of the preset "paper"; the code's Adam is the preset's.
+OPTIMIZERS = {"adam": {}, "sgd": {"optimizer": "sgd", "learning_rate": 0.1}}
+
+# A smoke run's samples: every 8th word; of each class.
+SMOKE_STEP, SMOKE_PER_CLASS = 8, 30
+
+
+# Inputs from which on XLA's products on a CPU are three times slower for several networks at once than
+# one by one.
+WIDE = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class RevisitingConfig(LabConfig):
+    """Options of the experiments on "Revisiting the Information Plane"."""
+
+    optimizer: Literal["adam", "sgd"] = "adam"
+    """Adam at a rate of 4e-4 as in the paper's code, or SGD as in its text, at 0.1."""
+    datasets: tuple[Literal["symmetric", "mnist"], ...] = ("symmetric",)
+    """The 12-bit symmetric task, MNIST's classes 1, 3 and 8, or both."""
+    train_split: Literal["train", "test"] = "train"
+    """Of MNIST: images to draw from, 1000 of each class; 900 of each of the test images."""
+    data: Path | None = None
+    """Folder of MNIST's IDX files, gzipped or plain; without it they are downloaded once."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.datasets or len(set(self.datasets)) < len(self.datasets):
+            raise ValueError(f"datasets: expected one or more, each once, got {self.datasets}")
+
+
+class Task(NamedTuple):
+    """What networks learn.
+
+    Attributes:
+        name: "symmetric" or "mnist".
+        data: all samples.
+        num_classes: of the labels.
+        train_fraction: of the samples, for training; information is measured on these.
+        description: in words.
+    """
+
+    name: str
+    data: Dataset
+    num_classes: int
+    train_fraction: float
+    description: str
+
+
+class Trained(NamedTuple):
+    """An arm of an experiment: how its networks were trained, on what, and their history."""
+
+    task: Task
+    training: TrainConfig
+    history: History
+
+
+def revisiting_training(
+    config: RevisitingConfig,
+    task: Task,
+    *,
+    activation: str | tuple[str, ...] = "tanh",
+    hidden: tuple[int, ...] = (10, 7, 5, 4, 3),
+    epochs: int = 8000,
+    smoke_epochs: int = 8,
+    smoke_hidden: tuple[int, ...] = (4, 3),
+) -> TrainConfig:
+    """Training by the preset "revisiting" at full scale; of a smoke run, few epochs of a small network.
+
+    Args:
+        config: of the command line.
+        task: gives the output layer and the share of samples to train on.
+        activation: of the hidden layers.
+        hidden: their widths.
+        epochs: of the full scale.
+        smoke_epochs: of a smoke run.
+        smoke_hidden: widths of its network, since most of its time is compilation, layer by layer.
+    """
+    num_train = num_training_samples(len(task.data.y), task.train_fraction)
+    options = preset("revisiting").training | OPTIMIZERS[config.optimizer]
+    options |= {
+        "widths": (*(smoke_hidden if config.smoke else hidden), task.num_classes),
+        "activation": activation,
+        "train_fraction": task.train_fraction,
+        "batch_size": min(options["batch_size"], num_train),
+        "num_epochs": config.epochs or (smoke_epochs if config.smoke else epochs),
+    }
+    return TrainConfig(**options)
+
+
+def train_tasks(
+    config: RevisitingConfig,
+    arms_of: Callable[[Task], Mapping[tuple[str, ...], TrainConfig]],
+    record_of: Callable[[Task, TrainConfig], Record],
+    *,
+    folder: Path | None,
+    schedule: str | ArrayLike = "log",
+    **options: Any,
+) -> dict[tuple[str, ...], Trained]:
+    """Train and record every arm on every dataset, with a live bar; by (dataset, *arm).
+
+    Args:
+        config: of the command line.
+        arms_of: how each arm of a task trains.
+        record_of: the record function of an arm.
+        folder: of the checkpoints, if given.
+        schedule: of ``fit``.
+        options: of ``fit``.
+    """
+    arms = {
+        (task.name, *key): (task, training)
+        for task in map(_task(config), config.datasets)
+        for key, training in arms_of(task).items()
+    }
+    found = {}
+    cpu = jax.default_backend() == "cpu"
+    with progress_bar(len(arms)) as on_advance_of:
+        for key, (task, training) in arms.items():
+            wide = task.data.x.shape[1] > WIDE
+            history = fit(
+                training,
+                task.data,
+                record=record_of(task, training),
+                schedule=schedule,
+                on_advance=on_advance_of(" ".join(key)),
+                **({"lanes": 1} if cpu and wide else {}),
+                **config.fit_options(folder, "_".join(key)),
+                **options,
+            )
+            found[key] = Trained(task, training, history)
+    return found
+
+
+def revisiting_attributes(
+    config: RevisitingConfig, name: str, trained: Mapping[tuple[str, ...], Trained], source: str
+) -> dict[str, Any]:
+    """What the results rest on; the number of measured samples is an attribute for each dataset."""
+    tasks = {one.task.name: one.task for one in trained.values()}
+    return {
+        "experiment": name,
+        "source": source,
+        "preset": preset("revisiting").source,
+        "optimizer": config.optimizer,
+        **{f"dataset_{name}": task.description for name, task in tasks.items()},
+        **{
+            f"num_samples_{name}": num_training_samples(len(task.data.y), task.train_fraction)
+            for name, task in tasks.items()
+        },
+        "measured_on": "the training samples",
+        "noise_variance": 0.0,
+        "seed": config.seed,
+        **environment(),
+    }
+
+
+def _task(config: RevisitingConfig) -> Callable[[str], Task]:
+    return lambda name: TASKS[name](config)
+
+
+def _symmetric(config: RevisitingConfig) -> Task:
+    data = symmetric_task()
+    text = "ibjax.datasets.symmetric_task(): 4096 binary words, hard labels"
+    if config.smoke:
+        data = Dataset(data.x[::SMOKE_STEP], data.y[::SMOKE_STEP])
+        text += f"; every {SMOKE_STEP}th"
+    return Task("symmetric", data, 2, preset("revisiting").training["train_fraction"], text)
+
+
+def _mnist(config: RevisitingConfig) -> Task:
+    count = SMOKE_PER_CLASS if config.smoke else PER_CLASS[config.train_split]
+    data = select_classes(mnist(config.train_split, folder=config.data), CLASSES, count)
+    text = (
+        f"ibjax.datasets.mnist(): the first {count} {config.train_split} images of each of the "
+        f"classes {', '.join(map(str, CLASSES))}"
+    )
+    # Measured on half of the samples: H(X) = log2 1500 = 10.55 bits.
+    return Task("mnist", data, len(CLASSES), 0.5, text)
+
+
+TASKS = {"symmetric": _symmetric, "mnist": _mnist}

@@ -1,0 +1,48 @@
+"""What was found, as a table: printed, and written as CSV and text."""
+
+import csv
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+__all__ = ["Table", "table_of"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """What was found: a name, a header, rows of words and numbers, and plain sentences."""
+
+    name: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    sentences: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        cells = [list(self.header), *([_cell(x) for x in row] for row in self.rows)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in cells]
+        return "\n".join([self.name, *lines, *([""] if self.sentences else []), *self.sentences])
+
+    def save(self, folder: Path) -> list[Path]:
+        """``NAME.csv`` with the rows and ``NAME.txt`` as printed."""
+        numbers, text = folder / f"{self.name}.csv", folder / f"{self.name}.txt"
+        with numbers.open("w", newline="") as file:
+            csv.writer(file).writerows([self.header, *self.rows])
+        text.write_text(f"{self}\n")
+        return [numbers, text]
+
+
+def table_of(name: str, data: xr.Dataset, sentences: Sequence[str] = ()) -> Table:
+    """A row for each entry of the variables, all of the same dims: its coordinates, then its values."""
+    dims = [str(d) for d in next(iter(data.data_vars.values())).dims]
+    others = [str(k) for k, v in data.coords.items() if v.dims and k not in dims]
+    frame = data.transpose(*dims, missing_dims="ignore").to_dataframe(dim_order=dims).reset_index()
+    header = [*dims, *others, *map(str, data.data_vars)]
+    return Table(name, header, frame[header].to_numpy(object).tolist(), sentences)
+
+
+def _cell(x: object) -> str:
+    return f"{x:.3f}" if isinstance(x, float | np.floating) else str(x)

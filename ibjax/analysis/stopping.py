@@ -1,0 +1,103 @@
+"""When training would have stopped: positions on the axis of recorded epochs, read from a whole history.
+
+A network stopped at a recorded epoch is the same as one trained on and looked at there, so that stopping
+is an index into records and no training of its own. Losses are seen at recorded epochs only.
+"""
+
+import numpy as np
+import xarray as xr
+
+from ibjax.checks import check_positive, check_rank, check_same_length
+
+__all__ = ["at_position", "early_stopping", "perfect_stopping", "until_position"]
+
+
+def early_stopping(
+    loss: np.ndarray,
+    epochs: np.ndarray,
+    *,
+    patience: float | int,
+    min_decrease: float | int = 0.0,
+) -> np.ndarray:
+    """Where training stops for want of a better validation loss.
+
+    That is the first recorded epoch ``patience`` epochs or more after the last at which the loss fell
+    below all before it by more than ``min_decrease``; the last recorded epoch if there is none.
+    The network is taken as it is then, not as it was at its best.
+
+    Args:
+        loss: (seed, epoch) validation loss, nats.
+        epochs: (epoch,) recorded epochs, increasing.
+        patience: epochs without a better loss.
+        min_decrease: that counts as better, nats.
+
+    Returns:
+        (seed,) positions on the axis of epochs; -1 for a seed with a loss that is not a number.
+
+    Raises:
+        ValueError: for other shapes, a patience that is not positive.
+
+    Example:
+        >>> loss = np.array([[1.0, 0.5, 0.6, 0.7, 0.4]])
+        >>> early_stopping(loss, np.array([0, 10, 20, 30, 40]), patience=15)
+        array([3])
+    """
+    check_rank("loss", loss, 2, "(seed, epoch)")
+    check_same_length("loss.T", loss.T, "epochs", epochs)
+    check_positive("patience", patience)
+    best = np.full(len(loss), np.inf)
+    best_epoch = np.full(len(loss), epochs[0])
+    stop = np.full(len(loss), len(epochs) - 1)
+    running = np.ones(len(loss), bool)
+    for i, epoch in enumerate(epochs):
+        better = loss[:, i] < best - min_decrease
+        best = np.where(better, loss[:, i], best)
+        best_epoch = np.where(better, epoch, best_epoch)
+        halts = running & (epoch - best_epoch >= patience)
+        stop[halts] = i
+        running &= ~halts
+    return np.where(np.isfinite(loss).all(axis=1), stop, -1)
+
+
+def perfect_stopping(loss: np.ndarray) -> np.ndarray:
+    """Where the validation loss is smallest over all of training, which is known only afterwards.
+
+    Args:
+        loss: (seed, epoch) validation loss, nats.
+
+    Returns:
+        (seed,) positions on the axis of epochs, the first of equal ones; -1 for a seed with a loss that
+        is not a number.
+    """
+    check_rank("loss", loss, 2, "(seed, epoch)")
+    known = np.isfinite(loss).all(axis=1)
+    lowest = np.where(np.isfinite(loss), loss, np.inf).argmin(axis=1)
+    return np.where(known, lowest, -1)
+
+
+def at_position(values: xr.DataArray, position: np.ndarray) -> xr.DataArray:
+    """Each seed's values at an epoch of its own.
+
+    Args:
+        values: dims ``seed``, ``epoch`` and others.
+        position: (seed,) positions on the axis of epochs; -1 for none.
+
+    Returns:
+        Without ``epoch``; NaN where there is no position.
+    """
+    where = xr.DataArray(np.asarray(position), dims="seed")
+    chosen = values.isel(epoch=where.clip(min=0)).drop_vars("epoch", errors="ignore")
+    return chosen.where(where >= 0)
+
+
+def until_position(values: xr.DataArray, position: np.ndarray) -> xr.DataArray:
+    """The values up to each seed's own epoch, NaN after it, and everywhere for a position of -1.
+
+    Args:
+        values: dims ``seed``, ``epoch`` and others.
+        position: (seed,) positions on the axis of epochs.
+    """
+    past = xr.DataArray(
+        np.arange(values.sizes["epoch"]) > np.asarray(position)[:, None], dims=("seed", "epoch")
+    )
+    return values.where(~past)
