@@ -21,6 +21,7 @@ __all__ = [
     "idnns_binned_mi",
     "preset",
     "revisiting_binned_mi",
+    "revisiting_edges",
     "revisiting_estimators",
 ]
 
@@ -109,13 +110,23 @@ def revisiting_binned_mi(
     Returns:
         ``MI(ixt, ity)``, bits. Bias and errors as in ``binned_mi``.
     """
-    if activation not in BOUNDS:
-        return binned_mi(t, y, bin_width=bin_width)
+    edges = revisiting_edges(activation, bin_width)
+    return binned_mi(t, y, bin_width=bin_width) if edges is None else binned_mi(t, y, bins=edges)
+
+
+def revisiting_edges(activation: str, bin_width: float | int) -> np.ndarray | None:
+    """Edges of ``revisiting_binned_mi``, float32; None where bins have no end.
+
+    Raises:
+        ValueError: for a width that is not positive.
+    """
     check_positive("bin_width", bin_width)
+    if activation not in BOUNDS:
+        return None
     low, high = BOUNDS[activation]
     # A whole number of bins: the last ends at the upper end or beyond, within a rounding error of it.
     count = int(np.ceil((high - low) / bin_width - 1e-6))
-    return binned_mi(t, y, bins=np.float32(low + bin_width * np.arange(count + 1)))
+    return (low + bin_width * np.arange(count + 1)).astype(np.float32)
 
 
 def revisiting_estimators(

@@ -10,7 +10,7 @@ from experiments.lab.revisiting import (
     revisiting_training,
     train_tasks,
 )
-from experiments.lab.tables import Table, table_of
+from experiments.lab.tables import Table, interval_text, table_of
 
 __all__ = [
     "LabConfig",
@@ -18,6 +18,7 @@ __all__ = [
     "Table",
     "Task",
     "Trained",
+    "interval_text",
     "main",
     "paper_training",
     "plane_attributes",

@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-__all__ = ["Table", "table_of"]
+from ibjax.analysis.compression import Interval
+from ibjax.analysis.phases import Median
+
+__all__ = ["Table", "interval_text", "table_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +45,17 @@ def table_of(name: str, data: xr.Dataset, sentences: Sequence[str] = ()) -> Tabl
     frame = data.transpose(*dims, missing_dims="ignore").to_dataframe(dim_order=dims).reset_index()
     header = [*dims, *others, *map(str, data.data_vars)]
     return Table(name, header, frame[header].to_numpy(object).tolist(), sentences)
+
+
+def interval_text(interval: Interval | Median, digits: int = 2) -> str:
+    """A mean or a median with its 95% interval, for sentences.
+
+    Example:
+        >>> interval_text(Median(1.0, 0.5, 2.25, 50), 1)
+        '1.0 (0.5 to 2.2)'
+    """
+    middle, low, high = (f"{float(x):.{digits}f}" for x in interval[:3])
+    return f"{middle} ({low} to {high})"
 
 
 def _cell(x: object) -> str:

@@ -5,34 +5,48 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from ibjax.mi.binnings import BY_WIDTH
+from ibjax.mi.binnings import BY_EDGES, BY_WIDTH
 from ibjax.mi.patterns import hashed_words
 
 __all__ = ["binned_states"]
 
 
 @jax.jit
-def binned_states(t: Float[Array, "n width"], bin_width: Float[Array, ""] | float) -> Int[Array, " n"]:
+def binned_states(
+    t: Float[Array, "n width"],
+    bin_width: Float[Array, ""] | float | None = None,
+    *,
+    bins: Float[Array, " edges"] | None = None,
+) -> Int[Array, " n"]:
     """Which of its states each sample of a deterministic layer is in.
 
-    Bins are those of ``binned_mi`` with ``bin_width``; two samples share a state when all their bins are
-    equal. Works under ``jit`` and ``vmap``.
+    Bins are those of ``binned_mi`` with ``bin_width``, or with the edges ``bins``; two samples share a
+    state when all their bins are equal. Works under ``jit`` and ``vmap``.
 
     Args:
         t: (n, width) float32 activations.
-        bin_width: of the bins, positive.
+        bin_width: of the bins, positive; None with ``bins``.
+        bins: (edges,) increasing edges in place of a width.
 
     Returns:
         (n,) int32 numbers from 0 to the number of states less one, in no particular order. Patterns are
         hashed to 64 bits: two of n collide with probability below n^2 / 2^65. Meaningless where t is
         not finite.
 
+    Raises:
+        ValueError: for both a width and edges, or neither.
+
     Example:
         >>> states = binned_states(jnp.array([[0.1], [0.8], [0.15]]), 0.5)
         >>> bool(states[0] == states[2]), int(states.max())
         (True, 1)
     """
-    indices = BY_WIDTH.index(t, jnp.asarray(bin_width, jnp.float32))  # (n, width)
+    if (bin_width is None) == (bins is None):
+        raise ValueError(f"bins: expected edges or a bin_width, got {bins!r} and {bin_width!r}")
+    if bins is None:
+        indices = BY_WIDTH.index(t, jnp.asarray(bin_width, jnp.float32))  # (n, width)
+    else:
+        indices = BY_EDGES.index(t, jnp.asarray(bins, jnp.float32))
     high, low = hashed_words(indices.T)
     high, low, sample = lax.sort((high, low, jnp.arange(len(t))), num_keys=2)
     differs = (high[1:] != high[:-1]) | (low[1:] != low[:-1])

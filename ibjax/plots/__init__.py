@@ -2,6 +2,7 @@
 
 from ibjax.plots.compression import plot_compression, plot_compression_table, plot_curves
 from ibjax.plots.data_processing import plot_along_layers, plot_violations
+from ibjax.plots.drift import plot_drift
 from ibjax.plots.finite_samples import plot_sample_estimates
 from ibjax.plots.fixed_points import plot_fixed_points, plot_layer_betas
 from ibjax.plots.gaps import plot_gaps, plot_layer_terms
@@ -23,6 +24,7 @@ __all__ = [
     "plot_compression",
     "plot_compression_table",
     "plot_curves",
+    "plot_drift",
     "plot_encodings",
     "plot_fixed_points",
     "plot_gaps",

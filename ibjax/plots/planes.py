@@ -20,7 +20,12 @@ SPREAD_EPOCHS = 60
 
 
 def plot_information_plane(
-    plane: xr.Dataset, *, row: str | None = None, column: str | None = None, title: str = ""
+    plane: xr.Dataset,
+    *,
+    row: str | None = None,
+    column: str | None = None,
+    title: str = "",
+    corner: tuple[float, float] | None = None,
 ) -> Figure:
     """Every layer's path through the information plane.
 
@@ -32,6 +37,7 @@ def plot_information_plane(
         row: a dimension for rows of panels.
         column: a dimension for columns of panels.
         title: of the figure.
+        corner: (H(X), I(X;Y)), bits, drawn as a star: no layer is beyond it.
     """
     rows, columns = levels(plane, row), levels(plane, column)
     figure = Figure(figsize=(4.0 * len(columns) + 1.2, 3.4 * len(rows) + 0.5), layout="constrained")
@@ -41,6 +47,8 @@ def plot_information_plane(
         for j, c in enumerate(columns):
             panel = _select(_select(plane, row, r), column, c)
             _draw_paths(axes[i, j], panel, norm)
+            if corner is not None:
+                axes[i, j].plot(*corner, "*", color="crimson", ms=12, zorder=2, clip_on=False)
             axes[i, j].set_title(", ".join(str(x) for x in (c, r) if x is not None))
     for ax in axes[-1]:
         ax.set_xlabel("I(X;T) [bits]")

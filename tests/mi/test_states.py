@@ -31,3 +31,19 @@ def test_under_vmap_each_layer_has_its_own_numbers():
     together = jax.vmap(lambda layer: binned_states(layer, BIN_WIDTH))(t)
     for layer, states in zip(t, together, strict=True):
         assert states.tolist() == binned_states(layer, BIN_WIDTH).tolist()
+
+
+def test_states_between_edges_are_those_of_binned_mi():
+    t = np.random.default_rng(0).uniform(-1, 1, (500, 2)).astype(np.float32)
+    edges = np.linspace(-1, 1, 6, dtype=np.float32)
+    states = np.asarray(binned_states(jnp.asarray(t), bins=jnp.asarray(edges)))
+    rows = np.unique(np.searchsorted(edges, t, side="right"), axis=0, return_inverse=True)[1]
+    assert same_partition(states, rows.reshape(-1))
+
+
+def test_bins_are_of_one_width_or_between_edges():
+    t = jnp.zeros((3, 1))
+    with pytest.raises(ValueError, match="edges or a bin_width"):
+        binned_states(t)
+    with pytest.raises(ValueError, match="edges or a bin_width"):
+        binned_states(t, 0.1, bins=jnp.array([0.0, 1.0]))

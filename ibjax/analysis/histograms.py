@@ -1,0 +1,227 @@
+"""What bins see of a layer: its activations' histogram, and which samples share a state.
+
+Of single activations: counts over bins, empty bins, the share in the outermost bins (saturation). Of
+samples: a state is the row of a sample's bins; a sample is alone in it, or shares it with samples of its
+own class, or with samples of others. The first loses nothing, the second I(X;T), the third I(T;Y) too.
+"""
+
+import functools
+from collections.abc import Hashable
+from typing import NamedTuple, cast
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from ibjax.analysis.phases import rank_correlation
+from ibjax.checks import check_same_length, check_whole
+from ibjax.mi.binnings import BY_EDGES, BY_WIDTH
+from ibjax.mi.states import binned_states
+from ibjax.models import MLP
+from ibjax.numerics import output_units
+from ibjax.presets import revisiting_edges
+from ibjax.types import Record
+
+__all__ = [
+    "StateShares",
+    "bins_record",
+    "correlation_over_epochs",
+    "empty_bins",
+    "extreme_share",
+    "histogram_counts",
+    "occupied_range",
+    "state_shares",
+]
+
+# Bins of activations without an upper end: the last holds all that is beyond.
+NUM_BINS = 1024
+
+
+class StateShares(NamedTuple):
+    """Samples by what their state holds, and what the layer loses by it.
+
+    Attributes:
+        alone: share of samples whose state holds no other.
+        pure: share of those whose state holds others, of their class only.
+        mixed: share of those whose state holds other classes.
+        lost_pure: bits of H(X|T) that are due to pure states.
+        lost_mixed: those that are due to mixed ones; the two add up to H(X) - I(X;T).
+        lost_label: H(Y|T) = I(X;Y) - I(T;Y), bits, which mixed states alone lose.
+    """
+
+    alone: Float[Array, ""]
+    pure: Float[Array, ""]
+    mixed: Float[Array, ""]
+    lost_pure: Float[Array, ""]
+    lost_mixed: Float[Array, ""]
+    lost_label: Float[Array, ""]
+
+
+def histogram_counts(
+    t: Float[Array, "n width"],
+    activation: str,
+    bin_width: float | int,
+    *,
+    num_bins: int = NUM_BINS,
+) -> Int[Array, " bins"]:
+    """How many of a layer's activations, over samples and units, are in each bin.
+
+    Args:
+        t: activations.
+        activation: gives the bins' lower end, as in ``revisiting_binned_mi``.
+        bin_width: of the bins.
+        num_bins: at least those of a bounded activation; what is beyond the last is counted in it, what
+            is below the first in the first.
+
+    Returns:
+        (bins,) counts; 0 in bins beyond a bounded activation's upper end.
+
+    Raises:
+        ValueError: for fewer bins than a bounded activation has, a width that is not positive.
+    """
+    check_whole("num_bins", num_bins)
+    edges = revisiting_edges(activation, bin_width)
+    if edges is None:
+        index = BY_WIDTH.index(t, jnp.asarray(bin_width, jnp.float32))
+    else:
+        if len(edges) - 1 > num_bins:
+            raise ValueError(
+                f"num_bins: expected at least the {len(edges) - 1} of {activation}, got {num_bins}"
+            )
+        index = BY_EDGES.index(t, jnp.asarray(edges))
+    place = jnp.clip(index, 0, num_bins - 1).astype(jnp.int32)
+    return jnp.zeros(num_bins, jnp.int32).at[place.ravel()].add(1)
+
+
+def state_shares(states: Int[Array, " n"], y: Int[Array, " n"], num_classes: int) -> StateShares:
+    """Which samples share their state, with whom, and what is lost by it.
+
+    Args:
+        states: numbers from 0 to n - 1, as of ``binned_states``.
+        y: labels from 0 to ``num_classes`` - 1.
+        num_classes: static.
+
+    Example:
+        >>> shares = state_shares(jnp.array([0, 1, 1, 2, 2]), jnp.array([0, 1, 1, 0, 1]), 2)
+        >>> [round(float(x), 3) for x in shares]
+        [0.2, 0.4, 0.4, 0.4, 0.4, 0.4]
+    """
+    n = len(states)
+    table = jnp.zeros((n, num_classes), jnp.int32).at[states, y].add(1)  # (state, class)
+    count = table.sum(axis=1)
+    single = count == 1
+    one_class = table.max(axis=1) == count
+    pure = one_class & ~single
+    mixed = ~one_class
+
+    def share(chosen):
+        return jnp.where(chosen, count, 0).sum() / n
+
+    def lost(chosen):  # of H(X|T) = sum_t p(t) log2 n_t
+        return jnp.where(chosen, _c_log_c(count), 0.0).sum() / n
+
+    label = (_c_log_c(count) - _c_log_c(table).sum(axis=1)).sum() / n
+    return StateShares(share(single), share(pure), share(mixed), lost(pure), lost(mixed), label)
+
+
+def bins_record(
+    model: MLP, num_classes: int, bin_width: float | int, *, num_bins: int = NUM_BINS
+) -> Record:
+    """A record function of what bins see of the training samples.
+
+    Args:
+        model: the network.
+        num_classes: of the labels.
+        bin_width: of bins as in ``revisiting_binned_mi``.
+        num_bins: of the histograms, as in :func:`histogram_counts`.
+
+    Returns:
+        ``record(params, data, split)``, which returns a dict of ``counts`` (layer, bins) and of the
+        fields of ``StateShares``, each (layer,), the softmax last. Meaningless for a network with
+        activations that are not finite. The same arguments give the same function.
+    """
+    return _bins_record(cast(Hashable, model), num_classes, bin_width, num_bins)
+
+
+@functools.lru_cache(maxsize=64)
+def _bins_record(model, num_classes: int, bin_width: float, num_bins: int) -> Record:
+    names = (*model.activations, "softmax")
+
+    def record(params, data, split):
+        logits, hidden = model.apply(params, data.x[split.train].T, method="feature_major")
+        counts, shares = [], []
+        for name, h in zip(names, [*hidden, output_units(logits)], strict=True):
+            counts.append(histogram_counts(h.T, name, bin_width, num_bins=num_bins))
+            edges = revisiting_edges(name, bin_width)
+            bins = {"bin_width": bin_width} if edges is None else {"bins": jnp.asarray(edges)}
+            states = binned_states(h.T, **bins)
+            shares.append(state_shares(states, data.y[split.train], num_classes))
+        stacked = StateShares(*map(jnp.stack, zip(*shares, strict=True)))
+        return {"counts": jnp.stack(counts)} | stacked._asdict()
+
+    return record
+
+
+def occupied_range(counts: np.ndarray) -> np.ndarray:
+    """Bins up to the largest activation of all epochs, as the range of a ReLU layer's histogram.
+
+    Args:
+        counts: (..., epoch, layer, bins).
+
+    Returns:
+        (..., layer): how many bins that is.
+    """
+    filled = counts.any(axis=-3)  # (..., layer, bins)
+    return counts.shape[-1] - np.flip(filled, axis=-1).argmax(axis=-1)
+
+
+def empty_bins(counts: np.ndarray, num_bins: np.ndarray) -> np.ndarray:
+    """Bins of the range that hold no activation.
+
+    Args:
+        counts: (..., epoch, layer, bins), all within the range.
+        num_bins: (..., layer) or (layer,) bins of the range.
+
+    Returns:
+        (..., epoch, layer).
+    """
+    return num_bins[..., None, :] - (counts > 0).sum(axis=-1)
+
+
+def extreme_share(counts: np.ndarray, num_bins: np.ndarray) -> np.ndarray:
+    """Share of activations in the two outermost bins of the range: saturation, seen by bins.
+
+    Of tanh these are both flat ends, of ReLU the bin of 0 and that of the largest activation.
+
+    Args:
+        counts: (..., epoch, layer, bins).
+        num_bins: (..., layer) bins of the range.
+
+    Returns:
+        (..., epoch, layer) from 0 to 1.
+    """
+    last = np.broadcast_to(num_bins[..., None, :, None] - 1, (*counts.shape[:-1], 1))
+    top = np.take_along_axis(counts, last, axis=-1)[..., 0]
+    extreme = counts[..., 0] + np.where(last[..., 0] > 0, top, 0)
+    return extreme / counts.sum(axis=-1)
+
+
+def correlation_over_epochs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Spearman's correlation of two curves within each seed and layer.
+
+    Args:
+        a: (seed, epoch, layer).
+        b: (seed, epoch, layer).
+
+    Returns:
+        (seed, layer); NaN where a curve is constant or fewer than four epochs are known.
+    """
+    check_same_length("a", a, "b", b)
+    seeds, _, layers = a.shape
+    return np.array(
+        [[rank_correlation(a[s, :, i], b[s, :, i]).rho for i in range(layers)] for s in range(seeds)]
+    )
+
+
+def _c_log_c(count):
+    return jnp.where(count > 0, count * jnp.log2(jnp.maximum(count, 1)), 0.0)
