@@ -31,6 +31,8 @@ CLASSES, PER_CLASS = (1, 3, 8), {"train": 1000, "test": 900}
 # The text's plain SGD at the rate of the preset "paper"; the code's Adam is the preset's.
 OPTIMIZERS = {"adam": {}, "sgd": {"optimizer": "sgd", "learning_rate": 0.1}}
 
+FULL_EPOCHS, SMOKE_EPOCHS = 8000, 8
+
 # A smoke run's samples: every 8th word; of each class.
 SMOKE_STEP, SMOKE_PER_CLASS = 8, 30
 
@@ -57,6 +59,11 @@ class RevisitingConfig(LabConfig):
         super().__post_init__()
         if not self.datasets or len(set(self.datasets)) < len(self.datasets):
             raise ValueError(f"datasets: expected one or more, each once, got {self.datasets}")
+
+    @property
+    def num_epochs(self) -> int:
+        """Of training."""
+        return self.epochs or (SMOKE_EPOCHS if self.smoke else FULL_EPOCHS)
 
 
 class Task(NamedTuple):
@@ -91,8 +98,6 @@ def revisiting_training(
     *,
     activation: str | tuple[str, ...] = "tanh",
     hidden: tuple[int, ...] = (10, 7, 5, 4, 3),
-    epochs: int = 8000,
-    smoke_epochs: int = 8,
     smoke_hidden: tuple[int, ...] = (4, 3),
 ) -> TrainConfig:
     """Training by the preset "revisiting" at full scale; of a smoke run, few epochs of a small network.
@@ -102,8 +107,6 @@ def revisiting_training(
         task: gives the output layer and the share of samples to train on.
         activation: of the hidden layers.
         hidden: their widths.
-        epochs: of the full scale.
-        smoke_epochs: of a smoke run.
         smoke_hidden: widths of its network, since most of its time is compilation, layer by layer.
     """
     num_train = num_training_samples(len(task.data.y), task.train_fraction)
@@ -113,7 +116,7 @@ def revisiting_training(
         "activation": activation,
         "train_fraction": task.train_fraction,
         "batch_size": min(options["batch_size"], num_train),
-        "num_epochs": config.epochs or (smoke_epochs if config.smoke else epochs),
+        "num_epochs": config.num_epochs,
     }
     return TrainConfig(**options)
 

@@ -1,5 +1,11 @@
 """From labelled arrays to matplotlib figures. No training, no files, no choice of a backend."""
 
+from ibjax.plots.bins import (
+    plot_bin_course,
+    plot_bin_errors,
+    plot_bin_histograms,
+    plot_state_shares,
+)
 from ibjax.plots.compression import plot_compression, plot_compression_table, plot_curves
 from ibjax.plots.data_processing import plot_along_layers, plot_violations
 from ibjax.plots.drift import plot_drift
@@ -19,6 +25,9 @@ __all__ = [
     "animate_snapshots",
     "plot_against_truth",
     "plot_along_layers",
+    "plot_bin_course",
+    "plot_bin_errors",
+    "plot_bin_histograms",
     "plot_bounded_plane",
     "plot_by_level",
     "plot_compression",
@@ -38,6 +47,7 @@ __all__ = [
     "plot_probabilities",
     "plot_sample_estimates",
     "plot_snapshots",
+    "plot_state_shares",
     "plot_vae_course",
     "plot_violations",
     "plot_weight_correlations",

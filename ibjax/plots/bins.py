@@ -1,0 +1,148 @@
+"""What bins see of layers: histograms, their course over training, shared states, errors."""
+
+import itertools
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from ibjax.analysis.compression import mean_interval
+from ibjax.plots.axes import ARM_COLOURS, draw_band, epoch_axis, label_epochs
+
+__all__ = ["plot_bin_course", "plot_bin_errors", "plot_bin_histograms", "plot_state_shares"]
+
+COURSE = {
+    "ixt": "I(X;T) [bits]",
+    "extreme": "activations in\noutermost bins [share]",
+    "empty": "empty bins",
+}
+STATES = {
+    "alone": ("alone", "#009e73"),
+    "pure": ("with own class", "#56b4e9"),
+    "mixed": ("with other classes", "#d55e00"),
+}
+
+
+def _grid(num_rows: int, num_columns: int, **options) -> tuple[Figure, np.ndarray]:
+    figure = Figure(figsize=(2.5 * num_columns + 0.6, 2.2 * num_rows + 0.8), layout="constrained")
+    return figure, figure.subplots(num_rows, num_columns, squeeze=False, **options)
+
+
+def _layer_titles(axes: np.ndarray, layers: np.ndarray) -> None:
+    for ax, layer in zip(axes[0], layers, strict=True):
+        ax.set_title(f"layer {layer}" + (" (softmax)" if layer == layers[-1] else ""), fontsize="medium")
+
+
+def plot_bin_histograms(seen: xr.Dataset, *, title: str = "") -> Figure:
+    """Share of a layer's activations in each bin at a few epochs, on a log scale; mean over seeds.
+
+    Args:
+        seen: ``histogram`` (activation, shown, layer, bin), ``lowest`` (activation, layer), and a
+            coordinate ``bins``, the width.
+        title: of the figure.
+    """
+    layers, activations = seen.layer.values, seen.activation.values
+    figure, axes = _grid(len(activations), len(layers), sharey=True)
+    colours = mpl.colormaps["viridis"](np.linspace(0, 0.9, seen.sizes["shown"]))
+    width = float(seen.bins)
+    for (i, activation), (j, layer) in itertools.product(enumerate(activations), enumerate(layers)):
+        ax, one = axes[i, j], seen.sel(activation=activation, layer=layer)
+        shares = one.histogram.transpose("shown", "bin").values
+        used = np.nan_to_num(shares).any(axis=0)
+        count = len(used) - used[::-1].argmax()
+        edges = float(one.lowest) + width * np.arange(count + 1)
+        for colour, epoch, share in zip(colours, seen.shown.values, shares, strict=True):
+            drawn = np.where(share[:count] > 0, share[:count], np.nan)
+            ax.stairs(drawn, edges, color=colour, label=str(epoch), lw=1.1, baseline=None)
+        ax.set_yscale("log")
+        ax.grid(alpha=0.3)
+        if i == len(activations) - 1:
+            ax.set_xlabel("activation")
+    for ax, activation in zip(axes[:, 0], activations, strict=True):
+        ax.set_ylabel(f"{activation}\nshare of activations")
+    _layer_titles(axes, layers)
+    axes[0, -1].legend(title="epoch", fontsize="x-small", title_fontsize="x-small")
+    figure.suptitle(title)
+    return figure
+
+
+def plot_bin_course(seen: xr.Dataset, *, title: str = "") -> Figure:
+    """I(X;T), the share of activations in the outermost bins, and empty bins, over training.
+
+    Means over seeds with 95% bands.
+
+    Args:
+        seen: ``ixt``, ``extreme``, ``empty`` of dims ``(activation, seed, epoch, layer)``.
+        title: of the figure.
+    """
+    layers = seen.layer.values
+    figure, axes = _grid(len(COURSE), len(layers), sharex=True, sharey="row")
+    for (i, name), (j, layer) in itertools.product(enumerate(COURSE), enumerate(layers)):
+        for colour, activation in zip(ARM_COLOURS, seen.activation.values, strict=False):
+            values = seen[name].sel(activation=activation, layer=layer)
+            draw_band(axes[i, j], values, "epoch", colour, str(activation))
+        epoch_axis(axes[i, j], seen)
+    for ax, label in zip(axes[:, 0], COURSE.values(), strict=True):
+        ax.set_ylabel(label)
+    _layer_titles(axes, layers)
+    label_epochs(axes)
+    axes[0, -1].legend(fontsize="small")
+    figure.suptitle(title)
+    return figure
+
+
+def plot_state_shares(seen: xr.Dataset, *, title: str = "") -> Figure:
+    """Samples by whom they share their state with, over training; means over seeds.
+
+    Args:
+        seen: ``alone``, ``pure``, ``mixed`` of dims ``(activation, seed, epoch, layer)``.
+        title: of the figure.
+    """
+    layers, activations = seen.layer.values, seen.activation.values
+    figure, axes = _grid(len(activations), len(layers), sharex=True, sharey=True)
+    mean = seen[list(STATES)].mean("seed")
+    for (i, activation), (j, layer) in itertools.product(enumerate(activations), enumerate(layers)):
+        one = mean.sel(activation=activation, layer=layer)
+        labels, colours = zip(*STATES.values(), strict=True)
+        shares = [one[name].values for name in STATES]
+        axes[i, j].stackplot(one.epoch, shares, labels=labels, colors=colours, alpha=0.8)
+        epoch_axis(axes[i, j], seen)
+        axes[i, j].set_ylim(0, 1)
+    for ax, activation in zip(axes[:, 0], activations, strict=True):
+        ax.set_ylabel(f"{activation}\nshare of samples")
+    _layer_titles(axes, layers)
+    label_epochs(axes)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(STATES), title="in a state")
+    figure.suptitle(title)
+    return figure
+
+
+def plot_bin_errors(errors: xr.Dataset, *, title: str = "") -> Figure:
+    """Error of I(X;T) and I(T;Y) against the width of the bins, one curve a shown epoch.
+
+    Args:
+        errors: ``error_ixt``, ``error_ity`` of dims ``(activation, seed, shown, layer, width)``, bits.
+        title: of the figure.
+    """
+    layers = errors.layer.values
+    rows = list(itertools.product(errors.activation.values, ("error_ixt", "error_ity")))
+    figure, axes = _grid(len(rows), len(layers), sharex=True, sharey="row")
+    colours = mpl.colormaps["viridis"](np.linspace(0, 0.9, errors.sizes["shown"]))
+    names = {"error_ixt": "I(X;T)", "error_ity": "I(T;Y)"}
+    for (i, (activation, name)), (j, layer) in itertools.product(enumerate(rows), enumerate(layers)):
+        one = errors[name].sel(activation=activation, layer=layer)
+        for colour, epoch in zip(colours, errors.shown.values, strict=True):
+            band = mean_interval(one.sel(shown=epoch).transpose("seed", "width").values)
+            axes[i, j].plot(errors.width, band.mean, color=colour, label=str(epoch), lw=1.3)
+            axes[i, j].fill_between(errors.width, band.low, band.high, color=colour, alpha=0.25, lw=0)
+        axes[i, j].set_xscale("log")
+        axes[i, j].grid(alpha=0.3)
+        axes[i, 0].set_ylabel(f"{activation}\nerror of {names[name]} [bits]")
+    for ax in axes[-1]:
+        ax.set_xlabel("width of the bins")
+    _layer_titles(axes, layers)
+    axes[0, 0].legend(title="epoch", fontsize="x-small", title_fontsize="x-small")
+    figure.suptitle(title)
+    return figure
