@@ -23,6 +23,7 @@ dataset, activation, bins, shown, layer, bin; errors dataset, activation, seed, 
 import dataclasses
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -36,9 +37,10 @@ from experiments.lab import (
     main,
     revisiting_attributes,
     revisiting_training,
+    seeds_table,
     train_tasks,
 )
-from ibjax.analysis.compression import compression_summary, dead_seeds, mean_interval
+from ibjax.analysis.compression import compression_summary, mean_interval
 from ibjax.analysis.histograms import (
     StateShares,
     bins_record,
@@ -145,7 +147,7 @@ def of_bins(one: Trained, width: float) -> xr.Dataset:
     shown = shown_positions(one.history.epochs)
     shares = counts[:, shown] / counts[:, shown].sum(axis=-1, keepdims=True)
     lowest = [0.0 if e is None else float(e[0]) for e in edges]
-    errors = {
+    errors: dict[Any, Any] = {
         name: (
             ("seed", "shown", "layer", "width"),
             np.moveaxis(kept[plane][:, shown, -1:] - kept[plane][:, shown, :-1], 2, -1),
@@ -208,7 +210,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     for name in results.dataset.values:
         title = f"{name}, {seeds}: exact states less bins, 95% bands"
         figures[f"errors_{name}.png"] = plot_bin_errors(results.sel(dataset=name), title=title)
-    return figures, [layers_table(results), errors_table(results), seeds_table(results)]
+    return figures, [layers_table(results), errors_table(results), seeds_table(results.isel(bins=0))]
 
 
 def layers_table(results: xr.Dataset) -> Table:
@@ -286,23 +288,6 @@ def errors_table(results: xr.Dataset) -> Table:
             f"{ends[0]} bits in bins of {WIDTHS[0]} and {ends[1]} in bins of {WIDTHS[-1]}."
         )
     return Table("errors", header, rows, sentences)
-
-
-def seeds_table(results: xr.Dataset) -> Table:
-    """Diverged and dead seeds, none dropped in silence, and how well the networks do."""
-    rows = []
-    for name, activation in itertools.product(results.dataset.values, results.activation.values):
-        arm = results.sel(dataset=name, activation=activation).isel(bins=0)
-        end = arm.isel(epoch=-1)
-        counts = arm.sizes["seed"], int(arm.diverged.sum()), int(dead_seeds(arm).sum())
-        quality = (float(end[k].mean()) for k in ("train_accuracy", "test_accuracy"))
-        rows.append([name, activation, *counts, *quality])
-    header = "dataset activation seeds diverged dead train_accuracy test_accuracy".split()
-    note = (
-        f"dead: a hidden layer ends in one state of bins of {results.bins.values[0]}, kept; diverged: "
-        "not finite at the end, left out of means"
-    )
-    return Table("seeds", header, rows, [note])
 
 
 if __name__ == "__main__":

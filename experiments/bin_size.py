@@ -36,9 +36,10 @@ from experiments.lab import (
     main,
     revisiting_attributes,
     revisiting_training,
+    seeds_table,
     train_tasks,
 )
-from ibjax.analysis.compression import compression_summary, dead_seeds, mean_interval
+from ibjax.analysis.compression import compression_summary, mean_interval
 from ibjax.analysis.records import planes_record, select_estimator
 from ibjax.mi import exact_mi
 from ibjax.plots import plot_drift, plot_information_plane
@@ -146,7 +147,11 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
         )
     title = f"Distance from (H(X), I(X;Y)) after training: mean with 95% interval, {seeds}"
     figures["drift.png"] = plot_drift(away, title=title)
-    return figures, [drift_table(results, away), split_table(results), seeds_table(results)]
+    return figures, [
+        drift_table(results, away),
+        split_table(results),
+        seeds_table(results.sel(bins=EXACT)),
+    ]
 
 
 def drift_table(results: xr.Dataset, away: xr.DataArray) -> Table:
@@ -215,23 +220,6 @@ def split_table(results: xr.Dataset) -> Table:
     note = "I(X;Y): of each seed's training samples, whose labels are functions of x, hence H(Y)"
     header = "dataset num_samples hx ixy_2.5% ixy_median ixy_97.5%".split()
     return Table("table_1", header, rows, [note, *sentences])
-
-
-def seeds_table(results: xr.Dataset) -> Table:
-    """Diverged and dead seeds, none dropped in silence, and how well the networks do."""
-    rows = []
-    for name, activation in itertools.product(results.dataset.values, results.activation.values):
-        arm = results.sel(dataset=name, activation=activation, bins=EXACT)
-        end = arm.isel(epoch=-1)
-        counts = arm.sizes["seed"], int(arm.diverged.sum()), int(dead_seeds(arm).sum())
-        quality = (float(end[k].mean()) for k in ("train_accuracy", "test_accuracy"))
-        rows.append([name, activation, *counts, *quality])
-    header = "dataset activation seeds diverged dead train_accuracy test_accuracy".split()
-    note = (
-        "diverged: not finite at the end, left out of means; dead: a hidden layer ends constant over "
-        "all training samples, kept"
-    )
-    return Table("seeds", header, rows, [note])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from experiments.lab.revisiting import (
     revisiting_training,
     train_tasks,
 )
-from experiments.lab.tables import Table, interval_text, table_of
+from experiments.lab.tables import Table, interval_text, seeds_table, table_of
 
 __all__ = [
     "LabConfig",
@@ -25,6 +25,7 @@ __all__ = [
     "progress_bar",
     "revisiting_attributes",
     "revisiting_training",
+    "seeds_table",
     "table_of",
     "train_arms",
     "train_tasks",

@@ -2,16 +2,17 @@
 
 import csv
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
-from ibjax.analysis.compression import Interval
+from ibjax.analysis.compression import Interval, dead_seeds
 from ibjax.analysis.phases import Median
 
-__all__ = ["Table", "interval_text", "table_of"]
+__all__ = ["Table", "interval_text", "seeds_table", "table_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +46,29 @@ def table_of(name: str, data: xr.Dataset, sentences: Sequence[str] = ()) -> Tabl
     frame = data.transpose(*dims, missing_dims="ignore").to_dataframe(dim_order=dims).reset_index()
     header = [*dims, *others, *map(str, data.data_vars)]
     return Table(name, header, frame[header].to_numpy(object).tolist(), sentences)
+
+
+def seeds_table(results: xr.Dataset) -> Table:
+    """Per arm: diverged and dead seeds, none dropped in silence, and how well the networks do.
+
+    Args:
+        results: ``ixt`` (factors..., seed, epoch, layer), by one estimator; ``train_accuracy`` and
+            ``test_accuracy`` without ``layer``.
+    """
+    factors = [str(d) for d in results.train_accuracy.dims if d not in ("seed", "epoch")]
+    rows = []
+    for levels in itertools.product(*(results[factor].values for factor in factors)):
+        arm = results.sel(dict(zip(factors, levels, strict=True)))
+        end = arm.isel(epoch=-1)
+        counts = arm.sizes["seed"], int(arm.diverged.sum()), int(dead_seeds(arm).sum())
+        quality = (float(end[name].mean()) for name in ("train_accuracy", "test_accuracy"))
+        rows.append([*levels, *counts, *quality])
+    header = [*factors, *"seeds diverged dead train_accuracy test_accuracy".split()]
+    note = (
+        "diverged: not finite at the end, left out of means; dead: a hidden layer ends in one state for "
+        "all samples measured, kept"
+    )
+    return Table("seeds", header, rows, [note])
 
 
 def interval_text(interval: Interval | Median, digits: int = 2) -> str:

@@ -7,7 +7,11 @@ from ibjax.plots.bins import (
     plot_state_shares,
 )
 from ibjax.plots.compression import plot_compression, plot_compression_table, plot_curves
-from ibjax.plots.data_processing import plot_along_layers, plot_violations
+from ibjax.plots.data_processing import (
+    plot_along_layers,
+    plot_layer_against_next,
+    plot_violations,
+)
 from ibjax.plots.drift import plot_drift
 from ibjax.plots.finite_samples import plot_sample_estimates
 from ibjax.plots.fixed_points import plot_fixed_points, plot_layer_betas
@@ -39,6 +43,7 @@ __all__ = [
     "plot_gaps",
     "plot_gradient_phases",
     "plot_information_plane",
+    "plot_layer_against_next",
     "plot_layer_betas",
     "plot_layer_terms",
     "plot_learning",

@@ -11,9 +11,10 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from ibjax.analysis.compression import mean_interval
-from ibjax.plots.axes import levels
+from ibjax.analysis.data_processing import dpi_violations
+from ibjax.plots.axes import ARM_COLOURS, draw_band, epoch_axis, label_epochs, levels
 
-__all__ = ["plot_along_layers", "plot_violations"]
+__all__ = ["plot_along_layers", "plot_layer_against_next", "plot_violations"]
 
 NAMES: Mapping[str, str] = {"ixt": "I(X;T)", "ity": "I(T;Y)"}
 
@@ -96,5 +97,49 @@ def plot_along_layers(plane: xr.Dataset, variable: str, *, row: str, title: str 
     for ax in axes[-1]:
         ax.set_xlabel("layer")
     axes[0, -1].legend(title="epoch", fontsize="x-small", title_fontsize="x-small")
+    figure.suptitle(title)
+    return figure
+
+
+def plot_layer_against_next(
+    plane: xr.Dataset, layer: int, following: int, *, row: str, column: str, title: str = ""
+) -> Figure:
+    """I(X;T) of a layer and of one after it, against the epoch, with what the second seems to gain.
+
+    Means over seeds with 95% bands. Where the second curve is above the first the estimate violates the
+    inequality; the dashed line is the share of seeds in which it does, on the right-hand axis.
+
+    Args:
+        plane: ``ixt`` of dims ``(row, column, seed, epoch, layer)``, bits.
+        layer: the first.
+        following: the second.
+        row: the dimension for rows of panels.
+        column: the dimension for columns of panels.
+        title: of the figure.
+    """
+    rows, columns = levels(plane, row), levels(plane, column)
+    figure = Figure(figsize=(3.9 * len(columns) + 0.9, 2.6 * len(rows) + 0.8), layout="constrained")
+    axes = figure.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey=True)
+    for (i, r), (j, c) in itertools.product(enumerate(rows), enumerate(columns)):
+        ax, share_ax = axes[i, j], axes[i, j].twinx()
+        both = plane.ixt.sel({row: r, column: c, "layer": [layer, following]})
+        for colour, one in zip(ARM_COLOURS, (layer, following), strict=False):
+            draw_band(ax, both.sel(layer=one), "epoch", colour, f"layer {one}")
+        excess = dpi_violations(both.transpose("seed", "epoch", "layer").values)[..., 0]
+        share = (excess > 0).sum(axis=0) / np.maximum(np.isfinite(excess).sum(axis=0), 1)
+        share_ax.plot(plane.epoch, share, "--", color="0.3", lw=1, label="networks that violate")
+        share_ax.set_ylim(0, 1.02)
+        if j == len(columns) - 1:
+            share_ax.set_ylabel("share of networks")
+        else:
+            share_ax.set_yticklabels([])
+        epoch_axis(ax, plane)
+        ax.set_title(f"{c}, {r}", fontsize="medium")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("I(X;T) [bits]")
+    label_epochs(axes)
+    lines = [*axes[0, 0].get_lines(), *share_ax.get_lines()]
+    names = [str(line.get_label()) for line in lines]
+    figure.legend(lines, names, loc="outside lower center", ncols=len(lines), fontsize="small")
     figure.suptitle(title)
     return figure
