@@ -1,9 +1,9 @@
 """A narrow layer that seems to know less than the wide one after it: bins against data processing.
 
 Claim: "Revisiting the Information Plane" (2019), figure 6: in a network with a layer of 2 units before
-one of 12, the narrow layer shows less I(X;T) than the wide one after it. Of the network's own states that
-cannot be, for each layer is a function of the one before (the data-processing inequality): bins count
-clusters, and 12 units split what 2 units have merged.
+one of 12, the narrow layer shows less I(X;T) than the wide one after it. Of the network's own states
+that cannot be, for each layer is a function of the one before (the data-processing inequality): bins
+count clusters, and 12 units split what 2 units have merged.
 
 Command:  python -m experiments.bottleneck_layer
 Time:     2 minutes on 2 cores

@@ -9,7 +9,7 @@ import xarray as xr
 
 from ibjax.checks import check_positive, check_rank, check_same_length
 
-__all__ = ["at_position", "early_stopping", "perfect_stopping", "until_position"]
+__all__ = ["at_position", "early_stopping", "perfect_stopping", "stopped_at"]
 
 
 def early_stopping(
@@ -86,18 +86,25 @@ def at_position(values: xr.DataArray, position: np.ndarray) -> xr.DataArray:
         Without ``epoch``; NaN where there is no position.
     """
     where = xr.DataArray(np.asarray(position), dims="seed")
-    chosen = values.isel(epoch=where.clip(min=0)).drop_vars("epoch", errors="ignore")
+    seed = xr.DataArray(np.arange(values.sizes["seed"]), dims="seed")
+    chosen = values.isel(seed=seed, epoch=where.clip(min=0)).drop_vars("epoch", errors="ignore")
     return chosen.where(where >= 0)
 
 
-def until_position(values: xr.DataArray, position: np.ndarray) -> xr.DataArray:
-    """The values up to each seed's own epoch, NaN after it, and everywhere for a position of -1.
+def stopped_at(values: xr.DataArray, position: np.ndarray) -> xr.DataArray:
+    """The values of networks that are stopped: up to each seed's own epoch, and from there on as they are.
+
+    A mean over seeds at an epoch is then that of all networks, trained until then or stopped before.
 
     Args:
         values: dims ``seed``, ``epoch`` and others.
-        position: (seed,) positions on the axis of epochs.
+        position: (seed,) positions on the axis of epochs; -1 for none.
+
+    Returns:
+        The same dims; NaN for seeds without a position.
     """
-    past = xr.DataArray(
-        np.arange(values.sizes["epoch"]) > np.asarray(position)[:, None], dims=("seed", "epoch")
-    )
-    return values.where(~past)
+    epoch = np.minimum(np.arange(values.sizes["epoch"]), np.asarray(position)[:, None])
+    where = xr.DataArray(epoch, dims=("seed", "epoch"))
+    seed = xr.DataArray(np.arange(values.sizes["seed"]), dims="seed")
+    held = values.isel(seed=seed, epoch=where.clip(min=0))
+    return held.assign_coords(epoch=values.epoch).where(where >= 0).transpose(*values.dims)

@@ -6,7 +6,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibjax.analysis.stopping import at_position, early_stopping, perfect_stopping, until_position
+from ibjax.analysis.stopping import at_position, early_stopping, perfect_stopping, stopped_at
 
 EPOCHS = np.array([0, 1, 2, 5, 10, 20, 50, 100])
 
@@ -48,15 +48,22 @@ def test_a_diverged_seed_has_no_stop_and_leaves_the_others_alone():
     np.testing.assert_array_equal(early_stopping(loss, np.array([0, 1, 2]), patience=1), [2, -1])
 
 
-def test_values_at_and_until_a_position():
-    values = xr.DataArray(np.arange(24.0).reshape(3, 4, 2), dims=("seed", "epoch", "layer"))
+def test_values_at_a_position_and_of_networks_stopped_there():
+    values = xr.DataArray(
+        np.arange(24.0).reshape(3, 4, 2),
+        {"epoch": [0, 10, 20, 30], "seed": [5, 6, 7]},
+        ("seed", "epoch", "layer"),
+    )
     position = np.array([0, 2, -1])
     at = at_position(values, position)
     assert at.dims == ("seed", "layer")
     np.testing.assert_array_equal(at, [[0, 1], [12, 13], [np.nan, np.nan]])
-    until = until_position(values, position)
-    assert np.isfinite(until).any("layer").sum("epoch").values.tolist() == [1, 3, 0]
-    np.testing.assert_array_equal(until[1, 2], [12, 13])
+    stopped = stopped_at(values, position)
+    assert stopped.dims == values.dims
+    assert stopped.epoch.values.tolist() == [0, 10, 20, 30]
+    np.testing.assert_array_equal(stopped[0, :, 0], [0, 0, 0, 0])
+    np.testing.assert_array_equal(stopped[1, :, 1], [9, 11, 13, 13])
+    assert np.isnan(stopped[2]).all()
 
 
 @pytest.mark.parametrize(
