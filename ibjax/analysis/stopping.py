@@ -92,7 +92,7 @@ def at_position(values: xr.DataArray, position: np.ndarray) -> xr.DataArray:
 
 
 def stopped_at(values: xr.DataArray, position: np.ndarray) -> xr.DataArray:
-    """The values of networks that are stopped: up to each seed's own epoch, and from there on as they are.
+    """Values of networks that are stopped: up to each seed's own epoch, and unchanged from there on.
 
     A mean over seeds at an epoch is then that of all networks, trained until then or stopped before.
 

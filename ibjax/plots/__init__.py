@@ -22,6 +22,7 @@ from ibjax.plots.levels import plot_by_level
 from ibjax.plots.linear import plot_bounded_plane, plot_learning, plot_parts
 from ibjax.plots.planes import plot_information_plane
 from ibjax.plots.snapshots import animate_snapshots, plot_snapshots
+from ibjax.plots.stops import plot_stops
 from ibjax.plots.truth import plot_against_truth, plot_probabilities
 from ibjax.plots.weights import plot_weight_correlations
 
@@ -53,6 +54,7 @@ __all__ = [
     "plot_sample_estimates",
     "plot_snapshots",
     "plot_state_shares",
+    "plot_stops",
     "plot_vae_course",
     "plot_violations",
     "plot_weight_correlations",

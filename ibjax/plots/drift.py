@@ -44,6 +44,7 @@ def plot_drift(away: xr.DataArray, *, title: str = "") -> Figure:
         ax.set_xlabel("width of the bins")
     for ax in axes[:, 0]:
         ax.set_ylabel("distance [bits]")
-    axes[0, -1].legend(title="layer", fontsize="small")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", title="layer", fontsize="small")
     figure.suptitle(title)
     return figure

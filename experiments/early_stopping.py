@@ -1,0 +1,230 @@
+"""Does compression come before training should stop? Early and perfect stopping on the plane.
+
+Claim: "Revisiting the Information Plane" (2019), figures 7, 10, 15: networks that are stopped by their
+validation loss, early (for want of a better loss) or perfectly (where it is smallest), stop before most
+of what looks like compression, and do as well as networks trained on: compression is not why they
+generalise.
+
+Command:  python -m experiments.early_stopping
+          python -m experiments.early_stopping --datasets symmetric mnist --data FOLDER
+Time:     2 minutes on 2 cores; 12 with MNIST
+Expect:   see README
+
+50 networks 12-10-7-5-4-3-2 (784 inputs, 3 outputs on MNIST) each of tanh and relu, preset "revisiting":
+Adam (``--optimizer sgd`` for plain SGD), batches of 256, 8000 epochs; validation on the samples that are
+not for training. Early: the first recorded epoch 100 epochs (``--patience``) or more after the last
+best loss; perfect: the smallest loss of all of training. Both are read from whole histories
+(ibjax.analysis.stopping), recorded every 25 epochs and more often before. I(X;T), I(T;Y) on the training
+samples in bins of 0.07, with edges by activation.
+
+Dims: dataset, activation, seed, epoch, layer; ``stop``: dataset, activation, stopping, seed.
+"""
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from experiments.lab import (
+    RevisitingConfig,
+    Table,
+    interval_text,
+    main,
+    revisiting_attributes,
+    revisiting_training,
+    seeds_table,
+    train_tasks,
+)
+from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_at, mean_interval
+from ibjax.analysis.phases import median_interval
+from ibjax.analysis.records import plane_record
+from ibjax.analysis.stopping import at_position, early_stopping, perfect_stopping, stopped_at
+from ibjax.checks import check_positive
+from ibjax.plots import plot_information_plane, plot_stops
+from ibjax.presets import revisiting_estimators
+from ibjax.results import history_to_dataset, stack_arms
+from ibjax.training import log_spaced_epochs, make_model
+
+ACTIVATIONS = ("tanh", "relu")
+STOPPING = ("early stopping", "perfect stopping", "all epochs")
+BIN_WIDTH = 0.07
+
+# Epochs between records, at most: what early stopping can tell apart.
+STEP = 25
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(RevisitingConfig):
+    """Does compression come before training should stop?"""
+
+    patience: int = 100
+    """Epochs without a better validation loss after which training stops."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_positive("patience", self.patience)
+
+
+def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
+    """Train and measure both arms, and find their stops; checkpoints go to ``folder`` if given."""
+    last = config.num_epochs
+    trained = train_tasks(
+        config,
+        lambda task: {
+            (name,): revisiting_training(config, task, activation=name) for name in ACTIVATIONS
+        },
+        lambda _, training: plane_record(
+            make_model(training), revisiting_estimators(training.activations, BIN_WIDTH), rows="train"
+        ),
+        schedule=np.union1d(log_spaced_epochs(last), np.arange(0, last, STEP)),
+        folder=folder,
+    )
+    arms = {
+        key: with_stops(history_to_dataset(one.history, one.training.as_dict()), config.patience)
+        for key, one in trained.items()
+    }
+    source = "Revisiting the Information Plane (2019), figures 7, 10, 15"
+    return stack_arms(arms, ("dataset", "activation")).assign_attrs(
+        revisiting_attributes(config, "early_stopping", trained, source),
+        estimator=f"revisiting_binned_mi(bin_width={BIN_WIDTH})",
+        binning=f"bins of {BIN_WIDTH}, edges by activation",
+        patience=config.patience,
+    )
+
+
+def with_stops(arm: xr.Dataset, patience: int) -> xr.Dataset:
+    """The arm with positions ``stop`` (stopping, seed) on its axis of epochs."""
+    loss, epochs = arm.test_loss.transpose("seed", "epoch").values, arm.epoch.values
+    perfect = perfect_stopping(loss)
+    stops = [
+        early_stopping(loss, epochs, patience=patience),
+        perfect,
+        np.where(perfect >= 0, len(epochs) - 1, -1),
+    ]
+    attrs = {"units": "1", "long_name": "position on the axis of epochs; -1: diverged"}
+    return arm.assign(stop=(("stopping", "seed"), np.stack(stops), attrs)).assign_coords(
+        stopping=list(STOPPING)
+    )
+
+
+def stopped(arm: xr.Dataset, stopping: str) -> xr.Dataset:
+    """Planes and qualities of networks that are stopped and stay as they are."""
+    position = arm.stop.sel(stopping=stopping).values
+    names = ("ixt", "ity", "test_loss", "test_accuracy")
+    return xr.Dataset({name: stopped_at(arm[name], position) for name in names})
+
+
+def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
+    """The planes up to each stop, where the stops are, the tables and what follows."""
+    figures = {}
+    seeds = f"{results.sizes['seed']} seeds, {results.optimizer}, {results.binning}"
+    for name in results.dataset.values:
+        own = results.sel(dataset=name)
+        arms = [own.sel(activation=activation) for activation in own.activation.values]
+        planes = xr.concat(
+            [xr.concat([stopped(arm, s) for arm in arms], own.activation) for s in STOPPING],
+            xr.DataArray(list(STOPPING), dims="stopping", name="stopping"),
+        )
+        figures[f"planes_{name}.png"] = plot_information_plane(
+            planes, row="activation", column="stopping", title=f"{name}, {seeds}"
+        )
+        title = f"{name}, {seeds}: mean with 95% band; lines: median stops with quartiles"
+        figures[f"stops_{name}.png"] = plot_stops(own, title=title)
+    return figures, [stops_table(results), layers_table(results), seeds_table(results)]
+
+
+def arms_of(results: xr.Dataset):
+    """Each arm's name and Dataset."""
+    for arm in itertools.product(results.dataset.values, results.activation.values):
+        yield arm, results.sel(dataset=arm[0], activation=arm[1])
+
+
+def stops_table(results: xr.Dataset) -> Table:
+    """Per arm: when training stops, and how well networks do then and at the end."""
+    header = ["dataset", "activation", "stopping", "epoch", "low", "high", "before_end"]
+    header += ["test_loss", "low", "high", "test_accuracy", "low", "high", "gain", "low", "high"]
+    rows = []
+    for arm, data in arms_of(results):
+        for stopping in STOPPING:
+            position = data.stop.sel(stopping=stopping).values
+            known = position >= 0
+            epochs = np.where(known, data.epoch.values[position], np.nan)
+            loss, accuracy = (
+                at_position(data[name], position).values for name in ("test_loss", "test_accuracy")
+            )
+            gain = data.test_accuracy.isel(epoch=-1).values - accuracy
+            before = int((position[known] < data.sizes["epoch"] - 1).sum())
+            found = (mean_interval(x)[:3] for x in (loss, accuracy, gain))
+            numbers = [float(x) for interval in found for x in interval]
+            rows.append([*arm, stopping, *median_interval(epochs)[:3], before, *numbers])
+    note = (
+        f"epoch: median over seeds with its 95% interval; early: after {results.patience} epochs "
+        "without a better validation loss; gain: accuracy at the last epoch less that at the stop, within seeds"
+    )
+    return Table("stops", header, rows, [note])
+
+
+def layers_table(results: xr.Dataset) -> Table:
+    """Per arm, stop and layer: where it is in the plane, and its compression until then."""
+    header = ["dataset", "activation", "stopping", "layer"]
+    for name in ("ixt", "ity", "compression"):
+        header += [name, "low", "high"]
+    rows, sentences = [], []
+    for arm, data in arms_of(results):
+        amounts = compression_until_stops(data)
+        for stopping, layer in itertools.product(STOPPING, data.layer.values):
+            position = data.stop.sel(stopping=stopping).values
+            at = [at_position(data[name].sel(layer=layer), position).values for name in ("ixt", "ity")]
+            amount = amounts.sel(stopping=stopping, layer=layer).values
+            found = (mean_interval(x)[:3] for x in (*at, amount))
+            rows.append([*arm, stopping, layer, *(float(x) for one in found for x in one)])
+        sentences.append(verdict(arm, data, amounts))
+    note = (
+        "compression: of I(X;T), from the epoch where the other seeds' mean peaks to the stop; 0 before"
+    )
+    return Table("layers", header, rows, [note, *sentences])
+
+
+def compression_until_stops(arm: xr.Dataset) -> xr.DataArray:
+    """Of I(X;T), bits: (stopping, layer, seed)."""
+    ixt = arm.ixt.transpose("layer", "seed", "epoch").values
+    values = [
+        [compression_at(layer, arm.stop.sel(stopping=stopping).values) for layer in ixt]
+        for stopping in STOPPING
+    ]
+    coords = {"stopping": list(STOPPING), "layer": arm.layer.values}
+    return xr.DataArray(np.array(values), coords, ("stopping", "layer", "seed"))
+
+
+def verdict(arm: tuple[str, str], data: xr.Dataset, amounts: xr.DataArray) -> str:
+    """Which layers have compressed by each stop, and what training on gains."""
+    parts = []
+    for stopping in STOPPING:
+        found = [
+            mean_interval(amounts.sel(stopping=stopping, layer=i).values) for i in data.layer.values
+        ]
+        by = [
+            f"{layer} by {interval_text(one)}"
+            for layer, one in zip(data.layer.values, found, strict=True)
+            if one.low > NEGLIGIBLE_BITS
+        ]
+        position = data.stop.sel(stopping=stopping).values
+        epochs = np.where(position >= 0, data.epoch.values[position], np.nan)
+        when = f"{stopping}, epoch {interval_text(median_interval(epochs), 0)}"
+        gain = data.test_accuracy.isel(epoch=-1) - at_position(data.test_accuracy, position)
+        parts.append(
+            f"{when}: layers that have compressed: {', '.join(by) or 'none'}"
+            + (
+                f"; training on changes accuracy by {interval_text(mean_interval(gain.values), 4)}"
+                if stopping != STOPPING[-1]
+                else ""
+            )
+        )
+    return f"{', '.join(arm)}. {'. '.join(parts)}."
+
+
+if __name__ == "__main__":
+    main("early_stopping", Config, run, report)
