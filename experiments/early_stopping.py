@@ -162,7 +162,8 @@ def stops_table(results: xr.Dataset) -> Table:
             rows.append([*arm, stopping, *median_interval(epochs)[:3], before, *numbers])
     note = (
         f"epoch: median over seeds with its 95% interval; early: after {results.patience} epochs "
-        "without a better validation loss; gain: accuracy at the last epoch less that at the stop, within seeds"
+        "without a better validation loss; gain: accuracy at the last epoch less that at the stop, "
+        "within seeds"
     )
     return Table("stops", header, rows, [note])
 
