@@ -124,7 +124,7 @@ def violations_table(results: xr.Dataset) -> Table:
         values = excess.values[known]  # (seed, epoch)
         row = [*arm, int(known.sum())]
         for violates in (values[:, -1] > 0, (values > 0).any(axis=1)):
-            low, high = share_interval(violates.sum(), np.array(len(values)))
+            low, high = share_interval(violates.sum(), len(values))
             row += [float(violates.mean()), float(low), float(high)]
         end = mean_interval(values[:, -1])
         course = mean_interval((values > 0).mean(axis=1))

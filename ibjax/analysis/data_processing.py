@@ -12,6 +12,7 @@ import scipy.stats
 import xarray as xr
 
 from ibjax.analysis.compression import mean_interval
+from ibjax.types import ArrayLike
 
 __all__ = ["ROUNDING_BITS", "dpi_violations", "share_interval", "violation_summary"]
 
@@ -44,7 +45,7 @@ def dpi_violations(information: np.ndarray) -> np.ndarray:
     return np.where(rise > ROUNDING_BITS, rise, np.where(np.isnan(rise), np.nan, 0.0))
 
 
-def share_interval(count: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def share_interval(count: ArrayLike, total: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """The exact 95% interval (Clopper & Pearson 1934) of a share, ``count`` of ``total``.
 
     Example:

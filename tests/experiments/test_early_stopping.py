@@ -1,0 +1,74 @@
+"""Early stopping: the contract of a small run, what the tables say, and the claim."""
+
+import numpy as np
+import pytest
+
+from experiments import early_stopping
+from tests.experiments.made import EPOCHS, made_results
+
+
+@pytest.mark.slow
+def test_a_small_run_keeps_the_contract_and_reports_everything():
+    results = early_stopping.run(early_stopping.Config(smoke=True, seeds=2, epochs=60, patience=20))
+    assert results.ixt.dims == ("dataset", "activation", "seed", "epoch", "layer")
+    assert results.stop.dims == ("dataset", "activation", "stopping", "seed")
+    assert {25, 50} <= set(results.epoch.values.tolist())
+    figures, tables = early_stopping.report(results)
+    assert set(figures) == {"planes_symmetric.png", "stops_symmetric.png"}
+    assert [table.name for table in tables] == ["stops", "layers", "seeds"]
+
+
+def test_full_scale_is_the_default_and_the_patience_is_positive():
+    assert (early_stopping.Config().num_epochs, early_stopping.Config().patience) == (8000, 100)
+    with pytest.raises(ValueError, match="patience: expected"):
+        early_stopping.Config(patience=0)
+
+
+@pytest.fixture(scope="module")
+def made_up():
+    """Losses are best at the 20th recorded epoch; layer 2 compresses by 1 bit before, by 2 after."""
+    results = made_results(
+        {"dataset": ("symmetric",), "activation": ("tanh",)}, binning="bins of 0.07", patience=1
+    )
+    place = np.arange(len(EPOCHS))
+    results.test_loss[:] = 0.3 + 0.01 * abs(place - 20)
+    results.ixt[..., 1] = 6 - (place >= 10) - 2 * (place >= 30)
+    results.test_accuracy[..., 20:] = 0.95
+    arm = early_stopping.with_stops(results.sel(dataset="symmetric", activation="tanh"), patience=1)
+    return arm.expand_dims(dataset=["symmetric"], activation=["tanh"])
+
+
+def test_stops_are_where_the_loss_says(made_up):
+    stops = made_up.stop.sel(dataset="symmetric", activation="tanh")
+    assert stops.sel(stopping="perfect stopping").values.tolist() == [20] * 8
+    assert stops.sel(stopping="early stopping").values.tolist() == [21] * 8
+    assert stops.sel(stopping="all epochs").values.tolist() == [len(EPOCHS) - 1] * 8
+
+
+def test_the_verdict_says_what_is_compressed_by_then(made_up):
+    _, (stops, layers, _) = early_stopping.report(made_up)
+    _, text = layers.sentences
+    before, after = text.split("all epochs")
+    assert before.count("compressed: 2 by 1.00 (1.00 to 1.00)") == 2
+    assert "compressed: 2 by 3.00 (3.00 to 3.00)" in after
+    assert stops.rows[1][3] == EPOCHS[20]
+    assert stops.rows[1][-3:] == pytest.approx([0, 0, 0])
+
+
+def test_a_diverged_seed_is_left_out(made_up):
+    broken = made_up.sel(dataset="symmetric", activation="tanh").copy(deep=True)
+    broken.test_loss[0, 25:] = np.nan
+    found = early_stopping.with_stops(broken.drop_vars("stop"), patience=1)
+    assert found.stop[:, 0].values.tolist() == [-1, -1, -1]
+    stopped = early_stopping.stopped(found, "perfect stopping")
+    assert np.isnan(stopped.ixt[0]).all()
+    assert np.isfinite(stopped.ixt[1:]).all()
+
+
+@pytest.mark.slow
+def test_the_claim_at_reduced_size():
+    """Most of tanh's compression comes after early stopping."""
+    results = early_stopping.run(early_stopping.Config(seeds=6, epochs=4000))
+    arm = results.sel(dataset="symmetric", activation="tanh")
+    amounts = early_stopping.compression_until_stops(arm).sel(layer=5).mean("seed")
+    assert float(amounts.sel(stopping="early stopping")) < float(amounts.sel(stopping="all epochs"))
