@@ -39,7 +39,8 @@ from experiments.lab import (
     train_tasks,
 )
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_at, mean_interval
-from ibjax.analysis.phases import median_interval
+from ibjax.analysis.data_processing import share_interval
+from ibjax.analysis.phases import median_interval, plane_phases
 from ibjax.analysis.records import plane_record
 from ibjax.analysis.stopping import at_position, early_stopping, perfect_stopping, stopped_at
 from ibjax.checks import check_positive
@@ -171,22 +172,37 @@ def stops_table(results: xr.Dataset) -> Table:
 def layers_table(results: xr.Dataset) -> Table:
     """Per arm, stop and layer: where it is in the plane, and its compression until then."""
     header = ["dataset", "activation", "stopping", "layer"]
-    for name in ("ixt", "ity", "compression"):
+    for name in ("ixt", "ity", "compression", "fitted", "compressing"):
         header += [name, "low", "high"]
     rows, sentences = [], []
     for arm, data in arms_of(results):
-        amounts = compression_until_stops(data)
+        amounts, phases = compression_until_stops(data), plane_phases(data)
         for stopping, layer in itertools.product(STOPPING, data.layer.values):
             position = data.stop.sel(stopping=stopping).values
             at = [at_position(data[name].sel(layer=layer), position).values for name in ("ixt", "ity")]
             amount = amounts.sel(stopping=stopping, layer=layer).values
-            found = (mean_interval(x)[:3] for x in (*at, amount))
-            rows.append([*arm, stopping, layer, *(float(x) for one in found for x in one)])
+            found = [tuple(map(float, mean_interval(x)[:3])) for x in (*at, amount)]
+            own, when = phases.sel(layer=layer), np.where(position >= 0, data.epoch[position], np.nan)
+            for phase in ("fitting_end", "compression_start"):
+                found.append(share_reached(own[phase].values, when))
+            rows.append([*arm, stopping, layer, *itertools.chain(*found)])
         sentences.append(verdict(arm, data, amounts))
     note = (
-        "compression: of I(X;T), from the epoch where the other seeds' mean peaks to the stop; 0 before"
+        "compression: of I(X;T), from the epoch where the other seeds' mean peaks to the stop, 0 "
+        "before; fitted, compressing: share of networks that stop after the layer has fitted the labels or has "
+        "started to compress, of those in which it ever does"
     )
     return Table("layers", header, rows, [note, *sentences])
+
+
+def share_reached(phase: np.ndarray, stop: np.ndarray) -> tuple[float, float, float]:
+    """Share of seeds that stop at their own epoch of a phase or later, and its exact 95% interval."""
+    both = np.isfinite(phase) & np.isfinite(stop)
+    if not both.any():
+        return np.nan, np.nan, np.nan
+    reached = phase[both] <= stop[both]
+    low, high = share_interval(reached.sum(), reached.size)
+    return float(reached.mean()), float(low), float(high)
 
 
 def compression_until_stops(arm: xr.Dataset) -> xr.DataArray:

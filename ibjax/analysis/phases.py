@@ -19,10 +19,12 @@ __all__ = [
     "compression_end",
     "compression_start",
     "diffusion_start",
+    "fitting_end",
     "median_interval",
     "network_snr",
     "phase_agreement",
     "phase_epochs",
+    "plane_phases",
     "rank_correlation",
     "reaching_epoch",
     "running_median",
@@ -156,6 +158,54 @@ def _compressed(ixt, epochs, part) -> np.ndarray:
     return np.where(lost > NEGLIGIBLE_BITS, epochs[last], np.nan)
 
 
+def fitting_end(ity: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+    """The epoch at which a layer has all but fitted the labels, for each seed.
+
+    That is the first recorded epoch at which the running median of I(T;Y) has gained nine tenths of what
+    it gains from the first to its largest value.
+
+    Args:
+        ity: (seed, epoch) bits.
+        epochs: (epoch,) recorded epochs.
+
+    Returns:
+        (seed,) epochs; NaN where the gain is at most ``NEGLIGIBLE_BITS`` or not known: fine bins show
+        I(T;Y) = H(Y) of many layers before any training.
+    """
+    smooth = running_median(np.asarray(ity, np.float64), epochs)
+    gained = smooth.max(axis=1) - smooth[:, 0]
+    done = smooth >= (smooth[:, 0] + COMPLETE * gained)[:, None]
+    return np.where(gained > NEGLIGIBLE_BITS, epochs[done.argmax(axis=1)], np.nan)
+
+
+def plane_phases(arm: xr.Dataset) -> xr.Dataset:
+    """When every layer fits and compresses, seed by seed, by the rules of this module.
+
+    Args:
+        arm: ``ixt`` and ``ity`` (seed, epoch, layer), bits.
+
+    Returns:
+        Dataset (seed, layer): ``peak``, the largest value of I(X;T)'s running median, and ``lost``, what
+        it has lost of it at the end, bits (never negative: whether a layer compresses is for
+        ``compression_summary`` to say); ``peak_epoch``, ``fitting_end``, ``compression_start`` and
+        ``compression_end``, epochs, NaN as in the functions of these names and where a seed diverged.
+    """
+    epochs = arm.epoch.values
+    smooth = np.moveaxis(_of_layers(running_median, arm, "ixt"), 1, 2)  # (seed, epoch, layer)
+    known = np.isfinite(smooth).all(axis=1)
+    peak_epoch = epochs[np.where(known[:, None], smooth, 0.0).argmax(axis=1)]
+    columns = {
+        "peak": (smooth.max(axis=1), "bits"),
+        "lost": (smooth.max(axis=1) - smooth[:, -1], "bits"),
+        "peak_epoch": (np.where(known, peak_epoch, np.nan), "epochs"),
+        "fitting_end": (_of_layers(fitting_end, arm, "ity"), "epochs"),
+        "compression_start": (_of_layers(compression_start, arm, "ixt"), "epochs"),
+        "compression_end": (_of_layers(compression_end, arm, "ixt"), "epochs"),
+    }
+    data = {name: (("seed", "layer"), v, {"units": units}) for name, (v, units) in columns.items()}
+    return xr.Dataset(data, {"layer": arm.layer.values})
+
+
 def reaching_epoch(values: np.ndarray, epochs: np.ndarray, level: float) -> np.ndarray:
     """The first recorded epoch at which the running median of a curve is at a level or above.
 
@@ -169,6 +219,12 @@ def reaching_epoch(values: np.ndarray, epochs: np.ndarray, level: float) -> np.n
     """
     reached = running_median(np.asarray(values, np.float64), epochs) >= level
     return np.where(reached.any(axis=1), epochs[reached.argmax(axis=1)], np.nan)
+
+
+def _of_layers(rule, arm: xr.Dataset, name: str) -> np.ndarray:
+    """``rule`` of every layer's (seed, epoch) curve, stacked along a second axis, the layers."""
+    curves = arm[name].transpose("layer", "seed", "epoch").values
+    return np.stack([rule(curve, arm.epoch.values) for curve in curves], axis=1)
 
 
 def network_snr(arm: xr.Dataset) -> xr.DataArray:
@@ -198,17 +254,16 @@ def phase_epochs(arm: xr.Dataset) -> xr.Dataset:
         above ``NEGLIGIBLE_BITS``.
     """
     arm = arm.transpose("seed", "epoch", "layer", ...)
-    epochs = arm.epoch.values
-
-    def of_layers(start, name):
-        return np.stack([start(layer, epochs) for layer in np.moveaxis(arm[name].values, 2, 0)], axis=1)
-
     units = {"units": "epochs"}
     return xr.Dataset(
         {
-            "diffusion": (("seed", "layer"), of_layers(diffusion_start, "gradient_snr"), units),
-            "network_diffusion": (("seed",), diffusion_start(network_snr(arm).values, epochs), units),
-            "compression": (("seed", "layer"), of_layers(compression_start, "ixt"), units),
+            "diffusion": (("seed", "layer"), _of_layers(diffusion_start, arm, "gradient_snr"), units),
+            "network_diffusion": (
+                ("seed",),
+                diffusion_start(network_snr(arm).values, arm.epoch.values),
+                units,
+            ),
+            "compression": (("seed", "layer"), _of_layers(compression_start, arm, "ixt"), units),
             "compresses": compression_summary(arm).compression_low > NEGLIGIBLE_BITS,
         },
         {"layer": arm.layer.values},

@@ -9,10 +9,12 @@ from ibjax.analysis.phases import (
     compression_end,
     compression_start,
     diffusion_start,
+    fitting_end,
     median_interval,
     network_snr,
     phase_agreement,
     phase_epochs,
+    plane_phases,
     rank_correlation,
     reaching_epoch,
     running_median,
@@ -230,3 +232,36 @@ def test_bad_shapes_are_refused():
         running_median(np.ones((2, 3)), np.arange(4))
     with pytest.raises(ValueError, match="a and b: expected one entry"):
         rank_correlation(np.ones(3), np.ones(4))
+
+
+def test_fitting_ends_where_nine_tenths_are_gained():
+    epochs = np.array([0, 1, 3, 10, 30, 100, 300, 1000])
+    rising = np.array([0.1, 0.1, 0.2, 0.5, 0.9, 0.99, 1.0, 1.0])
+    flat = np.full(8, 0.7)
+    lost = np.where(np.arange(8) > 5, np.nan, rising)
+    found = fitting_end(np.stack([rising, flat, lost]), epochs)
+    np.testing.assert_array_equal(found, [100, np.nan, np.nan])
+
+
+def test_phases_of_the_plane_of_made_curves():
+    """Layer 1 fits by epoch 30 and loses 2 bits from epoch 100 on; layer 2 does neither."""
+    epochs = np.array([0, 1, 3, 10, 30, 100, 300, 1000, 3000])
+    ixt, ity = np.full((3, 9, 2), 5.0), np.full((3, 9, 2), 0.5)
+    ixt[:, 5, 0] = 6.0
+    ixt[:, 7:, 0] = 4.0
+    ity[:, 4:, 0] = 1.0
+    ixt[2], ity[2] = np.nan, np.nan
+    dims = ("seed", "epoch", "layer")
+    arm = xr.Dataset({"ixt": (dims, ixt), "ity": (dims, ity)}, {"epoch": epochs, "layer": [1, 2]})
+    phases = plane_phases(arm)
+    expected = {
+        "peak": [6, 5],
+        "lost": [2, 0],
+        "peak_epoch": [100, 0],
+        "fitting_end": [30, np.nan],
+        "compression_start": [100, np.nan],
+        "compression_end": [300, np.nan],
+    }
+    for name, values in expected.items():
+        np.testing.assert_array_equal(phases[name], [values, values, [np.nan, np.nan]], err_msg=name)
+        assert phases[name].attrs["units"] in ("bits", "epochs")
