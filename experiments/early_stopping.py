@@ -189,8 +189,8 @@ def layers_table(results: xr.Dataset) -> Table:
         sentences.append(verdict(arm, data, amounts))
     note = (
         "compression: of I(X;T), from the epoch where the other seeds' mean peaks to the stop, 0 "
-        "before; fitted, compressing: share of networks that stop after the layer has fitted the labels or has "
-        "started to compress, of those in which it ever does"
+        "before; fitted, compressing: share of networks that stop after the layer has fitted the labels "
+        "or has started to compress, of those in which it ever does"
     )
     return Table("layers", header, rows, [note, *sentences])
 

@@ -192,12 +192,11 @@ def plane_phases(arm: xr.Dataset) -> xr.Dataset:
     """
     epochs = arm.epoch.values
     smooth = np.moveaxis(_of_layers(running_median, arm, "ixt"), 1, 2)  # (seed, epoch, layer)
-    known = np.isfinite(smooth).all(axis=1)
-    peak_epoch = epochs[np.where(known[:, None], smooth, 0.0).argmax(axis=1)]
+    peak_epoch = epochs[np.nan_to_num(smooth).argmax(axis=1)]
     columns = {
         "peak": (smooth.max(axis=1), "bits"),
         "lost": (smooth.max(axis=1) - smooth[:, -1], "bits"),
-        "peak_epoch": (np.where(known, peak_epoch, np.nan), "epochs"),
+        "peak_epoch": (np.where(np.isfinite(smooth[:, -1]), peak_epoch, np.nan), "epochs"),
         "fitting_end": (_of_layers(fitting_end, arm, "ity"), "epochs"),
         "compression_start": (_of_layers(compression_start, arm, "ixt"), "epochs"),
         "compression_end": (_of_layers(compression_end, arm, "ixt"), "epochs"),
@@ -255,14 +254,11 @@ def phase_epochs(arm: xr.Dataset) -> xr.Dataset:
     """
     arm = arm.transpose("seed", "epoch", "layer", ...)
     units = {"units": "epochs"}
+    of_network = diffusion_start(network_snr(arm).values, arm.epoch.values)
     return xr.Dataset(
         {
             "diffusion": (("seed", "layer"), _of_layers(diffusion_start, arm, "gradient_snr"), units),
-            "network_diffusion": (
-                ("seed",),
-                diffusion_start(network_snr(arm).values, arm.epoch.values),
-                units,
-            ),
+            "network_diffusion": (("seed",), of_network, units),
             "compression": (("seed", "layer"), _of_layers(compression_start, arm, "ixt"), units),
             "compresses": compression_summary(arm).compression_low > NEGLIGIBLE_BITS,
         },
