@@ -16,6 +16,7 @@ from jax.nn import initializers
 from jaxtyping import Array, Float
 
 from ibjax.checks import check_known
+from ibjax.numerics import product
 from ibjax.types import PyTree
 
 __all__ = ["ACTIVATIONS", "INITS", "MLP", "merge_linear"]
@@ -133,7 +134,7 @@ def _affine(kernel, bias, h):
     # XLA's CPU products are three to four times slower where it folds the small kernel's transpose
     # into them. Behind the barrier the transpose is done first; hence the derivative by hand, which
     # then needs no transpose.
-    return lax.optimization_barrier(kernel.T) @ h + bias[:, None]
+    return product(lax.optimization_barrier(kernel.T), h) + bias[:, None]
 
 
 def _affine_forward(kernel, bias, h):
@@ -143,7 +144,8 @@ def _affine_forward(kernel, bias, h):
 def _affine_backward(residuals, dz):
     kernel, h = residuals
     dz = lax.optimization_barrier(dz)  # without it XLA's CPU compiler aborts on some programs
-    return lax.optimization_barrier(dz @ h.T).T, dz.sum(axis=1), kernel @ dz
+    dkernel = lax.optimization_barrier(product(dz, h.T)).T
+    return dkernel, dz.sum(axis=1), product(kernel, dz)
 
 
 _affine.defvjp(_affine_forward, _affine_backward)

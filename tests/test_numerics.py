@@ -10,6 +10,7 @@ from ibjax.numerics import (
     cross_entropy,
     logmeanexp,
     output_units,
+    product,
     scaled_to_one,
     squared_distances,
     sum_over_columns,
@@ -150,3 +151,13 @@ def test_one_output_is_the_logit_of_class_1():
     np.testing.assert_allclose(output_units(z)[0], p_one, atol=1e-6)
     np.testing.assert_allclose(output_units(both)[1], p_one, atol=1e-6)
     assert two_logits(both) is both
+
+
+def test_products_are_of_full_float32_whatever_the_default():
+    rng = np.random.default_rng(0)
+    a, b = (rng.normal(size=(40, 40)).astype(np.float32) for _ in range(2))
+    with jax.default_matmul_precision("bfloat16"):
+        text = jax.jit(product).lower(a, b).as_text()
+        got = product(a, b)
+    assert text.count("HIGHEST") == 2
+    np.testing.assert_allclose(got, np.float64(a) @ np.float64(b), atol=2e-5)

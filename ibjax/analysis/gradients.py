@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, Int
 
 from ibjax.checks import check_known, check_whole
 from ibjax.models import ACTIVATIONS, MLP
+from ibjax.numerics import product
 from ibjax.training.config import LOSSES
 from ibjax.types import PyTree, Record, Samples, Split
 
@@ -163,7 +164,7 @@ def saturated_share(model: MLP, params: PyTree, x: Float[Array, "n d"]) -> Float
     layers = params["params"]
     shares = []
     for i, (name, h) in enumerate(zip(model.activations, [x.T, *hidden], strict=False), 1):
-        z = layers[f"layer_{i}"]["kernel"].T @ h + layers[f"layer_{i}"]["bias"][:, None]
+        z = product(layers[f"layer_{i}"]["kernel"].T, h) + layers[f"layer_{i}"]["bias"][:, None]
         slope = jnp.abs(_slope(name, z))
         flat = slope < SATURATED_SLOPE * _slope(name, jnp.linspace(-10.0, 10.0, 2001)).max()
         shares.append(jnp.where(jnp.isfinite(z), flat, jnp.nan).mean())

@@ -33,7 +33,7 @@ from jax import lax
 from jaxtyping import Array, Float, Key
 
 from ibjax.checks import check_positive, check_whole
-from ibjax.numerics import to_bits
+from ibjax.numerics import product, to_bits
 from ibjax.types import ArrayLike, PyTree
 
 __all__ = [
@@ -137,9 +137,9 @@ def decode(vae: VAE, z: Float[Array, " n"], *, floor: ArrayLike) -> tuple[Array,
     """m(z) and s(z) >= ``floor``, each (n,)."""
     h = z[None, :]
     for kernel, bias in vae.decoder[:-1]:
-        h = jnp.tanh(kernel.T @ h + bias[:, None])
+        h = jnp.tanh(product(kernel.T, h) + bias[:, None])
     kernel, bias = vae.decoder[-1]
-    m, raw = kernel.T @ h + bias[:, None]
+    m, raw = product(kernel.T, h) + bias[:, None]
     return m, floor + jax.nn.softplus(raw)
 
 

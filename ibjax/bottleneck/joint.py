@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ibjax.checks import as_array, check_finite, check_nonempty, check_rank, is_concrete
-from ibjax.numerics import to_bits
+from ibjax.numerics import product, to_bits
 from ibjax.types import MI, ArrayLike
 
 __all__ = [
@@ -131,7 +131,7 @@ def layer_information(p_t_given_x: ArrayLike, p_xy: ArrayLike) -> MI:
         checked_conditional(p_t_given_x, len(checked_joint(p_xy)))
     encoder, joint = jnp.asarray(p_t_given_x, jnp.float32), jnp.asarray(p_xy, jnp.float32)
     p_x = joint.sum(axis=1)
-    p_ty = encoder.T @ joint  # (x, t), (x, y) -> (t, y)
+    p_ty = product(encoder.T, joint)  # (x, t), (x, y) -> (t, y)
     p_t, p_y = p_ty.sum(axis=1), joint.sum(axis=0)
     ixt = _divergence(p_x[:, None] * encoder, p_x[:, None] * p_t[None, :])
     ity = _divergence(p_ty, p_t[:, None] * p_y[None, :])

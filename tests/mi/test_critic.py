@@ -86,7 +86,8 @@ def test_separable_critic_is_a_squared_distance_and_two_functions(batch):
     x, y = batch
     network = CRITICS["separable"](HIDDEN)
     params = random_params(network, 1, x, y)
-    got = jax.jit(network.apply)(params, x, y)
+    with jax.default_matmul_precision("float32"):  # as variational_mi has it
+        got = jax.jit(network.apply)(params, x, y)
     u = slow_tower(params["params"]["u"], np.float64(x))
     v = slow_tower(params["params"]["v"], np.float64(y))
     for i in range(5):
@@ -99,7 +100,8 @@ def test_joint_critic_is_a_network_of_the_concatenation(batch):
     x, y = batch
     network = CRITICS["joint"](HIDDEN)
     params = random_params(network, 2, x, y)
-    got = jax.jit(network.apply)(params, x, y)
+    with jax.default_matmul_precision("float32"):
+        got = jax.jit(network.apply)(params, x, y)
     p = params["params"]
     kernel = np.concatenate([p["x"]["kernel"], p["y"]["kernel"]]).astype(np.float64)
     bias = np.float64(p["x"]["bias"]) + np.float64(p["y"]["bias"])
