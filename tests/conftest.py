@@ -15,6 +15,13 @@ mpl.use("Agg")
 install_import_hook("ibjax", "beartype.beartype")
 
 
+@pytest.fixture
+def full_products():
+    """A test's own networks multiply in full float32, as ibjax's do: accelerators would not."""
+    with jax.default_matmul_precision("float32"):
+        yield
+
+
 @pytest.fixture(scope="session")
 def reference_data() -> Path:
     """A folder next to the checkout that holds the original files; tests of them skip without it."""

@@ -126,6 +126,7 @@ def test_a_network_without_hidden_layers_is_affine(x):
     np.testing.assert_allclose(logits, x @ layer["kernel"] + layer["bias"], atol=1e-5)
 
 
+@pytest.mark.usefixtures("full_products")
 @pytest.mark.parametrize("activations", [("tanh", "tanh"), ("relu", "linear"), ("softplus", "elu")])
 def test_gradient_equals_that_of_a_plain_network(activations, x, y):
     widths = (6, 4, 2)
@@ -160,6 +161,7 @@ def test_gradient_equals_finite_differences(x, y):
                 assert got == pytest.approx(difference, abs=1e-6), (layer, name, at)
 
 
+@pytest.mark.usefixtures("full_products")
 def test_gradients_of_stacked_networks_are_those_of_each(x, y):
     widths, activations = (4, 3, 2), ("tanh", "relu")
     x = jnp.asarray(x, jnp.float32)

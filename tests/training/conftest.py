@@ -1,10 +1,8 @@
-"""The tests' own networks multiply in full float32, as training does: accelerators would not."""
+"""Training is compared with networks written in the tests."""
 
-import jax
 import pytest
 
 
 @pytest.fixture(autouse=True)
-def full_products():
-    with jax.default_matmul_precision("float32"):
-        yield
+def products_as_in_training(full_products):
+    """The twins' products are as exact."""

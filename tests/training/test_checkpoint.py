@@ -94,9 +94,7 @@ def test_a_run_may_be_interrupted_again_and_again(tmp_path, straight, save_alway
     assert_same_history(small_fit(checkpoint_dir=tmp_path, resume=True), straight)
 
 
-@pytest.mark.skipif(
-    jax.default_backend() != "cpu", reason="equal bits need equal devices"
-)
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="equal bits need equal devices")
 def test_a_resumed_run_may_use_other_devices(tmp_path, straight, save_always):
     first, second = jax.local_devices(backend="cpu")
     interrupted_fit(tmp_path, 4, devices=[first])

@@ -114,9 +114,7 @@ def test_results_do_not_depend_on_seeds_per_batch(straight, seeds_per_batch):
     assert_identical(all_of(history), all_of(straight))
 
 
-@pytest.mark.skipif(
-    jax.default_backend() != "cpu", reason="equal bits need equal devices"
-)
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="equal bits need equal devices")
 @pytest.mark.parametrize("which", [[0], [1], [1, 0]])
 def test_results_do_not_depend_on_devices(straight, which):
     cpus = jax.local_devices(backend="cpu")
