@@ -65,6 +65,9 @@ NUM_RECORDED = 60
 # Epochs whose histograms and errors are kept, as shares of the last on a log scale; and the untrained.
 SHOWN = (0.0, 0.4, 0.7, 1.0)
 
+# Bins of all widths: unbounded activations are told apart up to 256; what is beyond is reported.
+NUM_BINS = round(256 / min(BINS))
+
 # Wider than what I(X;T) at a width may exceed another's by rounding.
 ROUNDING_BITS = 1e-3
 
@@ -74,6 +77,7 @@ ERRORS = {"error_ixt": "ixt", "error_ity": "ity"}
 VARIABLES = {
     "empty": (("layer",), "1", "empty bins of the range"),
     "extreme": (("layer",), "1", "share of activations in the outermost bins"),
+    "beyond": (("layer",), "1", "share of activations beyond the last bin"),
     "alone": (("layer",), "1", "share of samples alone in their state"),
     "pure": (("layer",), "1", "share of samples in states of one class"),
     "mixed": (("layer",), "1", "share of samples in states of several classes"),
@@ -120,7 +124,7 @@ def everything(training: TrainConfig, num_classes: int) -> Record:
     model = make_model(training)
     widths = [revisiting_estimators(training.activations, width) for width in WIDTHS]
     planes = planes_record(model, [*widths, exact_mi], rows="train")
-    seen = {width: bins_record(model, num_classes, width) for width in BINS}
+    seen = {width: bins_record(model, num_classes, width, num_bins=NUM_BINS) for width in BINS}
 
     def record(params, data, split):
         of_bins = {str(width): one(params, data, split) for width, one in seen.items()}
@@ -141,7 +145,11 @@ def of_bins(one: Trained, width: float) -> xr.Dataset:
     kept = {name: values for name, values in records.items() if name not in map(str, BINS)}
     planes = {name: kept[name][:, :, WIDTHS.index(width)] for name in ("ixt", "ity")}
     of_states = {name: seen[name] for name in StateShares._fields}
-    of_counts = {"empty": empty_bins(counts, num_bins), "extreme": extreme_share(counts, num_bins)}
+    of_counts = {
+        "empty": empty_bins(counts, num_bins),
+        "extreme": extreme_share(counts, num_bins),
+        "beyond": np.where(bounded > 0, 0, counts[..., -1]) / counts.sum(axis=-1),
+    }
     history = one.history._replace(records=kept | planes | of_states | of_counts)
     arm = history_to_dataset(history, training.as_dict(), variables=VARIABLES)
     shown = shown_positions(one.history.epochs)
@@ -237,7 +245,8 @@ def layers_table(results: xr.Dataset) -> Table:
     note = (
         "rho: of I(X;T) over epochs within a seed, with the share of activations in the outermost bins "
         "and with the number of empty bins, mean over seeds whose curves are not constant; the others: "
-        "after training"
+        "after training. Activations beyond the last bin, counted in it: at most "
+        f"{float(results.beyond.max()):.1e} of a layer's."
     )
     return Table("layers", header, rows, [note, *sentences])
 
@@ -248,16 +257,16 @@ def verdict(arm: str, rho: xr.DataArray, end: xr.Dataset, summary: xr.Dataset) -
     for layer in rho.layer.values[:-1]:
         found = mean_interval(rho.sel(what="extreme", layer=layer).values)
         if found.high < 0:
-            falls.append(f"{layer} ({interval_text(found)})")
+            falls.append(f"{layer} by {interval_text(found)}")
         elif found.low > 0:
-            rises.append(f"{layer} ({interval_text(found)})")
+            rises.append(f"{layer} by {interval_text(found)}")
     compresses = summary.layer.values[:-1][(summary.compression_low[:-1] > 0).values]
     hidden = end.isel(layer=slice(0, -1))
     lost = (hidden.lost_pure + hidden.lost_mixed).sum("layer")
     part = mean_interval((hidden.lost_pure.sum("layer") / lost.where(lost > 0)).values)
     return (
         f"{arm}: hidden layers whose I(X;T) falls as the share of activations in the outermost bins "
-        f"grows (rank correlation over epochs): {', '.join(falls) or 'none'}; rises with it: "
+        f"grows, by their rank correlation over epochs: {', '.join(falls) or 'none'}; rises with it: "
         f"{', '.join(rises) or 'none'}; that compress at all: "
         f"{', '.join(map(str, compresses)) or 'none'}. Of H(X|T) of hidden layers after training a "
         f"share of {interval_text(part)} is lost in states of one class, which costs no I(T;Y)."
@@ -265,28 +274,26 @@ def verdict(arm: str, rho: xr.DataArray, end: xr.Dataset, summary: xr.Dataset) -
 
 
 def errors_table(results: xr.Dataset) -> Table:
-    """Per arm, epoch, layer and width: the error of both estimates."""
-    header = "dataset activation epoch layer width error_ixt low high error_ity low high".split()
-    own = results[list(ERRORS)].transpose("dataset", "activation", "shown", "layer", "width", "seed")
-    found = {name: mean_interval(own[name].values, axis=-1) for name in ERRORS}
-    dims = own.error_ixt.dims[:-1]
-    rows = []
-    for index in np.ndindex(*(own.sizes[d] for d in dims)):
-        row = [own[d].values[i] for d, i in zip(dims, index, strict=True)]
-        for name in ERRORS:
-            row += [float(part[index]) for part in found[name][:3]]
-        rows.append(row)
-    sentences = []
-    steps = np.diff(found["error_ixt"].mean, axis=-1)
+    """Per arm, shown epoch and layer: the mean error of I(X;T) in bins of each width, bits."""
+    own = results.error_ixt.transpose("dataset", "activation", "shown", "layer", "width", "seed")
+    mean = mean_interval(own.values, axis=-1).mean
+    dims = own.dims[:4]
+    rows = [
+        [*(own[d].values[i] for d, i in zip(dims, index, strict=True)), *map(float, mean[index])]
+        for index in np.ndindex(mean.shape[:-1])
+    ]
+    sentences = ["mean error of I(X;T), bits, by the width of the bins; intervals are in the figure"]
+    steps = np.diff(mean, axis=-1)
     for i, j in np.ndindex(*steps.shape[:2]):
         grows = int((steps[i, j] >= -ROUNDING_BITS).sum())
-        last = own.error_ixt.values[i, j, -1]  # (layer, width, seed)
+        last = own.values[i, j, -1]  # (layer, width, seed)
         ends = [interval_text(mean_interval(last[:, k].mean(axis=0))) for k in (0, -1)]
         sentences.append(
-            f"{own.dataset.values[i]}, {own.activation.values[j]}: the mean error of I(X;T) grows with "
-            f"the width in {grows} of {steps[i, j].size} steps; after training, mean over layers, "
-            f"{ends[0]} bits in bins of {WIDTHS[0]} and {ends[1]} in bins of {WIDTHS[-1]}."
+            f"{own.dataset.values[i]}, {own.activation.values[j]}: the error grows with the width in "
+            f"{grows} of {steps[i, j].size} steps; after training, mean over layers, {ends[0]} bits in "
+            f"bins of {WIDTHS[0]} and {ends[1]} in bins of {WIDTHS[-1]}."
         )
+    header = ["dataset", "activation", "epoch", "layer", *map(str, WIDTHS)]
     return Table("errors", header, rows, sentences)
 
 

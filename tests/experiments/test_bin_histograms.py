@@ -39,8 +39,8 @@ def test_the_verdict_follows_the_curves(small):
     made["ixt"] = made.ixt * 0 + 6 + course * np.array([-3, 3, 0])
     _, (layers, _, _) = bin_histograms.report(made)
     text = layers.sentences[1]
-    assert "grows (rank correlation over epochs): 1 (-1.00 (-1.00 to -1.00));" in text
-    assert "rises with it: 2 (1.00 (1.00 to 1.00));" in text
+    assert "rank correlation over epochs: 1 by -1.00 (-1.00 to -1.00);" in text
+    assert "rises with it: 2 by 1.00 (1.00 to 1.00);" in text
     assert "compress at all: 1." in text
 
 
