@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from ibjax.analysis.compression import Interval, dead_seeds
-from ibjax.analysis.phases import Median
+from ibjax.analysis.phases import Correlation, Median
 
 __all__ = ["Table", "interval_text", "seeds_table", "table_of"]
 
@@ -71,8 +71,8 @@ def seeds_table(results: xr.Dataset) -> Table:
     return Table("seeds", header, rows, [note])
 
 
-def interval_text(interval: Interval | Median, digits: int = 2) -> str:
-    """A mean or a median with its 95% interval, for sentences.
+def interval_text(interval: Interval | Median | Correlation, digits: int = 2) -> str:
+    """A mean, a median or a correlation with its 95% interval, for sentences.
 
     Example:
         >>> interval_text(Median(1.0, 0.5, 2.25, 50), 1)

@@ -16,8 +16,10 @@ from ibjax.plots.drift import plot_drift
 from ibjax.plots.finite_samples import plot_sample_estimates
 from ibjax.plots.fixed_points import plot_fixed_points, plot_layer_betas
 from ibjax.plots.gaps import plot_gaps, plot_layer_terms
+from ibjax.plots.generalisation import plot_generalisation
 from ibjax.plots.gradients import plot_gradient_phases, plot_phase_epochs
 from ibjax.plots.info_vae import plot_encodings, plot_vae_course
+from ibjax.plots.invertibility import plot_invertibility
 from ibjax.plots.levels import plot_by_level
 from ibjax.plots.linear import plot_bounded_plane, plot_learning, plot_parts
 from ibjax.plots.planes import plot_information_plane
@@ -42,8 +44,10 @@ __all__ = [
     "plot_encodings",
     "plot_fixed_points",
     "plot_gaps",
+    "plot_generalisation",
     "plot_gradient_phases",
     "plot_information_plane",
+    "plot_invertibility",
     "plot_layer_against_next",
     "plot_layer_betas",
     "plot_layer_terms",

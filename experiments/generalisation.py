@@ -1,0 +1,179 @@
+"""When does the validation loss rise while accuracy holds, and is it when layers compress?
+
+Claim: "Revisiting the Information Plane" (2019), figure 17: in training to the end the validation loss
+rises long before the end, while validation accuracy holds: networks grow sure of their errors. It is
+accuracy, not loss, in which compression does no harm.
+
+Command:  python -m experiments.generalisation
+Time:     2 minutes on 2 cores
+Expect:   see README
+
+50 networks 12-10-7-5-4-3-2 each of tanh and relu, preset "revisiting": Adam (``--optimizer sgd`` for
+plain SGD), batches of 256, 8000 epochs; validation on the samples that are not for training. I(X;T),
+I(T;Y) on the training samples in bins of 0.07, with edges by activation. The loss starts to rise at its
+minimum over recorded epochs; layers fit and compress by the rules of ibjax.analysis.phases.
+
+Dims: dataset, activation, seed, epoch, layer.
+"""
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from experiments.lab import (
+    RevisitingConfig,
+    Table,
+    interval_text,
+    main,
+    revisiting_attributes,
+    revisiting_training,
+    seeds_table,
+    train_tasks,
+)
+from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary, mean_interval
+from ibjax.analysis.phases import median_interval, plane_phases, rank_correlation
+from ibjax.analysis.records import plane_record
+from ibjax.analysis.stopping import at_position, perfect_stopping
+from ibjax.plots import plot_generalisation
+from ibjax.presets import revisiting_estimators
+from ibjax.results import history_to_dataset, stack_arms
+from ibjax.training import make_model
+
+ACTIVATIONS = ("tanh", "relu")
+BIN_WIDTH = 0.07
+
+# A rise of the loss that counts, nats; a fall of accuracy that does.
+RISE_NATS, FALL = 0.05, 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(RevisitingConfig):
+    """When does the validation loss rise while accuracy holds, and is it when layers compress?"""
+
+
+def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
+    """Train and measure both arms; checkpoints go to ``folder`` if given."""
+    trained = train_tasks(
+        config,
+        lambda task: {
+            (name,): revisiting_training(config, task, activation=name) for name in ACTIVATIONS
+        },
+        lambda _, training: plane_record(
+            make_model(training), revisiting_estimators(training.activations, BIN_WIDTH), rows="train"
+        ),
+        folder=folder,
+    )
+    arms = {key: history_to_dataset(one.history, one.training.as_dict()) for key, one in trained.items()}
+    source = "Revisiting the Information Plane (2019), figure 17"
+    return stack_arms(arms, ("dataset", "activation")).assign_attrs(
+        revisiting_attributes(config, "generalisation", trained, source),
+        estimator=f"revisiting_binned_mi(bin_width={BIN_WIDTH})",
+        binning=f"bins of {BIN_WIDTH}, edges by activation",
+    )
+
+
+def since_minimum(arm: xr.Dataset) -> xr.Dataset:
+    """Per seed: the epoch of the least validation loss, and how loss and accuracy change from there."""
+    position = perfect_stopping(arm.test_loss.transpose("seed", "epoch").values)
+    known = position >= 0
+    change = {
+        name: arm[name].isel(epoch=-1).drop_vars("epoch") - at_position(arm[name], position)
+        for name in ("test_loss", "test_accuracy")
+    }
+    held = (change["test_loss"] > RISE_NATS) & (change["test_accuracy"] > -FALL)
+    return xr.Dataset(
+        {
+            "epoch": ("seed", np.where(known, arm.epoch.values[position], np.nan), {"units": "epochs"}),
+            "loss_rise": change["test_loss"],
+            "accuracy_change": change["test_accuracy"],
+            "rises_while_held": held.where(xr.DataArray(known, dims="seed")),
+        }
+    )
+
+
+def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
+    """Loss and accuracy beside the phases of the plane, the tables and what follows."""
+    figures, phases, rises = {}, {}, {}
+    for arm in itertools.product(results.dataset.values, results.activation.values):
+        data = results.sel(dataset=arm[0], activation=arm[1])
+        phases[arm], rises[arm] = plane_phases(data), since_minimum(data)
+    for name in results.dataset.values:
+        own = [(name, activation) for activation in results.activation.values]
+        figures[f"generalisation_{name}.png"] = plot_generalisation(
+            results.sel(dataset=name),
+            xr.concat([phases[arm] for arm in own], results.activation),
+            xr.concat([rises[arm] for arm in own], results.activation),
+            title=f"{name}, {results.sizes['seed']} seeds, {results.optimizer}, {results.binning}",
+        )
+    tables = [loss_table(rises), phases_table(results, phases, rises), seeds_table(results)]
+    return figures, tables
+
+
+def loss_table(rises: dict[tuple[str, str], xr.Dataset]) -> Table:
+    """Per arm: when the loss is least, and what changes from there to the end."""
+    header = ["dataset", "activation", "epoch", "low", "high", "loss_rise", "low", "high"]
+    header += ["accuracy_change", "low", "high", "rises_while_held", "seeds"]
+    rows, sentences = [], []
+    for arm, own in rises.items():
+        epoch = median_interval(own.epoch.values)
+        rise, change = (mean_interval(own[k].values) for k in ("loss_rise", "accuracy_change"))
+        held = own.rises_while_held.values[np.isfinite(own.epoch.values)]
+        numbers = [float(x) for found in (epoch, rise, change) for x in found[:3]]
+        rows.append([*arm, *numbers, float(held.mean()), len(held)])
+        holds = "holds" if rise.low > RISE_NATS and change.low > -FALL else "does not follow"
+        sentences.append(
+            f"{', '.join(arm)}: the validation loss is least at epoch {interval_text(epoch, 0)} and "
+            f"rises by {interval_text(rise)} nats to the end, while accuracy changes by "
+            f"{interval_text(change, 4)}: that it rises while accuracy holds {holds} (so in "
+            f"{held.mean():.0%} of {len(held)} networks)."
+        )
+    note = (
+        f"epoch: median; rises_while_held: share of networks whose loss rises by more than {RISE_NATS} "
+        f"nats while accuracy falls by less than {FALL}"
+    )
+    return Table("loss", header, rows, [note, *sentences])
+
+
+def phases_table(
+    results: xr.Dataset,
+    phases: dict[tuple[str, str], xr.Dataset],
+    rises: dict[tuple[str, str], xr.Dataset],
+) -> Table:
+    """Per arm and layer: epochs of fitting and compression, beside those of the loss."""
+    names = ("fitting_end", "compression_start", "compression_end")
+    header = ["dataset", "activation", "layer"]
+    for name in names:
+        header += [name, "low", "high", "seeds"]
+    header += ["compression", "low", "high", "rho", "low", "high"]
+    rows, sentences = [], []
+    for arm, own in phases.items():
+        summary = compression_summary(results[["ixt"]].sel(dataset=arm[0], activation=arm[1]))
+        onset, told = rises[arm].epoch.values, []
+        for layer in own.layer.values:
+            of_layer, amount = own.sel(layer=layer), summary.sel(layer=layer)
+            row = [*arm, layer]
+            for name in names:
+                row += list(median_interval(of_layer[name].values))
+            row += [amount[f"compression{x}"].item() for x in ("", "_low", "_high")]
+            rho = rank_correlation(of_layer.compression_start.values, onset)
+            rows.append([*row, *rho[:3]])
+            if layer != own.layer.values[-1] and amount.compression_low > NEGLIGIBLE_BITS:
+                before = mean_interval(of_layer.compression_start.values < onset).mean
+                told.append(f"{layer} (starts before in {before:.0%}; rho {interval_text(rho)})")
+        sentences.append(
+            f"{', '.join(arm)}: hidden layers that compress, and whether they start before the loss "
+            f"rises: {', '.join(told) or 'none compresses'}."
+        )
+    note = (
+        "medians over the seeds that get there, with 95% intervals; rho: rank correlation over seeds of "
+        "the start of compression with the epoch from which the validation loss rises"
+    )
+    return Table("phases", header, rows, [note, *sentences])
+
+
+if __name__ == "__main__":
+    main("generalisation", Config, run, report)

@@ -1,0 +1,60 @@
+"""Exact zeros of activations: the one bin that a ReLU network has of its own."""
+
+import functools
+from collections.abc import Hashable
+from typing import cast
+
+import jax.numpy as jnp
+import numpy as np
+
+from ibjax.models import MLP
+from ibjax.types import ArrayLike, Record
+
+__all__ = ["lost_in_one_state", "zeros_record"]
+
+
+def zeros_record(model: MLP) -> Record:
+    """A record function of the exact zeros of hidden layers, on the training samples.
+
+    Args:
+        model: the network.
+
+    Returns:
+        ``record(params, data, split)``, which returns a dict of (layer,) arrays, NaN for the output:
+        ``zero_state``, the share of samples on which all units of the layer are exactly 0, so that they
+        share a state without any bins; ``zero_activations``, the share of units and samples at 0;
+        ``dead_units``, how many units are 0 on every sample. All are NaN where activations are not
+        finite. The same model gives the same function, so that its program is compiled once.
+    """
+    return _zeros_record(cast(Hashable, model))
+
+
+@functools.lru_cache(maxsize=64)
+def _zeros_record(model) -> Record:
+    def record(params, data, split):
+        _, hidden = model.apply(params, data.x[split.train].T, method="feature_major")
+        rows = []
+        for h in hidden:  # (width, n)
+            zero = h == 0
+            row = zero.all(axis=0).mean(), zero.mean(), zero.all(axis=1).sum().astype(jnp.float32)
+            rows.append(jnp.where(jnp.isfinite(h).all(), jnp.stack(row), jnp.nan))
+        columns = jnp.stack([*rows, jnp.full(3, jnp.nan)], axis=1)
+        names = ("zero_state", "zero_activations", "dead_units")
+        return dict(zip(names, columns, strict=True))
+
+    return record
+
+
+def lost_in_one_state(share: ArrayLike, num_samples: int) -> np.ndarray:
+    """What one state costs of H(X) = log2 n: its part of H(X|T) = sum_t p(t) log2 n_t, in bits.
+
+    Args:
+        share: p(t) of the state, of any shape.
+        num_samples: n, all of them distinct.
+
+    Example:
+        >>> lost_in_one_state([0.0, 0.25, 1.0], 8).tolist()
+        [0.0, 0.25, 3.0]
+    """
+    share = np.asarray(share, np.float64)
+    return share * np.log2(np.where(share > 0, share * num_samples, 1.0))

@@ -1,0 +1,69 @@
+"""Loss and accuracy of training and validation samples beside the phases of the plane."""
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ibjax.plots.axes import ARM_COLOURS, draw_band, epoch_axis, label_epochs
+
+__all__ = ["plot_generalisation"]
+
+PARTS = {"train": "training", "test": "validation"}
+QUANTITIES = {"loss": "cross-entropy [nats]", "accuracy": "accuracy"}
+
+
+def plot_generalisation(
+    results: xr.Dataset, phases: xr.Dataset, rises: xr.Dataset, *, title: str = ""
+) -> Figure:
+    """Cross-entropy and accuracy against the epoch, and when each layer fits and compresses.
+
+    Curves are means over seeds with 95% bands; dashed lines the median epoch of the least validation
+    loss; bars reach from the median start of compression to its median end, dots are median ends of
+    fitting. Layers in which fewer than half of the seeds get there have none.
+
+    Args:
+        results: losses, nats, and accuracies (activation, seed, epoch).
+        phases: ``fitting_end``, ``compression_start``, ``compression_end`` (activation, seed, layer).
+        rises: ``epoch`` (activation, seed) of the least validation loss.
+        title: of the figure.
+    """
+    activations = results.activation.values
+    figure = Figure(figsize=(11.5, 2.8 * len(activations) + 0.6), layout="constrained")
+    axes = figure.subplots(len(activations), 3, squeeze=False, sharex=True)
+    for row, activation in zip(axes, activations, strict=True):
+        arm = results.sel(activation=activation)
+        onset = float(np.nanmedian(rises.epoch.sel(activation=activation)))
+        for ax, (quantity, label) in zip(row, QUANTITIES.items(), strict=False):
+            for colour, (part, name) in zip(ARM_COLOURS, PARTS.items(), strict=False):
+                draw_band(ax, arm[f"{part}_{quantity}"], "epoch", colour, name)
+            ax.set_ylabel(f"{activation}\n{label}" if ax is row[0] else label)
+        row[0].set_yscale("log")
+        _draw_phases(row[2], phases.sel(activation=activation))
+        for ax in row:
+            ax.axvline(onset, color="0.3", ls="--", lw=1, label="least validation loss")
+            epoch_axis(ax, results)
+    label_epochs(axes)
+    axes[0, 1].legend(fontsize="small")
+    axes[0, 2].legend(fontsize="small", loc="lower left")
+    figure.suptitle(title)
+    return figure
+
+
+def _draw_phases(ax: Axes, phases: xr.Dataset) -> None:
+    layers = phases.layer.values
+    for layer in layers:
+        middle = {}
+        for name in ("fitting_end", "compression_start", "compression_end"):
+            epochs = phases[name].sel(layer=layer).values
+            common = np.isfinite(epochs).mean() >= 0.5
+            middle[name] = np.nanmedian(epochs) if common else np.nan
+        ends = [middle["compression_start"], middle["compression_end"]]
+        first = layer == layers[0]
+        label = "compression" if first else None
+        ax.plot(ends, [layer, layer], lw=6, color=ARM_COLOURS[3], solid_capstyle="butt", label=label)
+        label = "fitted" if first else None
+        ax.plot(middle["fitting_end"], layer, "o", color=ARM_COLOURS[2], label=label)
+    ax.set_yticks(layers, [*map(str, layers[:-1]), f"{layers[-1]} (softmax)"])
+    ax.set_ylim(layers[-1] + 0.6, layers[0] - 0.6)
+    ax.set_ylabel("layer")

@@ -1,0 +1,41 @@
+"""What layers lose exactly and in bins, and how many samples are all zeros."""
+
+import xarray as xr
+from matplotlib.figure import Figure
+
+from ibjax.plots.axes import ARM_COLOURS, draw_band, epoch_axis, label_epochs
+
+__all__ = ["plot_invertibility"]
+
+
+def plot_invertibility(lost: xr.Dataset, *, title: str = "") -> Figure:
+    """H(X) - I(X;T) of exact states and in bins, and the share of samples in the state of zeros.
+
+    Args:
+        lost: ``lost`` (activation, estimator, seed, epoch, layer), bits, the exact states' first and the
+            bins' second; ``zero_state`` without estimator.
+        title: of the figure.
+    """
+    layers = lost.layer.values
+    figure = Figure(figsize=(2.4 * len(layers) + 0.6, 5.4), layout="constrained")
+    axes = figure.subplots(2, len(layers), squeeze=False, sharex=True, sharey="row")
+    exact, binned = lost.estimator.values[:2]
+    for j, layer in enumerate(layers):
+        own = lost.sel(layer=layer)
+        for colour, activation in zip(ARM_COLOURS, lost.activation.values, strict=False):
+            arm = own.sel(activation=activation)
+            draw_band(axes[0, j], arm.lost.sel(estimator=exact), "epoch", colour, str(activation))
+            mean = arm.lost.sel(estimator=binned).mean("seed")
+            axes[0, j].plot(arm.epoch, mean, "--", color=colour, lw=1)
+            if layer != layers[-1]:
+                draw_band(axes[1, j], arm.zero_state, "epoch", colour, str(activation))
+        axes[0, j].set_title(f"layer {layer}" + (" (softmax)" if layer == layers[-1] else ""))
+    for ax in axes.flat:
+        epoch_axis(ax, lost)
+    axes[1, -1].text(0.5, 0.5, "no such state", ha="center", transform=axes[1, -1].transAxes)
+    axes[0, 0].set_ylabel("H(X) - I(X;T) [bits]")
+    axes[1, 0].set_ylabel("samples at all zeros [share]")
+    label_epochs(axes)
+    axes[0, 0].legend(fontsize="small")
+    figure.suptitle(title)
+    return figure
