@@ -105,12 +105,21 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
         own = [(name, activation) for activation in results.activation.values]
         figures[f"generalisation_{name}.png"] = plot_generalisation(
             results.sel(dataset=name),
-            xr.concat([phases[arm] for arm in own], results.activation),
+            xr.concat([of_compressing(phases[arm], results, arm) for arm in own], results.activation),
             xr.concat([rises[arm] for arm in own], results.activation),
             title=f"{name}, {results.sizes['seed']} seeds, {results.optimizer}, {results.binning}",
         )
     tables = [loss_table(rises), phases_table(results, phases, rises), seeds_table(results)]
     return figures, tables
+
+
+def of_compressing(phases: xr.Dataset, results: xr.Dataset, arm: tuple[str, str]) -> xr.Dataset:
+    """The phases without compression where a layer's, over seeds, does not exceed that of noise."""
+    summary = compression_summary(results[["ixt"]].sel(dataset=arm[0], activation=arm[1]))
+    found = summary.compression_low > NEGLIGIBLE_BITS
+    return phases.assign(
+        {name: phases[name].where(found) for name in ("compression_start", "compression_end")}
+    )
 
 
 def loss_table(rises: dict[tuple[str, str], xr.Dataset]) -> Table:

@@ -9,7 +9,9 @@ from ibjax.plots import (
     plot_bin_errors,
     plot_bin_histograms,
     plot_drift,
+    plot_generalisation,
     plot_information_plane,
+    plot_invertibility,
     plot_layer_against_next,
     plot_state_shares,
     plot_stops,
@@ -143,3 +145,51 @@ def test_the_corner_of_a_plane_is_a_star(seen):
     figure = plot_information_plane(seen, row="activation", corner=(12.0, 1.0))
     stars = [line for line in figure.axes[0].get_lines() if line.get_marker() == "*"]
     assert [line.get_xydata().tolist() for line in stars] == [[[12.0, 1.0]]]
+
+
+def test_losses_of_exact_states_and_bins():
+    dims = ("activation", "estimator", "seed", "epoch", "layer")
+    lost = xr.Dataset(
+        {
+            "lost": (dims, np.broadcast_to(np.array([1.0, 3.0])[:, None, None, None], (2, 2, 5, 4, 3))),
+            "zero_state": (("activation", "seed", "epoch", "layer"), np.full((2, 5, 4, 3), 0.25)),
+        },
+        {
+            "activation": ["relu", "tanh"],
+            "estimator": ["exact", "bins"],
+            "epoch": EPOCHS,
+            "layer": LAYERS,
+        },
+    )
+    figure = plot_invertibility(lost)
+    solid, dashed = figure.axes[0].get_lines()[:2]
+    np.testing.assert_allclose(solid.get_ydata(), 1)
+    np.testing.assert_allclose(dashed.get_ydata(), 3)
+    assert figure.axes[0].get_ylabel() == "H(X) - I(X;T) [bits]"
+    assert [t.get_text() for t in figure.axes[5].texts] == ["no such state"]
+
+
+def test_loss_and_accuracy_beside_the_phases():
+    rng = np.random.default_rng(0)
+    dims = ("activation", "seed", "epoch")
+    names = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
+    results = xr.Dataset(
+        {name: (dims, rng.uniform(0.1, 1, (1, 5, 4))) for name in names},
+        {"activation": ["tanh"], "epoch": EPOCHS},
+    )
+    own = ("activation", "seed", "layer")
+    values = {"fitting_end": 2.0, "compression_start": 10.0, "compression_end": 90.0}
+    phases = xr.Dataset(
+        {name: (own, np.full((1, 5, 3), value)) for name, value in values.items()},
+        {"activation": ["tanh"], "layer": LAYERS},
+    )
+    phases.compression_start[0, :3, 0] = np.nan
+    rises = xr.Dataset(
+        {"epoch": (("activation", "seed"), [[3.0, 4, 5, 6, np.nan]])}, {"activation": ["tanh"]}
+    )
+    axes = plot_generalisation(results, phases, rises).axes
+    assert axes[0].get_ylabel() == "tanh\ncross-entropy [nats]"
+    assert axes[1].get_lines()[-1].get_xdata()[0] == 4.5
+    bars = [line.get_xdata().tolist() for line in axes[2].get_lines()[:-1:2]]
+    assert np.isnan(bars[0][0])  # of two seeds of five alone
+    assert bars[1:] == [[10, 90], [10, 90]]

@@ -1,0 +1,69 @@
+"""Generalisation: the contract of a small run, what the tables say, and the claim."""
+
+import numpy as np
+import pytest
+
+from experiments import generalisation
+from tests.experiments.made import EPOCHS, made_results
+
+PLACE = np.arange(len(EPOCHS))
+
+
+@pytest.mark.slow
+def test_a_small_run_keeps_the_contract_and_reports_everything():
+    results = generalisation.run(generalisation.Config(smoke=True, seeds=2, epochs=2))
+    assert results.ixt.dims == ("dataset", "activation", "seed", "epoch", "layer")
+    figures, tables = generalisation.report(results)
+    assert set(figures) == {"generalisation_symmetric.png"}
+    assert [table.name for table in tables] == ["loss", "phases", "seeds"]
+
+
+def test_full_scale_is_the_default():
+    assert len(generalisation.Config().seed_range) == 50
+    assert generalisation.Config().num_epochs == 8000
+
+
+@pytest.fixture
+def made_up():
+    """tanh: loss rises by 0.2 nats from record 20 on, layer 2 compresses from 10 on; relu: neither."""
+    results = made_results(
+        {"dataset": ("symmetric",), "activation": ("tanh", "relu")}, binning="bins of 0.07"
+    )
+    results.test_loss[:, 0] = 0.5 + np.where(PLACE > 20, 0.2, 0.01 * abs(PLACE - 20))
+    results.test_loss[:, 1] = 0.9 - 0.01 * PLACE
+    results.ixt[:, 0, :, :, 1] = 6 - 2.0 * (PLACE > 10)
+    results.ity[..., 1] = 0.5 + 0.4 * (PLACE > 5)
+    return results
+
+
+def test_the_verdict_says_whether_the_loss_rises_while_accuracy_holds(made_up):
+    figures, (loss, phases, _) = generalisation.report(made_up)
+    _, tanh, relu = loss.sentences
+    assert f"least at epoch {EPOCHS[20]} " in tanh
+    assert "rises by 0.20 (0.20 to 0.20) nats" in tanh
+    assert "holds holds (so in 100% of 8" in tanh
+    assert "does not follow (so in 0% of 8" in relu
+    _, tanh, relu = phases.sentences
+    assert "2 (starts before in 100%" in tanh
+    assert "none compresses" in relu
+    assert len(figures["generalisation_symmetric.png"].axes) == 6
+
+
+def test_a_rise_with_falling_accuracy_is_another_thing(made_up):
+    made_up.test_accuracy[:, 0, :, 30:] = 0.7
+    _, (loss, _, _) = generalisation.report(made_up)
+    assert "does not follow (so in 0% of 8" in loss.sentences[1]
+
+
+def test_a_diverged_seed_is_left_out(made_up):
+    made_up.test_loss[:, 0, 0, 30:] = np.nan
+    _, (loss, _, _) = generalisation.report(made_up)
+    assert "of 7 networks" in loss.sentences[1]
+
+
+@pytest.mark.slow
+def test_the_claim_at_reduced_size():
+    results = generalisation.run(generalisation.Config(seeds=6, epochs=4000))
+    found = generalisation.since_minimum(results.sel(dataset="symmetric", activation="tanh"))
+    assert float(found.loss_rise.mean()) > 0.05
+    assert float(found.accuracy_change.mean()) > -0.01

@@ -1,0 +1,67 @@
+"""Invertibility: the contract of a small run, what the tables say, and the claim."""
+
+import numpy as np
+import pytest
+
+from experiments import invertibility
+from tests.experiments.made import made_results
+
+
+@pytest.mark.slow
+def test_a_small_run_keeps_the_contract_and_reports_everything():
+    results = invertibility.run(invertibility.Config(smoke=True, seeds=2, epochs=2))
+    assert results.ixt.dims == ("dataset", "activation", "estimator", "seed", "epoch", "layer")
+    assert results.zero_state.dims == ("dataset", "activation", "seed", "epoch", "layer")
+    lost = invertibility.losses(results)
+    assert float(lost.lost.min()) > -1e-4
+    exact = lost.lost.sel(estimator="exact")
+    assert bool((exact >= lost.lost_in_zero - 1e-4).isel(layer=slice(0, -1)).all())
+    assert bool((results.zero_state.sel(activation="leaky_relu").isel(layer=slice(0, -1)) == 0).all())
+    figures, tables = invertibility.report(results)
+    assert set(figures) == {"lost_symmetric.png"}
+    assert [table.name for table in tables] == ["lost", "seeds"]
+
+
+def test_full_scale_is_the_default():
+    assert invertibility.ACTIVATIONS == ("relu", "leaky_relu", "tanh")
+    assert invertibility.Config().num_epochs == 8000
+
+
+@pytest.fixture(scope="module")
+def made_up():
+    """Of 64 samples, 6 bits, relu's layer 2 maps 16 to zeros, which costs 1 bit, and loses 2 in all."""
+    factors = {
+        "dataset": ("symmetric",),
+        "activation": invertibility.ACTIVATIONS,
+        "estimator": invertibility.ESTIMATORS,
+    }
+    results = made_results(factors, num_samples_symmetric=64)
+    results.ixt[:] = 6.0
+    results.ixt[:, 0, :, :, :, 1] = 4.0
+    results.ixt[:, :, 1] -= 1.5
+    for name in invertibility.ZEROS:
+        results[name] = results.ixt.isel(estimator=0, drop=True) * 0
+    results.zero_state[:, 0, :, :, 1] = 0.25
+    return results
+
+
+def test_the_verdict_says_what_is_lost_exactly_and_where(made_up):
+    _, (table, _) = invertibility.report(made_up)
+    _, relu, leaky, _ = table.sentences
+    assert "lose bits exactly: 2 by 2.00 (2.00 to 2.00)." in relu
+    assert "a share of 0.50 (0.50 to 0.50) is in their state of zeros (8 networks" in relu
+    assert "lose bits exactly: none." in leaky
+    assert "Bins show up to 1.50 (1.50 to 1.50) bits more of loss" in leaky
+    row = dict(zip(table.header, table.rows[1], strict=True))
+    assert row["lost_in_zero"] == pytest.approx(1.0)
+
+
+@pytest.mark.slow
+def test_the_claim_at_reduced_size():
+    """ReLU layers lose information exactly, leaky ones of the same initial weights hardly any."""
+    results = invertibility.run(invertibility.Config(seeds=6, epochs=300))
+    lost = invertibility.losses(results).lost.sel(estimator="exact", dataset="symmetric")
+    hidden = lost.isel(epoch=-1, layer=slice(0, 5)).mean("seed")
+    assert float(hidden.sel(activation="relu").max()) > 0.3
+    assert float(hidden.sel(activation="leaky_relu").max()) < 0.05
+    assert np.isfinite(lost).all()
