@@ -13,6 +13,7 @@ from ibjax.plots.data_processing import (
     plot_violations,
 )
 from ibjax.plots.drift import plot_drift
+from ibjax.plots.factorial import plot_effects, plot_variance_parts
 from ibjax.plots.finite_samples import plot_sample_estimates
 from ibjax.plots.fixed_points import plot_fixed_points, plot_layer_betas
 from ibjax.plots.gaps import plot_gaps, plot_layer_terms
@@ -41,6 +42,7 @@ __all__ = [
     "plot_compression_table",
     "plot_curves",
     "plot_drift",
+    "plot_effects",
     "plot_encodings",
     "plot_fixed_points",
     "plot_gaps",
@@ -60,6 +62,7 @@ __all__ = [
     "plot_state_shares",
     "plot_stops",
     "plot_vae_course",
+    "plot_variance_parts",
     "plot_violations",
     "plot_weight_correlations",
 ]

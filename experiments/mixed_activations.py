@@ -1,0 +1,196 @@
+"""Do the first layers' activations decide what later layers compress? Four mixes of tanh and ReLU.
+
+Claim: "Revisiting the Information Plane" (2019), figures 2, 9, 12: in networks that mix tanh and ReLU
+layers the first ones influence the planes of the later ones, from run to run not always in the same way.
+
+Command:  python -m experiments.mixed_activations
+          python -m experiments.mixed_activations --datasets symmetric mnist --data FOLDER
+Time:     4 minutes on 2 cores; 20 with MNIST
+Expect:   see README
+
+50 networks 12-10-7-5-4-3-2 (784 inputs, 3 outputs on MNIST) each of four mixes: layers 1 and 2 of tanh
+or ReLU (``first``), layers 3 to 5 of tanh or ReLU (``later``); preset "revisiting": Adam
+(``--optimizer sgd`` for plain SGD), batches of 256, 8000 epochs. The same seed has the same initial
+weights and split in all mixes, so that effects are differences within seeds: of ``first`` at the same
+``later``, of ``later`` at the same ``first``, and what one adds to the other (interaction). I(X;T),
+I(T;Y) on the training samples in bins of 0.07, with edges by activation.
+
+Dims: dataset, first, later, seed, epoch, layer.
+"""
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from experiments.lab import (
+    RevisitingConfig,
+    Table,
+    interval_text,
+    main,
+    revisiting_attributes,
+    revisiting_training,
+    seeds_table,
+    train_tasks,
+)
+from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression, mean_interval
+from ibjax.analysis.factorial import two_by_two
+from ibjax.analysis.records import plane_record
+from ibjax.plots import plot_effects, plot_information_plane
+from ibjax.presets import revisiting_estimators
+from ibjax.results import history_to_dataset, stack_arms
+from ibjax.training import make_model
+
+LEVELS = ("tanh", "relu")
+NUM_FIRST, NUM_LATER = 2, 3
+BIN_WIDTH = 0.07
+OUTCOMES = {"compression": "compression of I(X;T)", "final": "final I(X;T)"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(RevisitingConfig):
+    """Do the first layers' activations decide what later layers compress?"""
+
+
+def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
+    """Train and measure the four mixes; checkpoints go to ``folder`` if given."""
+    trained = train_tasks(
+        config,
+        lambda task: {
+            (first, later): revisiting_training(
+                config,
+                task,
+                activation=(first,) * NUM_FIRST + (later,) * NUM_LATER,
+                smoke_hidden=(5, 4, 4, 3, 3),
+            )
+            for first, later in itertools.product(LEVELS, LEVELS)
+        },
+        lambda _, training: plane_record(
+            make_model(training), revisiting_estimators(training.activations, BIN_WIDTH), rows="train"
+        ),
+        folder=folder,
+    )
+    arms = {key: history_to_dataset(one.history, one.training.as_dict()) for key, one in trained.items()}
+    source = "Revisiting the Information Plane (2019), figures 2, 9, 12"
+    return stack_arms(arms, ("dataset", "first", "later")).assign_attrs(
+        revisiting_attributes(config, "mixed_activations", trained, source),
+        estimator=f"revisiting_binned_mi(bin_width={BIN_WIDTH})",
+        binning=f"bins of {BIN_WIDTH}, edges by activation",
+    )
+
+
+def outcomes(results: xr.Dataset) -> xr.Dataset:
+    """Compression and final I(X;T) of every seed, bits: (dataset, first, later, layer, seed)."""
+    ixt = results.ixt.transpose("dataset", "first", "later", "layer", "seed", "epoch")
+    values = ixt.values.reshape(-1, *ixt.shape[-2:])
+    found = np.stack([compression(one) for one in values]).reshape(ixt.shape[:-1])
+    final = ixt.isel(epoch=-1, drop=True)
+    return xr.Dataset({"compression": final.copy(data=found), "final": final})
+
+
+def effects(found: xr.Dataset) -> xr.Dataset:
+    """Of ``first``, ``later`` and their interaction within seeds: tanh less relu, bits.
+
+    Dims: effect, dataset, layer, seed.
+    """
+    parts = {
+        name: found[name].transpose("first", "later", "dataset", "layer", "seed") for name in OUTCOMES
+    }
+    kept = {d: found[d].values for d in ("dataset", "layer", "seed")}
+    data = {
+        name: (("effect", "dataset", "layer", "seed"), np.stack(two_by_two(values.values)))
+        for name, values in parts.items()
+    }
+    return xr.Dataset(data, kept | {"effect": ["first", "later", "interaction"]})
+
+
+def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
+    """The planes of the mixes, the effects, the tables and what follows."""
+    figures, found = {}, outcomes(results)
+    sizes = effects(found)
+    seeds = f"{results.sizes['seed']} seeds, {results.optimizer}, {results.binning}"
+    for name in results.dataset.values:
+        planes = results.sel(dataset=name).assign_coords(
+            first=[f"first {level}" for level in results.first.values],
+            later=[f"later {level}" for level in results.later.values],
+        )
+        figures[f"planes_{name}.png"] = plot_information_plane(
+            planes, row="first", column="later", title=f"{name}, {seeds}"
+        )
+        title = f"{name}, {seeds}: tanh less relu within seeds, mean with 95% interval"
+        figures[f"effects_{name}.png"] = plot_effects(
+            sizes.sel(dataset=name), labels=OUTCOMES, title=title
+        )
+    tables = [mixes_table(found), effects_table(found, sizes), seeds_table(results)]
+    return figures, tables
+
+
+def mixes_table(found: xr.Dataset) -> Table:
+    """Per mix and layer: compression, final I(X;T), how far seeds differ, and how many compress."""
+    dims = ("dataset", "first", "later", "layer")
+    header = [*dims, "compression", "low", "high", "std", "share_that_compress", "final", "low", "high"]
+    header.append("std")
+    rows = []
+    for arm in itertools.product(*(found[d].values for d in dims)):
+        own = found.sel(dict(zip(dims, arm, strict=True)))
+        row = list(arm)
+        for name in OUTCOMES:
+            values = own[name].values
+            row += [*map(float, mean_interval(values)[:3]), float(np.nanstd(values, ddof=1))]
+            if name == "compression":
+                known = values[np.isfinite(values)]
+                row.append(float((known > NEGLIGIBLE_BITS).mean()))
+        rows.append(row)
+    note = (
+        "std: standard deviation over seeds, bits; share_that_compress: of seeds, by more than "
+        f"{NEGLIGIBLE_BITS} bits"
+    )
+    return Table("mixes", header, rows, [note])
+
+
+def effects_table(found: xr.Dataset, sizes: xr.Dataset) -> Table:
+    """Per outcome, effect and layer: its mean over seeds, its spread, and how often it has that sign."""
+    dims = ("dataset", "effect", "layer")
+    header = ["outcome", *dims, "mean", "low", "high", "std", "same_sign"]
+    rows, sentences = [], []
+    for name in OUTCOMES:
+        for arm in itertools.product(*(sizes[d].values for d in dims)):
+            values = sizes[name].sel(dict(zip(dims, arm, strict=True))).values
+            values = values[np.isfinite(values)]
+            interval = mean_interval(values)
+            same = float((np.sign(values) == np.sign(interval.mean)).mean())
+            numbers = [*map(float, interval[:3]), float(values.std(ddof=1)), same]
+            rows.append([name, *arm, *numbers])
+        for dataset in sizes.dataset.values:
+            sentences.append(verdict(sizes[name].sel(dataset=dataset), name))
+    note = (
+        "tanh less relu within seeds, bits: first, the mean over both levels of later, and the other way "
+        "round; interaction: how much more first matters where later is tanh; std: over seeds; "
+        "same_sign: share of seeds whose effect has the sign of the mean"
+    )
+    return Table("effects", header, rows, [note, *sentences])
+
+
+def verdict(effect: xr.DataArray, outcome: str) -> str:
+    """In which later layers the first ones' activation matters, and how stable that is."""
+    later = effect.sel(effect="first", layer=effect.layer > NUM_FIRST)
+    clear, unclear = [], []
+    for layer in later.layer.values:
+        values = later.sel(layer=layer).values
+        values = values[np.isfinite(values)]
+        interval = mean_interval(values)
+        same = (np.sign(values) == np.sign(interval.mean)).mean()
+        text = f"{layer} by {interval_text(interval)} (same sign in {same:.0%} of seeds)"
+        sure = interval.low > NEGLIGIBLE_BITS or interval.high < -NEGLIGIBLE_BITS
+        (clear if sure else unclear).append(text)
+    return (
+        f"{effect.dataset.item()}, {OUTCOMES[outcome]}: tanh rather than relu in the first layers changes "
+        f"layers {'; '.join(clear) or 'none'}. No clear change: layers {'; '.join(unclear) or 'none'}."
+    )
+
+
+if __name__ == "__main__":
+    main("mixed_activations", Config, run, report)

@@ -1,0 +1,99 @@
+"""Experiments with several factors: effects within seeds, and parts of the variance.
+
+Effects compare networks that share a seed. Variance components ask how much of the differences between
+networks of one arm come from their initial weights and how much from their data.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.stats
+
+__all__ = ["Components", "two_by_two", "variance_components"]
+
+
+class Components(NamedTuple):
+    """Variances in squared units of the values, and tests that they are 0.
+
+    Attributes:
+        rows: of the row's effect, such as the initial weights'.
+        columns: of the column's, such as the data's.
+        residual: of what row and column together do besides, and of chance.
+        p_rows: probability of such a ratio of mean squares or a larger one if ``rows`` is 0.
+        p_columns: the same of ``columns``.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    residual: np.ndarray
+    p_rows: np.ndarray
+    p_columns: np.ndarray
+
+
+def two_by_two(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Effects of two factors of two levels each: the first level less the second.
+
+    Args:
+        values: (2, 2, ...) by the first and the second factor's level.
+
+    Returns:
+        Three (...) arrays: the first factor's effect, mean over the second's levels; the second's; and
+        the interaction, the first's effect at the second's first level less that at its second.
+
+    Raises:
+        ValueError: for other than two levels.
+
+    Example:
+        >>> [float(x) for x in two_by_two(np.array([[5.0, 1.0], [2.0, 0.0]]))]
+        [2.0, 3.0, 2.0]
+    """
+    if np.shape(values)[:2] != (2, 2):
+        raise ValueError(f"values: expected two levels of each factor, got shape {np.shape(values)}")
+    (a, b), (c, d) = values
+    return (a + b - c - d) / 2, (a - b + c - d) / 2, a - b - c + d
+
+
+def variance_components(values: np.ndarray) -> Components:
+    """Two-way random effects, one value a cell: value = mean + row + column + residual.
+
+    By the expected mean squares of the analysis of variance::
+
+        var_rows = (MS_rows - MS_residual) / num_columns,    var_residual = MS_residual,
+
+    and so for columns. Estimates are unbiased and may come out negative where a component is small:
+    they are not cut at 0, which would bias their averages. The tests are exact for normal effects:
+    MS_rows / MS_residual has an F distribution where ``rows`` is 0.
+
+    Args:
+        values: (rows, columns, ...), finite or NaN; NaN spreads to the results behind it.
+
+    Returns:
+        ``Components`` of (...) arrays. p-values are NaN where all residuals are 0.
+
+    Raises:
+        ValueError: for fewer than two rows or columns.
+
+    Source:
+        Searle, Casella & McCulloch (1992), Variance Components, section 4.
+    """
+    values = np.asarray(values, np.float64)
+    if values.ndim < 2 or min(values.shape[:2]) < 2:
+        raise ValueError(f"values: expected two rows and columns or more, got shape {values.shape}")
+    r, c = values.shape[:2]
+    row, column = values.mean(axis=1, keepdims=True), values.mean(axis=0, keepdims=True)
+    mean = values.mean(axis=(0, 1), keepdims=True)
+    ms_rows = c * ((row - mean) ** 2).sum(axis=(0, 1)) / (r - 1)
+    ms_columns = r * ((column - mean) ** 2).sum(axis=(0, 1)) / (c - 1)
+    degrees = (r - 1) * (c - 1)
+    residual = ((values - row - column + mean) ** 2).sum(axis=(0, 1)) / degrees
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p_rows = scipy.stats.f.sf(ms_rows / residual, r - 1, degrees)
+        p_columns = scipy.stats.f.sf(ms_columns / residual, c - 1, degrees)
+    undefined = residual == 0
+    return Components(
+        (ms_rows - residual) / c,
+        (ms_columns - residual) / r,
+        residual,
+        np.where(undefined, np.nan, p_rows),
+        np.where(undefined, np.nan, p_columns),
+    )

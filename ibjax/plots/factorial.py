@@ -1,0 +1,80 @@
+"""Effects of factors within seeds, and parts of the variance over networks."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from ibjax.analysis.compression import mean_interval
+from ibjax.plots.axes import ARM_COLOURS, MARKERS
+
+__all__ = ["plot_effects", "plot_variance_parts"]
+
+
+def plot_effects(effects: xr.Dataset, *, labels: Mapping[str, str], title: str = "") -> Figure:
+    """Effects against the layer, one panel an outcome: seeds as dots, means with 95% intervals.
+
+    Args:
+        effects: variables of dims ``(effect, layer, seed)``, bits.
+        labels: of the variables, one panel each.
+        title: of the figure.
+    """
+    names = effects.effect.values
+    figure = Figure(figsize=(5.4 * len(labels), 3.8), layout="constrained")
+    axes = figure.subplots(1, len(labels), squeeze=False)[0]
+    layers = effects.layer.values
+    for ax, (variable, label) in zip(axes, labels.items(), strict=True):
+        ax.axhline(0, color="0.4", lw=0.8)
+        for k, (colour, name) in enumerate(zip(ARM_COLOURS, names, strict=False)):
+            values = effects[variable].sel(effect=name).transpose("seed", "layer").values
+            place = layers + 0.24 * (k - (len(names) - 1) / 2)
+            jitter = np.linspace(-0.07, 0.07, len(values))[:, None]
+            ax.plot(place + jitter, values, ".", color=colour, alpha=0.25, ms=3)
+            found = mean_interval(values)
+            ends = np.stack([found.mean - found.low, found.high - found.mean])
+            look = {"fmt": MARKERS[k], "ms": 5, "capsize": 3, "mec": "black", "mew": 0.6}
+            ax.errorbar(place, found.mean, ends, color=colour, label=str(name), **look)
+        ax.set_xticks(layers, [*map(str, layers[:-1]), f"{layers[-1]} (softmax)"])
+        ax.set_xlabel("layer")
+        ax.set_ylabel(f"effect on {label} [bits]")
+        ax.grid(alpha=0.3)
+    axes[0].legend(title="effect of", fontsize="small")
+    figure.suptitle(title)
+    return figure
+
+
+def plot_variance_parts(
+    parts: xr.DataArray, *, row: str, labels: Mapping[str, str], title: str = ""
+) -> Figure:
+    """Standard deviations due to each source against the layer, one panel an arm.
+
+    Negative estimates of a variance are drawn at 0.
+
+    Args:
+        parts: variances of dims ``(row, arm, source, layer)``, squared bits.
+        row: the dimension for rows of panels; columns are arms.
+        labels: of the sources.
+        title: of the figure.
+    """
+    rows, arms, layers = parts[row].values, parts.arm.values, parts.layer.values
+    figure = Figure(figsize=(3.0 * len(arms) + 0.8, 2.5 * len(rows) + 0.9), layout="constrained")
+    axes = figure.subplots(len(rows), len(arms), squeeze=False, sharex=True, sharey="row")
+    width = 0.8 / len(labels)
+    for line, r in zip(axes, rows, strict=True):
+        for ax, arm in zip(line, arms, strict=True):
+            for k, (source, label) in enumerate(labels.items()):
+                values = parts.sel({row: r, "arm": arm, "source": source}).values
+                place = layers + width * (k - (len(labels) - 1) / 2)
+                height = np.sqrt(np.maximum(values, 0))
+                ax.bar(place, height, width, color=ARM_COLOURS[k], label=label)
+            ax.set_title(f"{arm}", fontsize="medium")
+            ax.set_xticks(layers)
+            ax.grid(alpha=0.3, axis="y")
+        line[0].set_ylabel(f"{r}\nstandard deviation [bits]")
+    for ax in axes[-1]:
+        ax.set_xlabel("layer")
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=len(names), title="due to")
+    figure.suptitle(title)
+    return figure
