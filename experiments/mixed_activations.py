@@ -96,15 +96,13 @@ def effects(found: xr.Dataset) -> xr.Dataset:
 
     Dims: effect, dataset, layer, seed.
     """
-    parts = {
-        name: found[name].transpose("first", "later", "dataset", "layer", "seed") for name in OUTCOMES
-    }
-    kept = {d: found[d].values for d in ("dataset", "layer", "seed")}
-    data = {
-        name: (("effect", "dataset", "layer", "seed"), np.stack(two_by_two(values.values)))
-        for name, values in parts.items()
-    }
-    return xr.Dataset(data, kept | {"effect": ["first", "later", "interaction"]})
+    kept = ("dataset", "layer", "seed")
+    data = {}
+    for name in OUTCOMES:
+        values = found[name].transpose("first", "later", *kept).values
+        data[name] = (("effect", *kept), np.stack(two_by_two(values)))
+    coords = {d: found[d].values for d in kept}
+    return xr.Dataset(data, coords | {"effect": ["first", "later", "interaction"]})
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
@@ -167,8 +165,8 @@ def effects_table(found: xr.Dataset, sizes: xr.Dataset) -> Table:
         for dataset in sizes.dataset.values:
             sentences.append(verdict(sizes[name].sel(dataset=dataset), name))
     note = (
-        "tanh less relu within seeds, bits: first, the mean over both levels of later, and the other way "
-        "round; interaction: how much more first matters where later is tanh; std: over seeds; "
+        "tanh less relu within seeds, bits: first, the mean over both levels of later, and the other "
+        "way round; interaction: how much more first matters where later is tanh; std: over seeds; "
         "same_sign: share of seeds whose effect has the sign of the mean"
     )
     return Table("effects", header, rows, [note, *sentences])
@@ -187,8 +185,9 @@ def verdict(effect: xr.DataArray, outcome: str) -> str:
         sure = interval.low > NEGLIGIBLE_BITS or interval.high < -NEGLIGIBLE_BITS
         (clear if sure else unclear).append(text)
     return (
-        f"{effect.dataset.item()}, {OUTCOMES[outcome]}: tanh rather than relu in the first layers changes "
-        f"layers {'; '.join(clear) or 'none'}. No clear change: layers {'; '.join(unclear) or 'none'}."
+        f"{effect.dataset.item()}, {OUTCOMES[outcome]}: tanh rather than relu in the first layers "
+        f"changes layers {'; '.join(clear) or 'none'}. No clear change: layers "
+        f"{'; '.join(unclear) or 'none'}."
     )
 
 

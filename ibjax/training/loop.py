@@ -10,7 +10,7 @@ import hashlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ import optax
 from jaxtyping import Array
 
 from ibjax.batching import blocks_of_seeds, default_lanes
+from ibjax.checks import check_known
 from ibjax.training.checkpoint import BlockCheckpoint, describe_run
 from ibjax.training.config import LOSSES, TrainConfig, make_model, make_optimizer
 from ibjax.training.data import (
@@ -92,6 +93,7 @@ def fit(
     *,
     seeds: Sequence[int],
     record: Record,
+    purpose_seeds: Mapping[str, ArrayLike] | None = None,
     schedule: str | ArrayLike = "log",
     optimizer: optax.GradientTransformation | None = None,
     draw_labels: DrawLabels | None = None,
@@ -114,6 +116,9 @@ def fit(
             for a seed by a key of its own; what else its tuple holds, ``record`` sees.
         seeds: whole numbers, one network each.
         record: ``record(params, data, split) -> pytree`` of one network; decides what is kept.
+        purpose_seeds: for some purposes, whole numbers that stand in place of the seeds, one for each:
+            "init" (initial weights), "split", "order" (of samples), "labels", "noise", "data". Networks
+            with equal numbers share what is drawn for that purpose.
         schedule: recorded epochs, by name or number; 0 and the last are always recorded.
         optimizer: any Optax optimizer, in place of the config's.
         draw_labels: draws a seed's labels by a key of its own, in place of ``data.y``: soft labels,
@@ -136,8 +141,8 @@ def fit(
     Raises:
         ValueError: for data of other shapes or kinds, NaN or infinite numbers, labels without an
             output, drawn data and drawn labels together, a batch larger than the training set, no
-            seeds or the same seed twice, checkpoints of other settings when resuming, and of any run
-            when not.
+            seeds or the same seed twice, unknown purposes or other than one number for each seed,
+            checkpoints of other settings when resuming, and of any run when not.
     """
     drawn = callable(data)
     if drawn and draw_labels is not None:
@@ -149,6 +154,10 @@ def fit(
     devices = list(devices or jax.local_devices())
     lanes = lanes or default_lanes(devices[0].platform)
     blocks = blocks_of_seeds(seeds, min(seeds_per_batch or lanes, lanes))
+    others = {
+        purpose: np.array_split(_checked_numbers(purpose, numbers, seeds), len(blocks))
+        for purpose, numbers in (purpose_seeds or {}).items()
+    }
     recipe = Recipe(
         make_model(config), optimizer or make_optimizer(config), config.batch_size, config.shuffle,
         LOSSES[config.loss],
@@ -164,6 +173,7 @@ def fit(
             "lanes": lanes,
             "recorded": epochs.tolist(),
             "blocks": [block.tolist() for block in blocks],
+            "purposes": {k: np.concatenate(parts).tolist() for k, parts in others.items()},
             "data": _digest((shared, _drawn(run, seed_keys(jnp.asarray(seeds[0]))))),
             "functions": [_name(f) for f in (record, run.draw_own, optimizer) if f is not None],
             "jax": jax.__version__,
@@ -171,7 +181,10 @@ def fit(
         describe_run(Path(checkpoint_dir), description, resume=resume)
         directories = [Path(checkpoint_dir) / f"seeds_{b[0]}_to_{b[-1]}" for b in blocks]
     with jax.default_device(devices[0]):
-        starts = [_start(run, block) for block in blocks]
+        starts = [
+            _start(run, block, {purpose: parts[i] for purpose, parts in others.items()})
+            for i, block in enumerate(blocks)
+        ]
     results = _on_devices(
         lambda device, i: _run_block(run, starts[i], blocks[i], device, directories[i]),
         len(blocks), devices, run.stop,
@@ -221,22 +234,37 @@ def _resumed(run: _Run, lanes: _Lanes, data, checkpoint, device) -> tuple[_Lanes
     return lanes._replace(state=jax.device_put(state, device)), records
 
 
-def _start(run: _Run, seeds) -> _Lanes:
+def _checked_numbers(purpose, given, seeds) -> np.ndarray:
+    """What stands in place of each seed for a purpose."""
+    check_known("purpose_seeds", purpose, Keys._fields)
+    numbers = np.asarray(given)
+    whole = numbers.shape == (len(seeds),) and np.issubdtype(numbers.dtype, np.integer)
+    if not whole or numbers.min() < 0 or numbers.max() >= 2**31:
+        raise ValueError(
+            f"purpose_seeds: expected {len(seeds)} whole numbers from 0 to 2^31 - 1 for {purpose!r}, "
+            f"got {given!r}"
+        )
+    return numbers.astype(np.int32)
+
+
+def _start(run: _Run, seeds, others) -> _Lanes:
     """A block's untrained networks.
 
     Not under ``jit``: the random draws of all arms and blocks then share their small programs, where
     one large program an arm takes longer to compile than the arm's training loop.
     """
-    filled = np.resize(seeds, run.lanes)  # lanes beyond the seeds repeat them
+    # Lanes beyond the seeds repeat them.
+    filled = jax.tree.map(lambda numbers: np.resize(numbers, run.lanes), (seeds, others))
 
-    def one(seed):
-        keys = seed_keys(seed)
+    def one(seed, others):
+        replaced = {purpose: getattr(seed_keys(s), purpose) for purpose, s in others.items()}
+        keys = seed_keys(seed)._replace(**replaced)
         own = _drawn(run, keys)
         x = samples_of(run.data, own).x
         state = init_state(keys.init, run.recipe, x.shape[1])
         return _Lanes(state, keys, split_of(run.config, keys.split, len(x)), own)
 
-    lanes = jax.vmap(one)(filled)
+    lanes = jax.vmap(one)(*filled)
     if run.data is None:
         check_values(run.config, lanes.own)
     return lanes
