@@ -24,6 +24,7 @@ from ibjax.plots.invertibility import plot_invertibility
 from ibjax.plots.levels import plot_by_level
 from ibjax.plots.linear import plot_bounded_plane, plot_learning, plot_parts
 from ibjax.plots.planes import plot_information_plane
+from ibjax.plots.pruning import plot_pruning
 from ibjax.plots.snapshots import animate_snapshots, plot_snapshots
 from ibjax.plots.stops import plot_stops
 from ibjax.plots.truth import plot_against_truth, plot_probabilities
@@ -57,6 +58,7 @@ __all__ = [
     "plot_parts",
     "plot_phase_epochs",
     "plot_probabilities",
+    "plot_pruning",
     "plot_sample_estimates",
     "plot_snapshots",
     "plot_state_shares",

@@ -1,0 +1,66 @@
+"""Which end layers a network could do without, by their paths through the information plane."""
+
+import numpy as np
+
+from ibjax.checks import check_positive, check_same_length
+
+__all__ = ["similar_end_layers", "trajectory_distances"]
+
+
+def trajectory_distances(ixt: np.ndarray, ity: np.ndarray, stop: np.ndarray) -> np.ndarray:
+    """How far apart neighbouring layers move through the plane until training stops.
+
+    The root mean square, over recorded epochs up to the stop, of the distance between the two layers'
+    points (I(X;T), I(T;Y)) at the same epoch::
+
+        d_l^2 = mean_e (I(X;T_l+1) - I(X;T_l))^2 + (I(T_l+1;Y) - I(T_l;Y))^2.
+
+    Args:
+        ixt: (seed, epoch, layer) bits.
+        ity: (seed, epoch, layer) bits.
+        stop: (seed,) positions on the axis of epochs; -1 for none.
+
+    Returns:
+        (seed, layer - 1) bits; NaN for seeds without a stop.
+
+    Raises:
+        ValueError: for other shapes.
+    """
+    check_same_length("ixt", ixt, "stop", stop)
+    if np.shape(ixt) != np.shape(ity) or np.ndim(ixt) != 3:
+        raise ValueError(
+            f"ixt, ity: expected shape (seed, epoch, layer), got {np.shape(ixt)} and {np.shape(ity)}"
+        )
+    squares = np.diff(ixt, axis=-1) ** 2 + np.diff(ity, axis=-1) ** 2
+    until = np.arange(squares.shape[1]) <= np.asarray(stop)[:, None]  # (seed, epoch)
+    mean = (
+        np.where(until[..., None], squares, 0.0).sum(axis=1) / np.maximum(until.sum(axis=1), 1)[:, None]
+    )
+    return np.where(np.asarray(stop)[:, None] >= 0, np.sqrt(mean), np.nan)
+
+
+def similar_end_layers(distances: np.ndarray, threshold: float | int) -> int:
+    """How many layers at the end move as the layer before each does.
+
+    Counted from the last layer backwards until one is farther than the threshold from the layer before.
+    The first layer has none before it and always stays.
+
+    Args:
+        distances: (layer - 1,) of neighbouring layers, such as means over seeds, bits.
+        threshold: below which two layers are similar, bits.
+
+    Returns:
+        A number from 0 to that of layers less one.
+
+    Raises:
+        ValueError: for distances that are not numbers, a threshold that is not positive.
+
+    Example:
+        >>> similar_end_layers(np.array([0.1, 2.0, 0.3, 0.2]), 0.5)
+        2
+    """
+    check_positive("threshold", threshold)
+    if np.ndim(distances) != 1 or not np.isfinite(distances).all():
+        raise ValueError(f"distances: expected (layer - 1,) finite numbers, got {distances}")
+    far = np.flatnonzero(np.asarray(distances)[::-1] >= threshold)
+    return int(far[0]) if len(far) else len(distances)

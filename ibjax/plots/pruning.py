@@ -1,0 +1,76 @@
+"""Pruning by paths through the plane: distances of layers, and accuracy after each step."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ibjax.analysis.compression import mean_interval
+from ibjax.plots.axes import ARM_COLOURS
+
+__all__ = ["plot_pruning"]
+
+
+def plot_pruning(
+    distances: Mapping[str, Sequence[np.ndarray]],
+    accuracies: Mapping[str, Sequence[np.ndarray]],
+    *,
+    threshold: float,
+    paper: Mapping[str, Sequence[float]],
+    title: str = "",
+) -> Figure:
+    """One row an arm: distances of neighbouring layers by step, and accuracies by step.
+
+    Means over seeds with 95% intervals, seeds as dots, the paper's accuracies as crosses.
+
+    Args:
+        distances: of each arm and step, (seed, layer - 1), bits.
+        accuracies: of each arm and step, (seed,).
+        threshold: below which two layers are similar, bits.
+        paper: accuracies of each arm and step, for those that have any.
+        title: of the figure.
+    """
+    figure = Figure(figsize=(10.5, 3.0 * len(distances) + 0.5), layout="constrained")
+    axes = figure.subplots(len(distances), 2, squeeze=False, sharex="col")
+    for (left, right), name in zip(axes, distances, strict=True):
+        _draw_distances(left, distances[name], threshold)
+        left.set_ylabel(f"{name}\ndistance of paths [bits]")
+        _draw_accuracies(right, accuracies[name], paper.get(name, ()))
+        right.set_ylabel("test accuracy at the stop")
+        for ax in (left, right):
+            ax.grid(alpha=0.3)
+    most = max(steps[0].shape[1] for steps in distances.values())
+    axes[-1, 0].set_xticks(range(most), [f"{i + 1}→{i + 2}" for i in range(most)])
+    axes[-1, 0].set_xlabel("hidden layers")
+    axes[-1, 1].set_xticks(range(max(len(steps) for steps in accuracies.values())))
+    axes[-1, 1].set_xlabel("step")
+    axes[0, 0].legend(title="step", fontsize="small")
+    axes[0, 1].legend(fontsize="small")
+    figure.suptitle(title)
+    return figure
+
+
+def _draw_distances(ax: Axes, steps: Sequence[np.ndarray], threshold: float) -> None:
+    colours = mpl.colormaps["viridis"](np.linspace(0, 0.85, len(steps)))
+    for step, (colour, values) in enumerate(zip(colours, steps, strict=True)):
+        found = mean_interval(values)
+        ends = np.stack([found.mean - found.low, found.high - found.mean])
+        place = np.arange(len(found.mean)) + 0.06 * step
+        ax.errorbar(place, found.mean, ends, fmt="o-", ms=4, color=colour, capsize=2, label=str(step))
+    ax.axhline(threshold, color="0.3", ls="--", lw=1)
+    ax.set_ylim(bottom=0)
+
+
+def _draw_accuracies(ax: Axes, steps: Sequence[np.ndarray], paper: Sequence[float]) -> None:
+    for step, values in enumerate(steps):
+        jitter = np.linspace(-0.12, 0.12, len(values))
+        ax.plot(step + jitter, values, ".", color=ARM_COLOURS[0], alpha=0.3, ms=4)
+    found = [mean_interval(values) for values in steps]
+    middle = np.array([float(one.mean) for one in found])
+    ends = np.array([[float(one.mean - one.low), float(one.high - one.mean)] for one in found]).T
+    look = {"color": ARM_COLOURS[1], "capsize": 3, "zorder": 3}
+    ax.errorbar(range(len(steps)), middle, ends, fmt="o-", label="mean over seeds", **look)
+    if len(paper):
+        ax.plot(range(len(paper)), paper, "x", color="black", ms=7, label="paper's one network")
