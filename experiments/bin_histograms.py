@@ -245,10 +245,13 @@ def layers_table(results: xr.Dataset) -> Table:
     note = (
         "rho: of I(X;T) over epochs within a seed, with the share of activations in the outermost bins "
         "and with the number of empty bins, mean over seeds whose curves are not constant; the others: "
-        "after training. Activations beyond the last bin, counted in it: at most "
-        f"{float(results.beyond.max()):.1e} of a layer's."
+        "after training"
     )
-    return Table("layers", header, rows, [note, *sentences])
+    beyond = [
+        f"{name} {float(results.beyond.sel(dataset=name).max()):.1e}" for name in results.dataset.values
+    ]
+    reach = f"largest share of a layer's activations beyond the last bin: {', '.join(beyond)}"
+    return Table("layers", header, rows, [note, reach, *sentences])
 
 
 def verdict(arm: str, rho: xr.DataArray, end: xr.Dataset, summary: xr.Dataset) -> str:

@@ -33,9 +33,8 @@ def trajectory_distances(ixt: np.ndarray, ity: np.ndarray, stop: np.ndarray) -> 
         )
     squares = np.diff(ixt, axis=-1) ** 2 + np.diff(ity, axis=-1) ** 2
     until = np.arange(squares.shape[1]) <= np.asarray(stop)[:, None]  # (seed, epoch)
-    mean = (
-        np.where(until[..., None], squares, 0.0).sum(axis=1) / np.maximum(until.sum(axis=1), 1)[:, None]
-    )
+    total = np.where(until[..., None], squares, 0.0).sum(axis=1)
+    mean = total / np.maximum(until.sum(axis=1), 1)[:, None]
     return np.where(np.asarray(stop)[:, None] >= 0, np.sqrt(mean), np.nan)
 
 

@@ -370,7 +370,7 @@ def test_networks_share_what_equal_numbers_draw_for_a_purpose():
     # as without.
     assert all((leaf[0] != leaf[1]).any() for leaf in jax.tree.leaves(init.params))
     assert_identical(networks(init.params, [1]), networks(own.params, [1]))
-    everything = {purpose: others for purpose in ("init", "split", "order")}
+    everything = dict.fromkeys(("init", "split", "order"), others)
     same = quick_fit(CONFIG, DATA, seeds=seeds, purpose_seeds=everything, schedule=[0])
     assert_identical(same.params, networks(own.params, [1, 1, 0]))
 
@@ -391,5 +391,5 @@ def test_purposes_take_one_number_for_each_seed(given):
 
 
 def test_unknown_purposes_are_refused():
-    with pytest.raises(ValueError, match="purpose_seeds: expected one of .*; got 'weights'"):
+    with pytest.raises(ValueError, match=r"purpose_seeds: expected one of .*; got 'weights'"):
         quick_fit(CONFIG, DATA, seeds=[0, 1], purpose_seeds={"weights": [0, 1]})
