@@ -240,8 +240,8 @@ def verdict(arm: tuple[str, str], accuracies: list[np.ndarray]) -> str:
     cost = "costs accuracy" if change.high < 0 else "gains accuracy" if change.low > 0 else "costs none"
     return (
         f"{', '.join(arm)}: {len(accuracies) - 1} prunings; accuracy changes by "
-        f"{interval_text(change, 4)} within the {int(change.num_seeds)} seeds that are alive in the first and the last "
-        f"step: pruning {cost}."
+        f"{interval_text(change, 4)} within the {int(change.num_seeds)} seeds that are alive in "
+        f"the first and the last step: pruning {cost}."
     )
 
 

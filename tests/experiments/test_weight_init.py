@@ -1,0 +1,67 @@
+"""Weight init: the design, the contract of a small run, and what the tables say."""
+
+import numpy as np
+import pytest
+
+from experiments import weight_init
+from tests.experiments.made import made_results
+
+
+@pytest.mark.slow
+def test_a_small_run_keeps_the_contract_and_crosses_weights_with_data():
+    results = weight_init.run(weight_init.Config(smoke=True, seeds=4, epochs=2))
+    assert results.ixt.dims == ("dataset", "first", "later", "seed", "epoch", "layer")
+    assert results.init.values.tolist() == [0, 0, 1, 1]
+    assert results.draw.values.tolist() == [0, 1, 0, 1]
+    start = results.sel(dataset="symmetric", first="tanh", later="tanh").isel(epoch=0)
+    # Measured on the training samples: the same for the same draw and weights alone.
+    assert len(np.unique(start.train_loss.values.round(6))) == 4
+    figures, tables = weight_init.report(results)
+    assert set(figures) == {"variance_symmetric.png"}
+    assert [table.name for table in tables] == ["variance", "seeds"]
+
+
+def test_full_scale_is_ten_weights_times_five_draws():
+    config = weight_init.Config()
+    assert (len(config.seed_range), config.draws) == (50, 5)
+
+
+@pytest.mark.parametrize(("seeds", "smoke"), [(7, False), (5, False), (2, True)])
+def test_other_numbers_of_networks_are_refused(seeds, smoke):
+    with pytest.raises(ValueError, match="seeds: expected a multiple of"):
+        weight_init.Config(seeds=seeds, smoke=smoke)
+
+
+@pytest.fixture(scope="module")
+def made_up():
+    """Layer 2 ends where the weights say, layer 3 where the data say, to 0.001 bits."""
+    levels = ("tanh", "relu")
+    factors = {"dataset": ("symmetric",), "first": levels, "later": levels}
+    results = made_results(factors, seeds=50, binning="bins of 0.07")
+    init, draw = np.divmod(np.arange(50), 5)
+    rng = np.random.default_rng(1)
+    results.ixt[..., 1] += rng.normal(size=10)[init][:, None]
+    results.ixt[..., 2] += rng.normal(size=5)[draw][:, None]
+    return results.assign_coords(init=("seed", init), draw=("seed", draw))
+
+
+def test_the_verdict_says_where_the_variance_comes_from(made_up):
+    _, (table, _) = weight_init.report(made_up)
+    _, *verdicts = table.sentences
+    compression, final = verdicts[0], verdicts[4]
+    assert "initial weights in layers none; to data in layers none" in compression
+    assert "initial weights in layers 2 (" in final
+    assert "to data in layers 3 (" in final
+    assert "100%)" in final
+    row = next(r for r in table.rows if r[:5] == ["final", "symmetric", "tanh", "relu", 2])
+    assert row[5] > 0.3
+    assert row[6] < 0.01
+
+
+@pytest.mark.slow
+def test_the_claim_at_reduced_size():
+    """ReLU mixes' first layers differ by their initial weights above all."""
+    results = weight_init.run(weight_init.Config(seeds=20, epochs=200))
+    parts = weight_init.components(results).sel(outcome="final", dataset="symmetric")
+    own = parts.variance.sel(first="relu", later="relu", layer=3)
+    assert float(own.sel(source="rows")) > float(own.sel(source="columns"))
