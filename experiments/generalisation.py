@@ -133,12 +133,12 @@ def loss_table(rises: dict[tuple[str, str], xr.Dataset]) -> Table:
         held = own.rises_while_held.values[np.isfinite(own.epoch.values)]
         numbers = [float(x) for found in (epoch, rise, change) for x in found[:3]]
         rows.append([*arm, *numbers, float(held.mean()), len(held)])
-        holds = "holds" if rise.low > RISE_NATS and change.low > -FALL else "does not follow"
+        holds = "follows" if rise.low > RISE_NATS and change.low > -FALL else "does not follow"
         sentences.append(
             f"{', '.join(arm)}: the validation loss is least at epoch {interval_text(epoch, 0)} and "
             f"rises by {interval_text(rise)} nats to the end, while accuracy changes by "
-            f"{interval_text(change, 4)}: that it rises while accuracy holds {holds} (so in "
-            f"{held.mean():.0%} of {len(held)} networks)."
+            f"{interval_text(change, 4)}. That it rises while accuracy holds {holds}; it does in "
+            f"{held.mean():.0%} of {len(held)} networks."
         )
     note = (
         f"epoch: median; rises_while_held: share of networks whose loss rises by more than {RISE_NATS} "

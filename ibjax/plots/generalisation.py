@@ -45,7 +45,7 @@ def plot_generalisation(
             epoch_axis(ax, results)
     label_epochs(axes)
     axes[0, 1].legend(fontsize="small")
-    axes[0, 2].legend(fontsize="small", loc="lower left")
+    axes[0, 2].legend(fontsize="small", loc="upper left")
     figure.suptitle(title)
     return figure
 

@@ -41,8 +41,8 @@ def test_the_verdict_says_whether_the_loss_rises_while_accuracy_holds(made_up):
     _, tanh, relu = loss.sentences
     assert f"least at epoch {EPOCHS[20]} " in tanh
     assert "rises by 0.20 (0.20 to 0.20) nats" in tanh
-    assert "holds holds (so in 100% of 8" in tanh
-    assert "does not follow (so in 0% of 8" in relu
+    assert "accuracy holds follows; it does in 100% of 8" in tanh
+    assert "does not follow; it does in 0% of 8" in relu
     _, tanh, relu = phases.sentences
     assert "2 (starts before in 100%" in tanh
     assert "none compresses" in relu
@@ -52,7 +52,7 @@ def test_the_verdict_says_whether_the_loss_rises_while_accuracy_holds(made_up):
 def test_a_rise_with_falling_accuracy_is_another_thing(made_up):
     made_up.test_accuracy[:, 0, :, 30:] = 0.7
     _, (loss, _, _) = generalisation.report(made_up)
-    assert "does not follow (so in 0% of 8" in loss.sentences[1]
+    assert "does not follow; it does in 0% of 8" in loss.sentences[1]
 
 
 def test_a_diverged_seed_is_left_out(made_up):
