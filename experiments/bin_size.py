@@ -7,8 +7,9 @@ is log2 of their number: 11.6777 bits for 3276 words; I(X;Y) is 0.9977 in the pa
 Command:  python -m experiments.bin_size
           python -m experiments.bin_size --datasets symmetric mnist --data FOLDER
 Time:     4 minutes on 2 cores; 15 with MNIST
-Expect:   every layer is nearer to (H(X), I(X;Y)) in finer bins, at the end of training too. tanh layers
-          get there, exact states of relu layers do not. Compression of tanh layers falls with the bins.
+Expect:   layers come nearer to (H(X), I(X;Y)) in 43 of 48 steps to finer bins, and never go away from it.
+          Exact states get there but for tanh layer 5 (by 1.0 bit) and relu layers 4 and 5 (0.6 and 1.9).
+          tanh layer 5 compresses by 2.4 bits in bins of 0.3 and by 7.3 in bins of 0.01.
 
 50 networks 12-10-7-5-4-3-2 (784 inputs, 3 outputs on MNIST) each of tanh and relu, preset "revisiting":
 Adam (``--optimizer sgd`` for plain SGD), batches of 256, 8000 epochs. One training run, measured on its

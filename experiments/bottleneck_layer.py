@@ -7,8 +7,8 @@ count clusters, and 12 units split what 2 units have merged.
 
 Command:  python -m experiments.bottleneck_layer
 Time:     2 minutes on 2 cores
-Expect:   in bins of 0.07 nearly all networks show less I(X;T) in layer 2 than in layer 3 at some time;
-          by exact float32 states none does at any.
+Expect:   in bins of 0.07 all tanh networks show less I(X;T) in layer 2 than in layer 3, by 1.9 bits at
+          the end, 40 of 50 relu networks at some time; by exact states none does at any.
 
 50 networks 12-3-2-12-2-2 each of tanh and relu, preset "revisiting": Adam (``--optimizer sgd`` for plain
 SGD), batches of 256, 8000 epochs. Measured on the training samples in bins of 0.07 and 0.3, with edges

@@ -6,7 +6,8 @@ accuracy, not loss, in which compression does no harm.
 
 Command:  python -m experiments.generalisation
 Time:     2 minutes on 2 cores
-Expect:   see README
+Expect:   the loss rises from epoch 1000 on, by 0.4 (tanh) and 0.3 nats (relu), while accuracy holds; its
+          start does not go with that of compression in layer 5.
 
 50 networks 12-10-7-5-4-3-2 each of tanh and relu, preset "revisiting": Adam (``--optimizer sgd`` for
 plain SGD), batches of 256, 8000 epochs; validation on the samples that are not for training. I(X;T),
