@@ -34,10 +34,10 @@ from experiments.lab import (
     RevisitingConfig,
     Table,
     Trained,
+    activation_arms,
     interval_text,
     main,
     revisiting_attributes,
-    revisiting_training,
     seeds_table,
     train_tasks,
 )
@@ -97,9 +97,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train both arms and measure what bins see; checkpoints go to ``folder`` if given."""
     trained = train_tasks(
         config,
-        lambda task: {
-            (name,): revisiting_training(config, task, activation=name) for name in ACTIVATIONS
-        },
+        activation_arms(config, ACTIVATIONS),
         lambda task, training: everything(training, task.num_classes),
         schedule=log_spaced_epochs(config.num_epochs, NUM_RECORDED),
         folder=folder,

@@ -33,10 +33,10 @@ from experiments.lab import (
     RevisitingConfig,
     Table,
     Trained,
+    activation_arms,
     interval_text,
     main,
     revisiting_attributes,
-    revisiting_training,
     seeds_table,
     train_tasks,
 )
@@ -69,9 +69,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train both arms and measure them in all bins; checkpoints go to ``folder`` if given."""
     trained = train_tasks(
         config,
-        lambda task: {
-            (name,): revisiting_training(config, task, activation=name) for name in ACTIVATIONS
-        },
+        activation_arms(config, ACTIVATIONS),
         lambda task, training: planes_and_classes(training, task.num_classes),
         folder=folder,
     )

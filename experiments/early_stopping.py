@@ -30,29 +30,28 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import (
+    BINNING,
     RevisitingConfig,
     Table,
+    activation_arms,
+    binned_plane,
     interval_text,
     main,
     revisiting_attributes,
-    revisiting_training,
     seeds_table,
     train_tasks,
 )
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_at, mean_interval
 from ibjax.analysis.data_processing import share_interval
 from ibjax.analysis.phases import median_interval, plane_phases
-from ibjax.analysis.records import plane_record
 from ibjax.analysis.stopping import at_position, early_stopping, perfect_stopping, stopped_at
 from ibjax.checks import check_positive
 from ibjax.plots import plot_information_plane, plot_stops
-from ibjax.presets import revisiting_estimators
 from ibjax.results import history_to_dataset, stack_arms
-from ibjax.training import log_spaced_epochs, make_model
+from ibjax.training import log_spaced_epochs
 
 ACTIVATIONS = ("tanh", "relu")
 STOPPING = ("early stopping", "perfect stopping", "all epochs")
-BIN_WIDTH = 0.07
 
 # Epochs between records, at most: what early stopping can tell apart.
 STEP = 25
@@ -75,12 +74,8 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     last = config.num_epochs
     trained = train_tasks(
         config,
-        lambda task: {
-            (name,): revisiting_training(config, task, activation=name) for name in ACTIVATIONS
-        },
-        lambda _, training: plane_record(
-            make_model(training), revisiting_estimators(training.activations, BIN_WIDTH), rows="train"
-        ),
+        activation_arms(config, ACTIVATIONS),
+        binned_plane,
         schedule=np.union1d(log_spaced_epochs(last), np.arange(0, last, STEP)),
         folder=folder,
     )
@@ -91,8 +86,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     source = "Revisiting the Information Plane (2019), figures 7, 10, 15"
     return stack_arms(arms, ("dataset", "activation")).assign_attrs(
         revisiting_attributes(config, "early_stopping", trained, source),
-        estimator=f"revisiting_binned_mi(bin_width={BIN_WIDTH})",
-        binning=f"bins of {BIN_WIDTH}, edges by activation",
+        **BINNING,
         patience=config.patience,
     )
 

@@ -26,26 +26,24 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import (
+    BINNING,
     RevisitingConfig,
     Table,
+    activation_arms,
+    binned_plane,
     interval_text,
     main,
     revisiting_attributes,
-    revisiting_training,
     seeds_table,
     train_tasks,
 )
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary, mean_interval
 from ibjax.analysis.phases import median_interval, plane_phases, rank_correlation
-from ibjax.analysis.records import plane_record
 from ibjax.analysis.stopping import at_position, perfect_stopping
 from ibjax.plots import plot_generalisation
-from ibjax.presets import revisiting_estimators
 from ibjax.results import history_to_dataset, stack_arms
-from ibjax.training import make_model
 
 ACTIVATIONS = ("tanh", "relu")
-BIN_WIDTH = 0.07
 
 # A rise of the loss that counts, nats; a fall of accuracy that does.
 RISE_NATS, FALL = 0.05, 0.01
@@ -60,20 +58,15 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure both arms; checkpoints go to ``folder`` if given."""
     trained = train_tasks(
         config,
-        lambda task: {
-            (name,): revisiting_training(config, task, activation=name) for name in ACTIVATIONS
-        },
-        lambda _, training: plane_record(
-            make_model(training), revisiting_estimators(training.activations, BIN_WIDTH), rows="train"
-        ),
+        activation_arms(config, ACTIVATIONS),
+        binned_plane,
         folder=folder,
     )
     arms = {key: history_to_dataset(one.history, one.training.as_dict()) for key, one in trained.items()}
     source = "Revisiting the Information Plane (2019), figure 17"
     return stack_arms(arms, ("dataset", "activation")).assign_attrs(
         revisiting_attributes(config, "generalisation", trained, source),
-        estimator=f"revisiting_binned_mi(bin_width={BIN_WIDTH})",
-        binning=f"bins of {BIN_WIDTH}, edges by activation",
+        **BINNING,
     )
 
 

@@ -28,12 +28,13 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import (
+    BIN_WIDTH,
     RevisitingConfig,
     Table,
+    activation_arms,
     interval_text,
     main,
     revisiting_attributes,
-    revisiting_training,
     seeds_table,
     train_tasks,
 )
@@ -48,7 +49,6 @@ from ibjax.training import TrainConfig, make_model
 from ibjax.types import Record
 
 ACTIVATIONS = ("relu", "leaky_relu", "tanh")
-BIN_WIDTH = 0.07
 ESTIMATORS = ("exact", f"bins of {BIN_WIDTH}")
 
 # A layer that loses less keeps its input: rounding of entropies.
@@ -70,9 +70,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure all arms; checkpoints go to ``folder`` if given."""
     trained = train_tasks(
         config,
-        lambda task: {
-            (name,): revisiting_training(config, task, activation=name) for name in ACTIVATIONS
-        },
+        activation_arms(config, ACTIVATIONS),
         lambda _, training: planes_and_zeros(training),
         folder=folder,
     )

@@ -27,26 +27,24 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import (
+    BINNING,
+    NUM_FIRST,
     RevisitingConfig,
     Table,
+    binned_plane,
     interval_text,
     main,
+    mixed_arms,
     revisiting_attributes,
-    revisiting_training,
     seeds_table,
     train_tasks,
 )
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression, mean_interval
+from ibjax.analysis.compression import NEGLIGIBLE_BITS, mean_interval, seed_compression
 from ibjax.analysis.factorial import two_by_two
-from ibjax.analysis.records import plane_record
 from ibjax.plots import plot_effects, plot_information_plane
-from ibjax.presets import revisiting_estimators
 from ibjax.results import history_to_dataset, stack_arms
-from ibjax.training import make_model
 
 LEVELS = ("tanh", "relu")
-NUM_FIRST, NUM_LATER = 2, 3
-BIN_WIDTH = 0.07
 OUTCOMES = {"compression": "compression of I(X;T)", "final": "final I(X;T)"}
 
 
@@ -59,36 +57,22 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure the four mixes; checkpoints go to ``folder`` if given."""
     trained = train_tasks(
         config,
-        lambda task: {
-            (first, later): revisiting_training(
-                config,
-                task,
-                activation=(first,) * NUM_FIRST + (later,) * NUM_LATER,
-                smoke_hidden=(5, 4, 4, 3, 3),
-            )
-            for first, later in itertools.product(LEVELS, LEVELS)
-        },
-        lambda _, training: plane_record(
-            make_model(training), revisiting_estimators(training.activations, BIN_WIDTH), rows="train"
-        ),
+        mixed_arms(config, LEVELS),
+        binned_plane,
         folder=folder,
     )
     arms = {key: history_to_dataset(one.history, one.training.as_dict()) for key, one in trained.items()}
     source = "Revisiting the Information Plane (2019), figures 2, 9, 12"
     return stack_arms(arms, ("dataset", "first", "later")).assign_attrs(
         revisiting_attributes(config, "mixed_activations", trained, source),
-        estimator=f"revisiting_binned_mi(bin_width={BIN_WIDTH})",
-        binning=f"bins of {BIN_WIDTH}, edges by activation",
+        **BINNING,
     )
 
 
 def outcomes(results: xr.Dataset) -> xr.Dataset:
     """Compression and final I(X;T) of every seed, bits: (dataset, first, later, layer, seed)."""
-    ixt = results.ixt.transpose("dataset", "first", "later", "layer", "seed", "epoch")
-    values = ixt.values.reshape(-1, *ixt.shape[-2:])
-    found = np.stack([compression(one) for one in values]).reshape(ixt.shape[:-1])
-    final = ixt.isel(epoch=-1, drop=True)
-    return xr.Dataset({"compression": final.copy(data=found), "final": final})
+    final = results.ixt.isel(epoch=-1, drop=True)
+    return xr.Dataset({"compression": seed_compression(results), "final": final})
 
 
 def effects(found: xr.Dataset) -> xr.Dataset:

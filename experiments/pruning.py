@@ -31,9 +31,11 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import (
+    BINNING,
     RevisitingConfig,
     Table,
     Trained,
+    binned_plane,
     interval_text,
     main,
     revisiting_attributes,
@@ -42,17 +44,14 @@ from experiments.lab import (
 )
 from ibjax.analysis.compression import mean_interval
 from ibjax.analysis.pruning import similar_end_layers, trajectory_distances
-from ibjax.analysis.records import plane_record
 from ibjax.analysis.stopping import at_position, early_stopping, stopped_at
 from ibjax.checks import check_positive
 from ibjax.plots import plot_information_plane, plot_pruning
-from ibjax.presets import revisiting_estimators
 from ibjax.results import history_to_dataset, stack_arms
-from ibjax.training import log_spaced_epochs, make_model
+from ibjax.training import log_spaced_epochs
 
 ACTIVATIONS = ("tanh", "relu")
 HIDDEN, SMOKE_HIDDEN = (10, 7, 5, 4, 3, 3, 3, 3, 3, 3), (5, 3, 3)
-BIN_WIDTH = 0.07
 PAPER = {"tanh": (0.8768, 0.8780, 0.8732, 0.8805), "relu": (0.8780, 0.8646, 0.8805)}
 
 # Epochs between records, at most: what early stopping can tell apart.
@@ -98,8 +97,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     results = results.sortby(results.step.astype(int))
     return results.assign_attrs(
         revisiting_attributes(config, "pruning", trained, source),
-        estimator=f"revisiting_binned_mi(bin_width={BIN_WIDTH})",
-        binning=f"bins of {BIN_WIDTH}, edges by activation",
+        **BINNING,
         patience=config.patience,
         threshold=config.threshold,
     )
@@ -118,9 +116,7 @@ def train_step(
                 config, task, activation=activation, hidden=hidden, smoke_hidden=hidden
             )
         },
-        lambda _, training: plane_record(
-            make_model(training), revisiting_estimators(training.activations, BIN_WIDTH), rows="train"
-        ),
+        binned_plane,
         schedule=np.union1d(log_spaced_epochs(last), np.arange(0, last, STEP)),
         folder=folder,
     )

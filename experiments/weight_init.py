@@ -27,25 +27,22 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import (
+    BINNING,
     RevisitingConfig,
     Table,
+    binned_plane,
     main,
+    mixed_arms,
     revisiting_attributes,
-    revisiting_training,
     seeds_table,
     train_tasks,
 )
-from ibjax.analysis.compression import compression
+from ibjax.analysis.compression import seed_compression
 from ibjax.analysis.factorial import variance_components
-from ibjax.analysis.records import plane_record
 from ibjax.plots import plot_variance_parts
-from ibjax.presets import revisiting_estimators
 from ibjax.results import history_to_dataset, stack_arms
-from ibjax.training import make_model
 
 LEVELS = ("tanh", "relu")
-NUM_FIRST, NUM_LATER = 2, 3
-BIN_WIDTH = 0.07
 NUM_DRAWS, SMOKE_DRAWS = 5, 2
 OUTCOMES = {"compression": "compression of I(X;T)", "final": "final I(X;T)"}
 SOURCES = {"rows": "initial weights", "columns": "data", "residual": "both together and chance"}
@@ -78,18 +75,8 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     inits, draws = np.divmod(np.arange(len(seeds)), config.draws)
     trained = train_tasks(
         config,
-        lambda task: {
-            (first, later): revisiting_training(
-                config,
-                task,
-                activation=(first,) * NUM_FIRST + (later,) * NUM_LATER,
-                smoke_hidden=(5, 4, 4, 3, 3),
-            )
-            for first, later in itertools.product(LEVELS, LEVELS)
-        },
-        lambda _, training: plane_record(
-            make_model(training), revisiting_estimators(training.activations, BIN_WIDTH), rows="train"
-        ),
+        mixed_arms(config, LEVELS),
+        binned_plane,
         folder=folder,
         purpose_seeds={"init": seeds[inits], "split": seeds[draws], "order": seeds[draws]},
     )
@@ -101,8 +88,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         draw=("seed", draws, {"units": "1", "long_name": "draw of the data"}),
     ).assign_attrs(
         revisiting_attributes(config, "weight_init", trained, source),
-        estimator=f"revisiting_binned_mi(bin_width={BIN_WIDTH})",
-        binning=f"bins of {BIN_WIDTH}, edges by activation",
+        **BINNING,
     )
 
 
@@ -111,13 +97,10 @@ def components(results: xr.Dataset) -> xr.Dataset:
 
     Dims: outcome, dataset, first, later, source, layer.
     """
-    own = results.assign_coords(seed=np.arange(results.sizes["seed"]))
-    ixt = own.ixt.transpose("dataset", "first", "later", "layer", "seed", "epoch")
-    lines = ixt.values.reshape(-1, *ixt.shape[-2:])
-    found = np.stack([compression(one) for one in lines]).reshape(ixt.shape[:-1])
     rows, columns = len(np.unique(results.init)), len(np.unique(results.draw))
     parts = []
-    for values in (found, ixt.values[..., -1]):
+    for outcome in (seed_compression(results), results.ixt.isel(epoch=-1)):
+        values = outcome.transpose("dataset", "first", "later", "layer", "seed").values
         cells = np.moveaxis(values.reshape(*values.shape[:-1], rows, columns), (-2, -1), (0, 1))
         parts.append(np.stack(variance_components(cells)))
     stacked = np.stack(parts)  # (outcome, component, dataset, first, later, layer)

@@ -3,9 +3,15 @@
 from experiments.lab.arms import paper_training, plane_attributes, progress_bar, train_arms
 from experiments.lab.command import LabConfig, main
 from experiments.lab.revisiting import (
+    BIN_WIDTH,
+    BINNING,
+    NUM_FIRST,
     RevisitingConfig,
     Task,
     Trained,
+    activation_arms,
+    binned_plane,
+    mixed_arms,
     revisiting_attributes,
     revisiting_training,
     train_tasks,
@@ -13,13 +19,19 @@ from experiments.lab.revisiting import (
 from experiments.lab.tables import Table, interval_text, seeds_table, table_of
 
 __all__ = [
+    "BINNING",
+    "BIN_WIDTH",
+    "NUM_FIRST",
     "LabConfig",
     "RevisitingConfig",
     "Table",
     "Task",
     "Trained",
+    "activation_arms",
+    "binned_plane",
     "interval_text",
     "main",
+    "mixed_arms",
     "paper_training",
     "plane_attributes",
     "progress_bar",

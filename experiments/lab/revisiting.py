@@ -1,7 +1,8 @@
 """What the experiments on "Revisiting the Information Plane" (2019) share: tasks, training, options."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -9,17 +10,24 @@ import jax
 
 from experiments.lab.arms import progress_bar
 from experiments.lab.command import LabConfig
+from ibjax.analysis.records import plane_record
 from ibjax.datasets import mnist, select_classes, symmetric_task
 from ibjax.datasets.splits import num_training_samples
-from ibjax.presets import preset
+from ibjax.presets import preset, revisiting_estimators
 from ibjax.results import environment
-from ibjax.training import TrainConfig, fit
+from ibjax.training import TrainConfig, fit, make_model
 from ibjax.types import ArrayLike, Dataset, History, Record
 
 __all__ = [
+    "BINNING",
+    "BIN_WIDTH",
+    "NUM_FIRST",
     "RevisitingConfig",
     "Task",
     "Trained",
+    "activation_arms",
+    "binned_plane",
+    "mixed_arms",
     "revisiting_attributes",
     "revisiting_training",
     "train_tasks",
@@ -32,6 +40,14 @@ CLASSES, PER_CLASS = (1, 3, 8), {"train": 1000, "test": 900}
 OPTIMIZERS = {"adam": {}, "sgd": {"optimizer": "sgd", "learning_rate": 0.1}}
 
 FULL_EPOCHS, SMOKE_EPOCHS = 8000, 8
+
+# Hidden layers of a mix, and the bins where an experiment has one width.
+NUM_FIRST, NUM_LATER = 2, 3
+BIN_WIDTH = 0.07
+BINNING = {
+    "estimator": f"revisiting_binned_mi(bin_width={BIN_WIDTH})",
+    "binning": f"bins of {BIN_WIDTH}, edges by activation",
+}
 
 # A smoke run's samples: every 8th word; of each class.
 SMOKE_STEP, SMOKE_PER_CLASS = 8, 30
@@ -119,6 +135,36 @@ def revisiting_training(
         "num_epochs": config.num_epochs,
     }
     return TrainConfig(**options)
+
+
+def activation_arms(
+    config: RevisitingConfig, activations: Sequence[str]
+) -> Callable[[Task], dict[tuple[str, ...], TrainConfig]]:
+    """The paper's network with each of the activations in all hidden layers, for ``train_tasks``."""
+    return lambda task: {
+        (name,): revisiting_training(config, task, activation=name) for name in activations
+    }
+
+
+def mixed_arms(
+    config: RevisitingConfig, levels: Sequence[str]
+) -> Callable[[Task], dict[tuple[str, ...], TrainConfig]]:
+    """The paper's mixes: by (activation of the first layers, of the later ones), for ``train_tasks``."""
+    return lambda task: {
+        (first, later): revisiting_training(
+            config,
+            task,
+            activation=(first,) * NUM_FIRST + (later,) * NUM_LATER,
+            smoke_hidden=(5, 4, 4, 3, 3),
+        )
+        for first, later in itertools.product(levels, levels)
+    }
+
+
+def binned_plane(task: Task, training: TrainConfig) -> Record:
+    """``plane_record`` of the training samples in bins of ``BIN_WIDTH``, with edges by activation."""
+    estimators = revisiting_estimators(training.activations, BIN_WIDTH)
+    return plane_record(make_model(training), estimators, rows="train")
 
 
 def train_tasks(

@@ -25,6 +25,7 @@ __all__ = [
     "mean_interval",
     "optimizer_difference",
     "peak_epochs",
+    "seed_compression",
 ]
 
 # A layer compresses if the interval of its compression lies above this.
@@ -162,6 +163,21 @@ def compression_summary(arm: xr.Dataset, variable: str = "ixt") -> xr.Dataset:
         "num_seeds": interval.num_seeds,
     }
     return _over_layers(arm, columns)
+
+
+def seed_compression(results: xr.Dataset) -> xr.DataArray:
+    """``compression`` of every layer of every arm, seed by seed.
+
+    Args:
+        results: ``ixt`` of dims ``(factors..., seed, epoch, layer)``, bits.
+
+    Returns:
+        The dims of ``ixt`` without ``epoch``, bits.
+    """
+    ixt = results.ixt.transpose(..., "layer", "seed", "epoch")
+    curves = ixt.values.reshape(-1, *ixt.shape[-2:])
+    amounts = np.stack([compression(curve) for curve in curves]).reshape(ixt.shape[:-1])
+    return ixt.isel(epoch=-1, drop=True).copy(data=amounts)
 
 
 def optimizer_difference(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:

@@ -14,6 +14,7 @@ from ibjax.analysis.compression import (
     mean_interval,
     optimizer_difference,
     peak_epochs,
+    seed_compression,
 )
 
 
@@ -142,3 +143,15 @@ def test_dead_seeds_have_a_constant_hidden_layer():
     ixt[1, -1, 0] = 0.0  # a hidden layer
     ixt[2, -1, -1] = 0.0  # the output alone
     assert dead_seeds(make_arm(ixt)).tolist() == [False, True, False]
+
+
+def test_compression_of_every_seed_layer_and_arm():
+    rng = np.random.default_rng(0)
+    dims = ("activation", "seed", "epoch", "layer")
+    results = xr.Dataset({"ixt": (dims, rng.normal(size=(2, 5, 7, 3)))}, {"activation": ["a", "b"]})
+    found = seed_compression(results)
+    assert set(found.dims) == {"activation", "seed", "layer"}
+    for activation in ("a", "b"):
+        for layer in range(3):
+            expected = compression(results.ixt.sel(activation=activation)[:, :, layer].values)
+            np.testing.assert_array_equal(found.sel(activation=activation)[layer], expected)
