@@ -103,10 +103,12 @@ def stack_arms(arms: Mapping[tuple[str, ...], xr.Dataset], factors: tuple[str, .
         .assign_coords(num_layers=(factors, np.full((1,) * len(factors), arm.num_layers.item())))
         for key, arm in arms.items()
     ]  # fmt: skip
+    # Beforehand: combining would take axes of different lengths for ones to join along.
+    parts = xr.align(*parts, join="outer", exclude=factors)
     joined = xr.combine_by_coords(
         parts,
         data_vars="all",
-        join="outer",
+        join="exact",
         combine_attrs="override",
         compat="no_conflicts",
     )

@@ -93,3 +93,22 @@ def test_records_by_other_names_are_described_by_the_caller():
     dataset = history_to_dataset(history, variables=described)
     assert dataset["empty"].dims == ("seed", "epoch", "layer", "width")
     assert dataset["empty"].attrs == {"units": "1", "long_name": "empty bins"}
+
+
+def test_arms_of_any_depths_are_padded_with_nan():
+    """Depths that differ along both factors, and not by the same layers."""
+    depths = {("a", "0"): 4, ("a", "1"): 2, ("b", "0"): 4, ("b", "1"): 3}
+    arms = {}
+    for key, depth in depths.items():
+        records = {"ixt": np.full((2, 3, depth), float(depth))}
+        arms[key] = history_to_dataset(
+            History(np.arange(2), np.arange(3), records, np.zeros(2, bool), {})
+        ).assign(stop=("seed", [1, 2]))
+    joined = stack_arms(arms, ("activation", "step"))
+    assert joined.ixt.dims == ("activation", "step", "seed", "epoch", "layer")
+    assert joined["stop"].dims == ("activation", "step", "seed")
+    assert joined["stop"].dtype == int
+    for (activation, step), depth in depths.items():
+        own = joined.sel(activation=activation, step=step)
+        assert int(own.num_layers) == depth
+        assert np.isnan(own.ixt).sum() == 2 * 3 * (4 - depth)
