@@ -5,7 +5,7 @@ ReLU depend on their initial weights.
 
 Command:  python -m experiments.weight_init
 Time:     4 minutes on 2 cores
-Expect:   initial weights account for 38% to 96% of the variance where a test finds them, in layers 3 to 6
+Expect:   initial weights account for 38% to 96% of the variance where tests find them, in layers 3 to 6
           above all, with standard deviations up to 1.7 bits; which samples are for training and their
           order account for none in any layer.
 
