@@ -11,7 +11,7 @@ from ibjax.analysis.compression import mean_interval
 __all__ = ["ARM_COLOURS", "MARKERS", "draw_band", "epoch_axis", "label_epochs", "levels"]
 
 ARM_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
-MARKERS = "osD^vP*Xph"
+MARKERS = "osD^vP*Xph<>"
 
 
 def draw_band(ax: Axes, ixt: xr.DataArray, over: str, colour: str, label: str) -> None:

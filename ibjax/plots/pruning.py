@@ -44,7 +44,7 @@ def plot_pruning(
     most = max(steps[0].shape[1] for steps in distances.values())
     axes[-1, 0].set_xticks(range(most), [f"{i + 1}→{i + 2}" for i in range(most)])
     axes[-1, 0].set_xlabel("hidden layers")
-    axes[-1, 1].set_xticks(range(max(len(steps) for steps in accuracies.values())))
+    axes[-1, 1].set_xticks(range(max(map(len, [*accuracies.values(), *paper.values()]))))
     axes[-1, 1].set_xlabel("step")
     axes[0, 0].legend(title="step", fontsize="small")
     axes[0, 1].legend(fontsize="small")
