@@ -6,9 +6,9 @@ hidden layers, end layers whose paths are similar can be removed, step by step, 
 
 Command:  python -m experiments.pruning
 Time:     6 to 10 minutes on 2 cores
-Expect:   one pruning each: layers 7 to 10 go at once. tanh gains 0.3% of accuracy (0.963), relu's (0.938)
-          does not change clearly; 32 of 50 relu networks are dead with ten layers, 8 with six. The paper's
-          accuracies are lower, before and after.
+Expect:   one pruning each: layers 7 to 10 go at once. tanh gains 0.3% of accuracy (0.963), relu's does
+          not change clearly (0.938); 32 of 50 relu networks are dead with ten layers, 8 with six. The
+          paper's accuracies are lower, before and after.
 
 50 networks each of tanh and relu, preset "revisiting": Adam (``--optimizer sgd`` for plain SGD), batches
 of 256, 8000 epochs. Step 0 has ten hidden layers, 12-10-7-5-4-3 and five more of 3 units. Training stops
