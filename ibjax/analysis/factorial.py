@@ -44,8 +44,8 @@ def two_by_two(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         ValueError: for other than two levels.
 
     Example:
-        >>> [float(x) for x in two_by_two(np.array([[5.0, 1.0], [2.0, 0.0]]))]
-        [2.0, 3.0, 2.0]
+        >>> [x.tolist() for x in two_by_two(np.array([[[5.0], [1.0]], [[2.0], [0.0]]]))]
+        [[2.0], [3.0], [2.0]]
     """
     if np.shape(values)[:2] != (2, 2):
         raise ValueError(f"values: expected two levels of each factor, got shape {np.shape(values)}")
