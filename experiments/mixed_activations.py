@@ -122,17 +122,31 @@ def mixes_table(found: xr.Dataset) -> Table:
         own = found.sel(dict(zip(dims, arm, strict=True)))
         row = list(arm)
         for name in OUTCOMES:
-            values = own[name].values
-            row += [*map(float, mean_interval(values)[:3]), float(np.nanstd(values, ddof=1))]
+            values = known(own[name])
+            row += [*map(float, mean_interval(values)[:3]), deviation(values)]
             if name == "compression":
-                known = values[np.isfinite(values)]
-                row.append(float((known > NEGLIGIBLE_BITS).mean()))
+                row.append(float(mean_interval(values > NEGLIGIBLE_BITS).mean))
         rows.append(row)
     note = (
         "std: standard deviation over seeds, bits; share_that_compress: of seeds, by more than "
         f"{NEGLIGIBLE_BITS} bits"
     )
     return Table("mixes", header, rows, [note])
+
+
+def known(of_seeds: xr.DataArray) -> np.ndarray:
+    """The values of seeds that have one."""
+    return of_seeds.values[np.isfinite(of_seeds.values)]
+
+
+def deviation(values: np.ndarray) -> float:
+    """Standard deviation over seeds; NaN for fewer than two."""
+    return float(values.std(ddof=1)) if len(values) > 1 else np.nan
+
+
+def same_sign(values: np.ndarray) -> float:
+    """Share of seeds whose value has the sign of their mean; NaN without any."""
+    return float((np.sign(values) == np.sign(values.mean())).mean()) if len(values) else np.nan
 
 
 def effects_table(found: xr.Dataset, sizes: xr.Dataset) -> Table:
@@ -142,11 +156,9 @@ def effects_table(found: xr.Dataset, sizes: xr.Dataset) -> Table:
     rows, sentences = [], []
     for name in OUTCOMES:
         for arm in itertools.product(*(sizes[d].values for d in dims)):
-            values = sizes[name].sel(dict(zip(dims, arm, strict=True))).values
-            values = values[np.isfinite(values)]
+            values = known(sizes[name].sel(dict(zip(dims, arm, strict=True))))
             interval = mean_interval(values)
-            same = float((np.sign(values) == np.sign(interval.mean)).mean())
-            numbers = [*map(float, interval[:3]), float(values.std(ddof=1)), same]
+            numbers = [*map(float, interval[:3]), deviation(values), same_sign(values)]
             rows.append([name, *arm, *numbers])
         for dataset in sizes.dataset.values:
             sentences.append(verdict(sizes[name].sel(dataset=dataset), name))
@@ -163,11 +175,10 @@ def verdict(effect: xr.DataArray, outcome: str) -> str:
     later = effect.sel(effect="first", layer=effect.layer > NUM_FIRST)
     clear, unclear = [], []
     for layer in later.layer.values:
-        values = later.sel(layer=layer).values
-        values = values[np.isfinite(values)]
+        values = known(later.sel(layer=layer))
         interval = mean_interval(values)
-        same = (np.sign(values) == np.sign(interval.mean)).mean()
-        text = f"{layer} by {interval_text(interval)} (same sign in {same:.0%} of seeds)"
+        same = f"same sign in {same_sign(values):.0%} of seeds"
+        text = f"{layer} by {interval_text(interval)} ({same})"
         sure = interval.low > NEGLIGIBLE_BITS or interval.high < -NEGLIGIBLE_BITS
         (clear if sure else unclear).append(text)
     return (

@@ -15,7 +15,8 @@ training, and their order in every epoch), 50 networks 12-10-7-5-4-3-2; preset "
 (``--optimizer sgd`` for plain SGD), batches of 256, 8000 epochs. I(X;T), I(T;Y) on the training samples
 in bins of 0.07, with edges by activation. Of compression and of final I(X;T), layer by layer: the
 components of variance due to the weights, to the data and to what is left, by two-way random effects
-(ibjax.analysis.factorial), with F tests. ``--seeds`` is their number, a multiple of 5.
+(ibjax.analysis.factorial), with F tests. ``--seeds`` is the number of networks; those beyond the last
+whole row of 5 are trained but take no part.
 
 Dims: dataset, first, later, seed, epoch, layer; coordinates ``init`` and ``draw`` of ``seed``.
 """
@@ -45,7 +46,7 @@ from ibjax.plots import plot_variance_parts
 from ibjax.results import history_to_dataset, stack_arms
 
 LEVELS = ("tanh", "relu")
-NUM_DRAWS, SMOKE_DRAWS = 5, 2
+NUM_DRAWS = 5
 OUTCOMES = {"compression": "compression of I(X;T)", "final": "final I(X;T)"}
 SOURCES = {"rows": "initial weights", "columns": "data", "residual": "both together and chance"}
 
@@ -57,18 +58,10 @@ SIGNIFICANT = 0.001
 class Config(RevisitingConfig):
     """How far do planes depend on the initial weights?"""
 
-    def __post_init__(self):
-        super().__post_init__()
-        count = len(self.seed_range)
-        if count % self.draws or count < 2 * self.draws:
-            raise ValueError(
-                f"seeds: expected a multiple of {self.draws}, {2 * self.draws} or more, got {count}"
-            )
-
     @property
     def draws(self) -> int:
-        """Draws of the data for each of the initial weights."""
-        return SMOKE_DRAWS if self.smoke else NUM_DRAWS
+        """Draws of the data for each of the initial weights, of which there are two or more."""
+        return max(1, min(NUM_DRAWS, len(self.seed_range) // 2))
 
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
@@ -99,12 +92,16 @@ def components(results: xr.Dataset) -> xr.Dataset:
 
     Dims: outcome, dataset, first, later, source, layer.
     """
-    rows, columns = len(np.unique(results.init)), len(np.unique(results.draw))
+    columns = int(results.draw.max()) + 1
+    rows = results.sizes["seed"] // columns  # the whole ones
     parts = []
     for outcome in (seed_compression(results), results.ixt.isel(epoch=-1)):
         values = outcome.transpose("dataset", "first", "later", "layer", "seed").values
-        cells = np.moveaxis(values.reshape(*values.shape[:-1], rows, columns), (-2, -1), (0, 1))
-        parts.append(np.stack(variance_components(cells)))
+        values = values[..., : rows * columns].reshape(*values.shape[:-1], rows, columns)
+        if min(rows, columns) < 2:  # too few for a design
+            parts.append(np.full((5, *values.shape[:-2]), np.nan))
+        else:
+            parts.append(np.stack(variance_components(np.moveaxis(values, (-2, -1), (0, 1)))))
     stacked = np.stack(parts)  # (outcome, component, dataset, first, later, layer)
     dims = ("outcome", "dataset", "first", "later", "source", "layer")
     coords = {d: results[d].values for d in ("dataset", "first", "later", "layer")}
@@ -152,7 +149,8 @@ def variance_table(results: xr.Dataset, parts: xr.Dataset) -> Table:
         sentences += [verdict(own, first, later) for first, later in itertools.product(LEVELS, LEVELS)]
     note = (
         "std: square roots of the components of variance, bits, negative estimates as 0; share: of the "
-        "three components' sum; p: F test that the component is 0. "
+        "three components' sum; p: F test that the component is 0; all missing where there are not two "
+        "initial weights and two draws. "
         f"{int(results.diverged.sum())} networks diverged: their layers have no components."
     )
     return Table("variance", header, rows, [note, *sentences])

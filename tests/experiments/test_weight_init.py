@@ -26,10 +26,25 @@ def test_full_scale_is_ten_weights_times_five_draws():
     assert (len(config.seed_range), config.draws) == (50, 5)
 
 
-@pytest.mark.parametrize(("seeds", "smoke"), [(7, False), (5, False), (2, True)])
-def test_other_numbers_of_networks_are_refused(seeds, smoke):
-    with pytest.raises(ValueError, match="seeds: expected a multiple of"):
-        weight_init.Config(seeds=seeds, smoke=smoke)
+@pytest.mark.parametrize(("seeds", "draws"), [(50, 5), (11, 5), (7, 3), (4, 2), (2, 1), (1, 1)])
+def test_fewer_networks_make_smaller_designs(seeds, draws):
+    assert weight_init.Config(seeds=seeds).draws == draws
+
+
+def test_networks_beyond_the_last_whole_row_take_no_part(made_up):
+    more = made_up.isel(seed=[*range(50), 0])
+    more["init"] = ("seed", [*made_up.init.values, 10])
+    more["draw"] = ("seed", [*made_up.draw.values, 0])
+    whole, found = (weight_init.components(one).variance for one in (made_up, more))
+    np.testing.assert_allclose(found.sel(outcome="final"), whole.sel(outcome="final"))
+
+
+def test_two_networks_are_no_design_and_say_so(made_up):
+    two = made_up.isel(seed=[0, 5])
+    figures, (table, _) = weight_init.report(two)
+    assert "all missing where there are not two" in table.sentences[0]
+    assert np.isnan(table.rows[0][-1])
+    assert set(figures) == {"variance_symmetric.png"}
 
 
 @pytest.fixture(scope="module")
