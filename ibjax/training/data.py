@@ -1,6 +1,6 @@
 """The samples that networks train on: what is refused, and which rows are for training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ from ibjax.checks import (
     as_array,
     check_finite,
     check_integer,
+    check_known,
     check_nonempty,
     check_rank,
     check_same_length,
@@ -22,7 +23,8 @@ from ibjax.datasets.splits import (
     random_split,
 )
 from ibjax.training.config import TrainConfig
-from ibjax.types import Dataset, Samples, Split
+from ibjax.training.steps import Keys
+from ibjax.types import ArrayLike, Dataset, Samples, Split
 
 __all__ = [
     "DrawData",
@@ -30,6 +32,7 @@ __all__ = [
     "check_form",
     "check_values",
     "checked_data",
+    "checked_purposes",
     "samples_of",
     "split_of",
 ]
@@ -99,6 +102,26 @@ def check_values(config: TrainConfig, data: Samples) -> None:
             f"y: expected labels from 0 to {max(outputs, 2) - 1}, which the network's {outputs} outputs "
             f"tell apart, got {lowest} to {highest}"
         )
+
+
+def checked_purposes(purpose_seeds: Mapping[str, ArrayLike], num_seeds: int) -> dict[str, np.ndarray]:
+    """What stands in place of the seeds for each purpose, (seed,) int32.
+
+    Raises:
+        ValueError: for unknown purposes, or other than one whole number for each seed.
+    """
+    checked = {}
+    for purpose, given in purpose_seeds.items():
+        check_known("purpose_seeds", purpose, Keys._fields)
+        numbers = np.asarray(given)
+        whole = numbers.shape == (num_seeds,) and np.issubdtype(numbers.dtype, np.integer)
+        if not whole or numbers.min() < 0 or numbers.max() >= 2**31:
+            raise ValueError(
+                f"purpose_seeds: expected {num_seeds} whole numbers from 0 to 2^31 - 1 for "
+                f"{purpose!r}, got {given!r}"
+            )
+        checked[purpose] = numbers.astype(np.int32)
+    return checked
 
 
 def split_of(config: TrainConfig, key: Array, num_samples: int) -> Split:

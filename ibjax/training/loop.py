@@ -22,7 +22,6 @@ import optax
 from jaxtyping import Array
 
 from ibjax.batching import blocks_of_seeds, default_lanes
-from ibjax.checks import check_known
 from ibjax.training.checkpoint import BlockCheckpoint, describe_run
 from ibjax.training.config import LOSSES, TrainConfig, make_model, make_optimizer
 from ibjax.training.data import (
@@ -31,6 +30,7 @@ from ibjax.training.data import (
     check_form,
     check_values,
     checked_data,
+    checked_purposes,
     samples_of,
     split_of,
 )
@@ -155,8 +155,8 @@ def fit(
     lanes = lanes or default_lanes(devices[0].platform)
     blocks = blocks_of_seeds(seeds, min(seeds_per_batch or lanes, lanes))
     others = {
-        purpose: np.array_split(_checked_numbers(purpose, numbers, seeds), len(blocks))
-        for purpose, numbers in (purpose_seeds or {}).items()
+        purpose: np.array_split(numbers, len(blocks))
+        for purpose, numbers in checked_purposes(purpose_seeds or {}, len(seeds)).items()
     }
     recipe = Recipe(
         make_model(config), optimizer or make_optimizer(config), config.batch_size, config.shuffle,
@@ -232,19 +232,6 @@ def _resumed(run: _Run, lanes: _Lanes, data, checkpoint, device) -> tuple[_Lanes
     stacked = jax.tree.unflatten(record, saved.records)
     records = [jax.tree.map(lambda x, i=i: x[:, i], stacked) for i in range(saved.num_recorded)]
     return lanes._replace(state=jax.device_put(state, device)), records
-
-
-def _checked_numbers(purpose, given, seeds) -> np.ndarray:
-    """What stands in place of each seed for a purpose."""
-    check_known("purpose_seeds", purpose, Keys._fields)
-    numbers = np.asarray(given)
-    whole = numbers.shape == (len(seeds),) and np.issubdtype(numbers.dtype, np.integer)
-    if not whole or numbers.min() < 0 or numbers.max() >= 2**31:
-        raise ValueError(
-            f"purpose_seeds: expected {len(seeds)} whole numbers from 0 to 2^31 - 1 for {purpose!r}, "
-            f"got {given!r}"
-        )
-    return numbers.astype(np.int32)
 
 
 def _start(run: _Run, seeds, others) -> _Lanes:
