@@ -6,8 +6,10 @@ accuracy, not loss, in which compression does no harm.
 
 Command:  python -m experiments.generalisation
 Time:     2 minutes on 2 cores
-Expect:   the loss rises from epoch 1000 on, by 0.4 (tanh) and 0.3 nats (relu), while accuracy holds; its
-          start does not go with that of compression in layer 5.
+Expect:   the loss rises from epoch 1000 on, by 0.4 (tanh) and 0.3 nats (relu), while accuracy holds, in
+          92% and 80% of networks. Of tanh, the two hidden layers that compress differ: the rise goes
+          weakly with the start of compression in layer 4 (rank correlation 0.37, 0.09 to 0.59), not in
+          layer 5 (-0.02, -0.30 to 0.26), which has long begun. No hidden relu layer compresses.
 
 50 networks 12-10-7-5-4-3-2 each of tanh and relu, preset "revisiting": Adam (``--optimizer sgd`` for
 plain SGD), batches of 256, 8000 epochs; validation on the samples that are not for training. I(X;T),
@@ -165,8 +167,10 @@ def phases_table(
             rho = rank_correlation(of_layer.compression_start.values, onset)
             rows.append([*row, *rho[:3]])
             if layer != own.layer.values[-1] and amount.compression_low > NEGLIGIBLE_BITS:
-                before = mean_interval(of_layer.compression_start.values < onset).mean
-                told.append(f"{layer} (starts before in {before:.0%}; rho {interval_text(rho)})")
+                start = of_layer.compression_start.values
+                known = np.isfinite(start) & np.isfinite(onset)
+                share = f"{(start < onset)[known].mean():.0%} of {known.sum()}"
+                told.append(f"{layer} (starts before in {share}; rho {interval_text(rho)})")
         sentences.append(
             f"{', '.join(arm)}: hidden layers that compress, and whether they start before the loss "
             f"rises: {', '.join(told) or 'none compresses'}."

@@ -6,8 +6,9 @@ and what the plane shows of them is due to bins.
 
 Command:  python -m experiments.invertibility
 Time:     3 minutes on 2 cores
-Expect:   hidden leaky ReLU layers lose nothing; ReLU layers up to 1.9 bits (layer 5), 86% of it where
-          the whole layer is 0; saturated tanh units 1.0 bit in layer 5. Bins show up to 7.8 bits more.
+Expect:   hidden leaky ReLU layers lose nothing; ReLU layers up to 1.9 bits (layer 5; 1.8 before
+          training). 26 of 50 ReLU networks lose any, and of what one loses 86% is where a whole layer
+          is 0. Saturated tanh units lose 1.0 bit in layer 5. Bins show up to 7.8 bits more.
 
 50 networks 12-10-7-5-4-3-2 each of ReLU, leaky ReLU (slope 0.01) and tanh, preset "revisiting": Adam
 (``--optimizer sgd`` for plain SGD), batches of 256, 8000 epochs. On the training samples: H(X) - I(X;T)

@@ -57,8 +57,9 @@ def test_a_rise_with_falling_accuracy_is_another_thing(made_up):
 
 def test_a_diverged_seed_is_left_out(made_up):
     made_up.test_loss[:, 0, 0, 30:] = np.nan
-    _, (loss, _, _) = generalisation.report(made_up)
+    _, (loss, phases, _) = generalisation.report(made_up)
     assert "of 7 networks" in loss.sentences[1]
+    assert "2 (starts before in 100% of 7;" in phases.sentences[1]
 
 
 @pytest.mark.slow
