@@ -31,6 +31,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import (
+    EDGES,
     RevisitingConfig,
     Table,
     Trained,
@@ -114,7 +115,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     return results.assign_attrs(
         revisiting_attributes(config, "bin_histograms", trained, source),
         estimator="revisiting_binned_mi, bin_width by coordinates bins and width",
-        binning="edges by activation: tanh [-1, 1], softmax [0, 1], relu from 0 without end",
+        binning=EDGES,
     )
 
 
@@ -147,12 +148,13 @@ def of_bins(one: Trained, width: float) -> xr.Dataset:
     of_counts = {
         "empty": empty_bins(counts, num_bins),
         "extreme": extreme_share(counts, num_bins),
-        "beyond": np.where(bounded > 0, 0, counts[..., -1]) / counts.sum(axis=-1),
+        "beyond": np.where(bounded > 0, 0, counts[..., -1]) / np.maximum(counts.sum(axis=-1), 1),
     }
     history = one.history._replace(records=kept | planes | of_states | of_counts)
     arm = history_to_dataset(history, training.as_dict(), variables=VARIABLES)
     shown = shown_positions(one.history.epochs)
-    shares = counts[:, shown] / counts[:, shown].sum(axis=-1, keepdims=True)
+    total = counts.sum(axis=-1, keepdims=True)
+    shares = np.where(total > 0, counts / np.maximum(total, 1), np.nan)[:, shown]
     lowest = [0.0 if e is None else float(e[0]) for e in edges]
     errors: dict[Any, Any] = {
         name: (
@@ -166,7 +168,7 @@ def of_bins(one: Trained, width: float) -> xr.Dataset:
         **errors,
         histogram=(
             ("shown", "layer", "bin"),
-            shares.mean(axis=0),
+            mean_interval(shares).mean,
             {"units": "1", "long_name": "share of activations, mean over seeds"},
         ),
         num_bins=(("seed", "layer"), num_bins, {"units": "1", "long_name": "bins of the range"}),

@@ -30,6 +30,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import (
+    EDGES,
     RevisitingConfig,
     Table,
     Trained,
@@ -92,7 +93,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
             "Revisiting the Information Plane (2019), figures 1, 11, table 1",
         ),
         estimator="revisiting_binned_mi, bin_width by coordinate bins; exact_mi",
-        binning="edges by activation: tanh [-1, 1], softmax [0, 1], relu from 0 without end",
+        binning=EDGES,
     )
 
 

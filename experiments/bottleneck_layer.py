@@ -26,6 +26,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import (
+    EDGES,
     RevisitingConfig,
     Table,
     interval_text,
@@ -83,7 +84,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     return stack_arms(arms, ("dataset", "activation", "estimator")).assign_attrs(
         revisiting_attributes(config, "bottleneck_layer", trained, source),
         estimator="revisiting_binned_mi, bin_width by coordinate estimator; exact_mi",
-        binning="edges by activation: tanh [-1, 1], softmax [0, 1], relu from 0 without end",
+        binning=EDGES,
     )
 
 

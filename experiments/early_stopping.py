@@ -39,6 +39,7 @@ from experiments.lab import (
     main,
     revisiting_attributes,
     seeds_table,
+    stopping_epochs,
     train_tasks,
 )
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_at, mean_interval
@@ -48,13 +49,9 @@ from ibjax.analysis.stopping import at_position, early_stopping, perfect_stoppin
 from ibjax.checks import check_positive
 from ibjax.plots import plot_information_plane, plot_stops
 from ibjax.results import history_to_dataset, stack_arms
-from ibjax.training import log_spaced_epochs
 
 ACTIVATIONS = ("tanh", "relu")
 STOPPING = ("early stopping", "perfect stopping", "all epochs")
-
-# Epochs between records, at most: what early stopping can tell apart.
-STEP = 25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,12 +68,11 @@ class Config(RevisitingConfig):
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure both arms, and find their stops; checkpoints go to ``folder`` if given."""
-    last = config.num_epochs
     trained = train_tasks(
         config,
         activation_arms(config, ACTIVATIONS),
         binned_plane,
-        schedule=np.union1d(log_spaced_epochs(last), np.arange(0, last, STEP)),
+        schedule=stopping_epochs(config.num_epochs),
         folder=folder,
     )
     arms = {

@@ -42,6 +42,7 @@ from experiments.lab import (
     main,
     revisiting_attributes,
     revisiting_training,
+    stopping_epochs,
     train_tasks,
 )
 from ibjax.analysis.compression import mean_interval
@@ -50,14 +51,10 @@ from ibjax.analysis.stopping import at_position, early_stopping, stopped_at
 from ibjax.checks import check_positive
 from ibjax.plots import plot_information_plane, plot_pruning
 from ibjax.results import history_to_dataset, stack_arms
-from ibjax.training import log_spaced_epochs
 
 ACTIVATIONS = ("tanh", "relu")
 HIDDEN, SMOKE_HIDDEN = (10, 7, 5, 4, 3, 3, 3, 3, 3, 3), (5, 3, 3)
 PAPER = {"tanh": (0.8768, 0.8780, 0.8732, 0.8805), "relu": (0.8780, 0.8646, 0.8805)}
-
-# Epochs between records, at most: what early stopping can tell apart.
-STEP = 25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +107,6 @@ def train_step(
 ) -> Trained:
     """Networks of these hidden layers."""
     name, activation, step = key
-    last = config.num_epochs
     found = train_tasks(
         dataclasses.replace(config, datasets=(name,)),
         lambda task: {
@@ -119,7 +115,7 @@ def train_step(
             )
         },
         binned_plane,
-        schedule=np.union1d(log_spaced_epochs(last), np.arange(0, last, STEP)),
+        schedule=stopping_epochs(config.num_epochs),
         folder=folder,
     )
     return found[key]

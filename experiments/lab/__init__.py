@@ -5,6 +5,7 @@ from experiments.lab.command import LabConfig, main
 from experiments.lab.revisiting import (
     BIN_WIDTH,
     BINNING,
+    EDGES,
     NUM_FIRST,
     RevisitingConfig,
     Task,
@@ -14,6 +15,7 @@ from experiments.lab.revisiting import (
     mixed_arms,
     revisiting_attributes,
     revisiting_training,
+    stopping_epochs,
     train_tasks,
 )
 from experiments.lab.tables import Table, interval_text, seeds_table, table_of
@@ -21,6 +23,7 @@ from experiments.lab.tables import Table, interval_text, seeds_table, table_of
 __all__ = [
     "BINNING",
     "BIN_WIDTH",
+    "EDGES",
     "NUM_FIRST",
     "LabConfig",
     "RevisitingConfig",
@@ -38,6 +41,7 @@ __all__ = [
     "revisiting_attributes",
     "revisiting_training",
     "seeds_table",
+    "stopping_epochs",
     "table_of",
     "train_arms",
     "train_tasks",

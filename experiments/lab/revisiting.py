@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import jax
+import numpy as np
 
 from experiments.lab.arms import progress_bar
 from experiments.lab.command import LabConfig
@@ -15,12 +16,13 @@ from ibjax.datasets import mnist, select_classes, symmetric_task
 from ibjax.datasets.splits import num_training_samples
 from ibjax.presets import preset, revisiting_estimators
 from ibjax.results import environment
-from ibjax.training import TrainConfig, fit, make_model
+from ibjax.training import TrainConfig, fit, log_spaced_epochs, make_model
 from ibjax.types import ArrayLike, Dataset, History, Record
 
 __all__ = [
     "BINNING",
     "BIN_WIDTH",
+    "EDGES",
     "NUM_FIRST",
     "RevisitingConfig",
     "Task",
@@ -30,6 +32,7 @@ __all__ = [
     "mixed_arms",
     "revisiting_attributes",
     "revisiting_training",
+    "stopping_epochs",
     "train_tasks",
 ]
 
@@ -44,18 +47,17 @@ FULL_EPOCHS, SMOKE_EPOCHS = 8000, 8
 # Hidden layers of a mix, and the bins where an experiment has one width.
 NUM_FIRST, NUM_LATER = 2, 3
 BIN_WIDTH = 0.07
+EDGES = "edges by activation: tanh [-1, 1], softmax [0, 1], relu from 0 without end"
 BINNING = {
     "estimator": f"revisiting_binned_mi(bin_width={BIN_WIDTH})",
     "binning": f"bins of {BIN_WIDTH}, edges by activation",
 }
 
+# Epochs between records, at most: what early stopping can tell apart.
+STEP = 25
+
 # A smoke run's samples: every 8th word; of each class.
 SMOKE_STEP, SMOKE_PER_CLASS = 8, 30
-
-
-# Inputs from which on XLA's products on a CPU are three times slower for several networks at once than
-# one by one.
-WIDE = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +77,12 @@ class RevisitingConfig(LabConfig):
         super().__post_init__()
         if not self.datasets or len(set(self.datasets)) < len(self.datasets):
             raise ValueError(f"datasets: expected one or more, each once, got {self.datasets}")
+
+    @property
+    def cpu_lanes(self) -> int:
+        """Networks that a program runs on a CPU: XLA's products of 784 inputs are three times slower for
+        several at once than one by one."""
+        return 1 if "mnist" in self.datasets else super().cpu_lanes
 
     @property
     def num_epochs(self) -> int:
@@ -161,6 +169,11 @@ def mixed_arms(
     }
 
 
+def stopping_epochs(num_epochs: int) -> np.ndarray:
+    """Recorded epochs that early stopping can read: on a log scale, and every 25."""
+    return np.union1d(log_spaced_epochs(num_epochs), np.arange(0, num_epochs, STEP))
+
+
 def binned_plane(task: Task, training: TrainConfig) -> Record:
     """``plane_record`` of the training samples in bins of ``BIN_WIDTH``, with edges by activation."""
     estimators = revisiting_estimators(training.activations, BIN_WIDTH)
@@ -188,21 +201,21 @@ def train_tasks(
     """
     arms = {
         (task.name, *key): (task, training)
-        for task in map(_task(config), config.datasets)
+        for task in (TASKS[name](config) for name in config.datasets)
         for key, training in arms_of(task).items()
     }
     found = {}
     cpu = jax.default_backend() == "cpu"
     with progress_bar(len(arms)) as on_advance_of:
         for key, (task, training) in arms.items():
-            wide = task.data.x.shape[1] > WIDE
+            one_by_one = cpu and task.name == "mnist"
             history = fit(
                 training,
                 task.data,
                 record=record_of(task, training),
                 schedule=schedule,
                 on_advance=on_advance_of(" ".join(key)),
-                **({"lanes": 1} if cpu and wide else {}),
+                **({"lanes": 1} if one_by_one else {}),
                 **config.fit_options(folder, "_".join(key)),
                 **options,
             )
@@ -230,10 +243,6 @@ def revisiting_attributes(
         "seed": config.seed,
         **environment(),
     }
-
-
-def _task(config: RevisitingConfig) -> Callable[[str], Task]:
-    return lambda name: TASKS[name](config)
 
 
 def _symmetric(config: RevisitingConfig) -> Task:

@@ -18,7 +18,7 @@ from ibjax.checks import check_same_length, check_whole
 from ibjax.mi.binnings import BY_EDGES, BY_WIDTH
 from ibjax.mi.states import binned_states
 from ibjax.models import MLP
-from ibjax.numerics import output_units
+from ibjax.numerics import clog2c_table, output_units
 from ibjax.presets import revisiting_edges
 from ibjax.types import Record
 
@@ -67,14 +67,15 @@ def histogram_counts(
     """How many of a layer's activations, over samples and units, are in each bin.
 
     Args:
-        t: activations.
+        t: (n, width) activations.
         activation: gives the bins' lower end, as in ``revisiting_binned_mi``.
         bin_width: of the bins.
         num_bins: at least those of a bounded activation; what is beyond the last is counted in it, what
             is below the first in the first.
 
     Returns:
-        (bins,) counts; 0 in bins beyond a bounded activation's upper end.
+        (bins,) counts; 0 in bins beyond a bounded activation's upper end, and in all if an activation
+        is not finite.
 
     Raises:
         ValueError: for fewer bins than a bounded activation has, a width that is not positive.
@@ -90,16 +91,24 @@ def histogram_counts(
             )
         index = BY_EDGES.index(t, jnp.asarray(edges))
     place = jnp.clip(index, 0, num_bins - 1).astype(jnp.int32)
-    return jnp.zeros(num_bins, jnp.int32).at[place.ravel()].add(1)
+    counts = jnp.zeros(num_bins, jnp.int32).at[place.ravel()].add(1)
+    return jnp.where(jnp.isfinite(t).all(), counts, 0)
 
 
 def state_shares(states: Int[Array, " n"], y: Int[Array, " n"], num_classes: int) -> StateShares:
     """Which samples share their state, with whom, and what is lost by it.
 
     Args:
-        states: numbers from 0 to n - 1, as of ``binned_states``.
-        y: labels from 0 to ``num_classes`` - 1.
+        states: (n,) numbers from 0 to n - 1, as of ``binned_states``.
+        y: (n,) labels from 0 to ``num_classes`` - 1.
         num_classes: static.
+
+    Returns:
+        ``StateShares`` of scalars: shares of the n samples, and bits. Exact for these n samples, which
+        are distinct and equally likely.
+
+    Source:
+        The cases are those of figure 3 of "Revisiting the Information Plane" (2019).
 
     Example:
         >>> shares = state_shares(jnp.array([0, 1, 1, 2, 2]), jnp.array([0, 1, 1, 0, 1]), 2)
@@ -117,10 +126,12 @@ def state_shares(states: Int[Array, " n"], y: Int[Array, " n"], num_classes: int
     def share(chosen):
         return jnp.where(chosen, count, 0).sum() / n
 
-    def lost(chosen):  # of H(X|T) = sum_t p(t) log2 n_t
-        return jnp.where(chosen, _c_log_c(count), 0.0).sum() / n
+    clog2c = jnp.asarray(clog2c_table(n))  # (c / n) log2 c
 
-    label = (_c_log_c(count) - _c_log_c(table).sum(axis=1)).sum() / n
+    def lost(chosen):  # of H(X|T) = sum_t p(t) log2 n_t
+        return jnp.where(chosen, clog2c[count], 0.0).sum()
+
+    label = clog2c[count].sum() - clog2c[table].sum()
     return StateShares(share(single), share(pure), share(mixed), lost(pure), lost(mixed), label)
 
 
@@ -137,8 +148,11 @@ def bins_record(
 
     Returns:
         ``record(params, data, split)``, which returns a dict of ``counts`` (layer, bins) and of the
-        fields of ``StateShares``, each (layer,), the softmax last. Meaningless for a network with
-        activations that are not finite. The same arguments give the same function.
+        fields of ``StateShares``, each (layer,), the softmax last. Of a layer with an activation that is
+        not finite counts are 0 and the others NaN. The same arguments give the same function.
+
+    Raises:
+        ValueError: by the record, as :func:`histogram_counts`.
     """
     return _bins_record(cast(Hashable, model), num_classes, bin_width, num_bins)
 
@@ -155,7 +169,9 @@ def _bins_record(model, num_classes: int, bin_width: float, num_bins: int) -> Re
             edges = revisiting_edges(name, bin_width)
             bins = {"bin_width": bin_width} if edges is None else {"bins": jnp.asarray(edges)}
             states = binned_states(h.T, **bins)
-            shares.append(state_shares(states, data.y[split.train], num_classes))
+            of_layer = state_shares(states, data.y[split.train], num_classes)
+            finite = jnp.isfinite(h).all()
+            shares.append(StateShares(*(jnp.where(finite, value, jnp.nan) for value in of_layer)))
         stacked = StateShares(*map(jnp.stack, zip(*shares, strict=True)))
         return {"counts": jnp.stack(counts)} | stacked._asdict()
 
@@ -183,9 +199,10 @@ def empty_bins(counts: np.ndarray, num_bins: np.ndarray) -> np.ndarray:
         num_bins: (..., layer) or (layer,) bins of the range.
 
     Returns:
-        (..., epoch, layer).
+        (..., epoch, layer); NaN where nothing is counted.
     """
-    return num_bins[..., None, :] - (counts > 0).sum(axis=-1)
+    empty = num_bins[..., None, :] - (counts > 0).sum(axis=-1)
+    return np.where(counts.any(axis=-1), empty, np.nan)
 
 
 def extreme_share(counts: np.ndarray, num_bins: np.ndarray) -> np.ndarray:
@@ -198,12 +215,13 @@ def extreme_share(counts: np.ndarray, num_bins: np.ndarray) -> np.ndarray:
         num_bins: (..., layer) bins of the range.
 
     Returns:
-        (..., epoch, layer) from 0 to 1.
+        (..., epoch, layer) from 0 to 1; NaN where nothing is counted.
     """
     last = np.broadcast_to(num_bins[..., None, :, None] - 1, (*counts.shape[:-1], 1))
     top = np.take_along_axis(counts, last, axis=-1)[..., 0]
     extreme = counts[..., 0] + np.where(last[..., 0] > 0, top, 0)
-    return extreme / counts.sum(axis=-1)
+    total = counts.sum(axis=-1)
+    return np.where(total > 0, extreme / np.maximum(total, 1), np.nan)
 
 
 def correlation_over_epochs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -221,7 +239,3 @@ def correlation_over_epochs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.array(
         [[rank_correlation(a[s, :, i], b[s, :, i]).rho for i in range(layers)] for s in range(seeds)]
     )
-
-
-def _c_log_c(count):
-    return jnp.where(count > 0, count * jnp.log2(jnp.maximum(count, 1)), 0.0)

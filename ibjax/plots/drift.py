@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ibjax.analysis.compression import mean_interval
-from ibjax.plots.axes import MARKERS, levels
+from ibjax.plots.axes import MARKERS
 
 __all__ = ["plot_drift"]
 
@@ -20,7 +20,7 @@ def plot_drift(away: xr.DataArray, *, title: str = "") -> Figure:
         away: dims ``(dataset, activation, bins, seed, layer)``, bits.
         title: of the figure.
     """
-    rows, columns = levels(away.to_dataset(name="away"), "dataset"), away.activation.values
+    rows, columns = away.dataset.values, away.activation.values
     figure = Figure(figsize=(4.4 * len(columns) + 0.6, 3.2 * len(rows) + 0.5), layout="constrained")
     axes = figure.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey="row")
     place = np.arange(away.sizes["bins"])

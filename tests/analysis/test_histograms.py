@@ -86,6 +86,22 @@ def test_the_record_agrees_with_the_estimator_on_the_training_samples():
         assert float(label) == pytest.approx(float(mi.ity), abs=1e-4)
 
 
+def test_a_layer_that_is_not_finite_has_no_counts_and_no_shares():
+    model = MLP((3, 2), ("tanh",))
+    data = Dataset(jnp.ones((6, 2)), jnp.array([0, 1, 0, 1, 0, 1]))
+    split = Split(jnp.arange(5), jnp.array([5]))
+    params = model.init(jax.random.key(0), data.x)
+    params["params"]["layer_2"]["bias"] = jnp.array([jnp.nan, 0.0])
+    seen = bins_record(model, 2, 0.3, num_bins=16)(params, data, split)
+    assert seen["counts"].sum(axis=1).tolist() == [15, 0]
+    for name in ("alone", "pure", "mixed", "lost_pure", "lost_mixed", "lost_label"):
+        assert np.isnan(seen[name]).tolist() == [False, True]
+    counts = np.asarray(seen["counts"])[None, None]
+    reach = np.array([[7, 4]])
+    assert np.isnan(empty_bins(counts, reach)).ravel().tolist() == [False, True]
+    assert np.isnan(extreme_share(counts, reach)).ravel().tolist() == [False, True]
+
+
 def test_empty_and_extreme_bins_of_made_counts():
     counts = np.zeros((1, 2, 2, 5), int)  # (seed, epoch, layer, bins)
     counts[0, 0, 0, [0, 1]] = [6, 2]
