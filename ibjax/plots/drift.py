@@ -45,6 +45,6 @@ def plot_drift(away: xr.DataArray, *, title: str = "") -> Figure:
     for ax in axes[:, 0]:
         ax.set_ylabel("distance [bits]")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper", title="layer", fontsize="small")
+    figure.legend(handles, labels, loc="outside right center", title="layer", fontsize="small")
     figure.suptitle(title)
     return figure
