@@ -7,7 +7,7 @@ share it with others I(T;Y) too. The finer the bins, the smaller the error of th
 
 Command:  python -m experiments.bin_histograms
           python -m experiments.bin_histograms --datasets symmetric mnist --data FOLDER
-Time:     3 minutes on 2 cores; 13 with MNIST
+Time:     3 minutes on 2 cores; 17 with MNIST
 Expect:   in tanh layer 5 I(X;T) falls as the share of activations in the outermost bins grows, to 0.81;
           in relu layers that share, of zeros, falls and I(X;T) rises. Of what layers lose of X 98%
           (tanh) and 77% (relu) is lost in states of one class.
