@@ -108,7 +108,7 @@ def stack_arms(arms: Mapping[tuple[str, ...], xr.Dataset], factors: tuple[str, .
     joined = xr.combine_by_coords(
         parts,
         data_vars="all",
-        join="exact",
+        join="outer",  # arms with other variables than the rest are joined after the rest
         combine_attrs="override",
         compat="no_conflicts",
     )

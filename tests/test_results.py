@@ -112,3 +112,18 @@ def test_arms_of_any_depths_are_padded_with_nan():
         own = joined.sel(activation=activation, step=step)
         assert int(own.num_layers) == depth
         assert np.isnan(own.ixt).sum() == 2 * 3 * (4 - depth)
+
+
+def test_arms_may_have_variables_of_their_own():
+    arms = {}
+    for i, name in enumerate(["a", "b", "c"]):
+        history = History(
+            np.arange(2), np.arange(3), {"ixt": np.full((2, 3, 2 + i), 1.0 * i)}, np.zeros(2, bool), {}
+        )
+        arms[(name,)] = history_to_dataset(history)
+    arms[("b",)] = arms[("b",)].assign(gap=("seed", [0.5, 0.6]))
+    joined = stack_arms(arms, ("condition",))
+    assert joined.condition.values.tolist() == ["a", "b", "c"]
+    assert joined.gap.sel(condition="b").values.tolist() == [0.5, 0.6]
+    assert np.isnan(joined.gap.sel(condition=["a", "c"])).all()
+    np.testing.assert_array_equal(joined.ixt.sel(condition="c", layer=4), 2)
