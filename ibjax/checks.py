@@ -4,23 +4,31 @@ Shapes are checked at trace time. Values are checked only where they are known: 
 on concrete arrays. A traced NaN is not an error but data, and gives NaN in the result.
 """
 
-from collections.abc import Iterable
+import operator
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
 __all__ = [
-    "as_array",
+    "as_key",
+    "as_whole",
     "check_finite",
+    "check_flag",
+    "check_function",
     "check_integer",
     "check_known",
     "check_nonempty",
+    "check_number",
     "check_positive",
     "check_rank",
     "check_same_length",
-    "check_whole",
+    "check_variables",
     "is_concrete",
+    "kind_of",
 ]
 
 
@@ -29,9 +37,12 @@ def is_concrete(x: Any) -> bool:
     return not isinstance(x, Tracer)
 
 
-def as_array(x: Any) -> Any:
-    """Arrays as they are, of JAX or NumPy, traced or not; everything else as NumPy reads it."""
-    return x if hasattr(x, "dtype") else np.asarray(x)
+def kind_of(x: Any) -> str:
+    """What a refused argument is, for messages: its shape and dtype, or its type and a short value."""
+    if isinstance(x, np.ndarray | jax.Array) and np.ndim(x) > 0:
+        return f"an array of shape {x.shape} and dtype {x.dtype}"
+    text = repr(x)
+    return text if len(text) <= 60 else f"a {type(x).__name__}"
 
 
 def check_rank(name: str, x: Any, rank: int, axes: str) -> None:
@@ -53,9 +64,8 @@ def check_same_length(name_a: str, a: Any, name_b: str, b: Any) -> None:
 
 
 def check_integer(name: str, x: Any) -> None:
-    dtype = np.dtype(x.dtype)
-    if not (np.issubdtype(dtype, np.integer) or dtype == np.bool_):
-        raise ValueError(f"{name}: expected integer class labels, got dtype {dtype}")
+    if not (jnp.issubdtype(x.dtype, jnp.integer) or x.dtype == np.bool_):
+        raise ValueError(f"{name}: expected integer class labels, got dtype {x.dtype}")
 
 
 def check_finite(name: str, x: Any) -> None:
@@ -67,19 +77,127 @@ def check_finite(name: str, x: Any) -> None:
         )
 
 
+def check_number(
+    name: str,
+    x: Any,
+    *,
+    at_least: float | int | None = None,
+    above: float | int | None = None,
+    at_most: float | int | None = None,
+    below: float | int | None = None,
+) -> None:
+    """Refuse anything but one real, finite number within the limits; of a traced one only its shape."""
+    limits = {"at least": at_least, "above": above, "at most": at_most, "below": below}
+    wanted = " and ".join(f"{word} {limit}" for word, limit in limits.items() if limit is not None)
+    real = _is_real_number(x)
+    if real and is_concrete(x):
+        value = float(x)
+        real = np.isfinite(value) and (
+            (at_least is None or value >= at_least)
+            and (above is None or value > above)
+            and (at_most is None or value <= at_most)
+            and (below is None or value < below)
+        )
+    if not real:
+        raise ValueError(f"{name}: expected a finite number{wanted and f' {wanted}'}, got {kind_of(x)}")
+
+
 def check_positive(name: str, x: Any) -> None:
-    """Refuse zero, negative and non-finite numbers; a traced one passes."""
-    if is_concrete(x) and not (np.ndim(x) == 0 and np.isfinite(x) and x > 0):
-        raise ValueError(f"{name}: expected a positive finite number, got {x!r}")
+    """Refuse zero, negative and non-finite numbers; of a traced one only its shape is checked."""
+    if not _is_real_number(x) or (is_concrete(x) and not 0 < float(x) < float("inf")):
+        raise ValueError(f"{name}: expected a positive finite number, got {kind_of(x)}")
 
 
-def check_whole(name: str, x: Any) -> None:
-    """Refuse anything but a whole number of 1 or more."""
-    if isinstance(x, bool) or not isinstance(x, int | np.integer) or x < 1:
-        raise ValueError(f"{name}: expected a whole number of 1 or more, got {x!r}")
+def as_whole(name: str, x: Any, *, at_least: int = 1) -> int:
+    """A whole number as Python's int, which no product can overflow.
+
+    Raises:
+        ValueError: for anything but a known whole number of ``at_least`` or more.
+    """
+    try:
+        whole = None if _is_bool(x) or not is_concrete(x) else operator.index(x)
+    except TypeError:
+        whole = None
+    if whole is None or whole < at_least:
+        got = "a traced value" if not is_concrete(x) else kind_of(x)
+        raise ValueError(f"{name}: expected a whole number of {at_least} or more, got {got}")
+    return whole
 
 
-def check_known(name: str, x: str, known: Iterable[str]) -> None:
+def check_flag(name: str, x: Any) -> None:
+    """Refuse anything but True and False."""
+    if not isinstance(x, bool | np.bool_):
+        raise ValueError(f"{name}: expected True or False, got {kind_of(x)}")
+
+
+def check_known(name: str, x: Any, known: Iterable[str]) -> None:
     known = sorted(known)
-    if x not in known:
-        raise ValueError(f"{name}: expected one of {', '.join(known)}; got {x!r}")
+    if not isinstance(x, str) or x not in known:
+        raise ValueError(f"{name}: expected one of {', '.join(known)}; got {kind_of(x)}")
+
+
+def check_function(name: str, x: Any, form: str) -> None:
+    """Refuse what cannot be called, such as a function's name; ``form`` is what was expected."""
+    if not callable(x) or isinstance(x, type):
+        raise ValueError(f"{name}: expected a function {form}, got {kind_of(x)}")
+
+
+def as_key(name: str, key: Any) -> Any:
+    """A random key, of ``jax.random.key`` or of the older ``PRNGKey``, as a typed threefry key.
+
+    Draws then do not depend on ``jax_default_prng_impl``: other implementations draw otherwise under
+    ``vmap``. Their keys become threefry's, all of their words folded in.
+
+    Raises:
+        ValueError: for anything but one key.
+    """
+    typed = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    raw = isinstance(key, jax.Array | np.ndarray) and key.dtype == np.uint32 and np.ndim(key) == 1
+    if not ((typed and key.ndim == 0) or raw):
+        raise ValueError(f"{name}: expected a random key such as jax.random.key(0), got {kind_of(key)}")
+    words = jax.random.key_data(key) if typed else jnp.asarray(key)
+    if words.shape[0] < 2:
+        raise ValueError(f"{name}: expected a random key such as jax.random.key(0), got {kind_of(key)}")
+    first, *others = (words[i : i + 2] for i in range(0, words.shape[0], 2))
+    key = jax.random.wrap_key_data(first, impl="threefry2x32")
+    for pair in others:
+        for word in pair:
+            key = jax.random.fold_in(key, word)
+    return key
+
+
+def check_variables(
+    name: str, data: Any, variables: Mapping[str, tuple[str, ...]], *, factors: bool = False
+) -> None:
+    """Refuse a Dataset without the variables, or whose variables have other dims.
+
+    Args:
+        name: of the argument.
+        data: what should be an xarray Dataset.
+        variables: the dims that each variable must have, in any order.
+        factors: whether further dims, an experiment's own, are allowed.
+    """
+    if not hasattr(data, "data_vars"):
+        raise ValueError(f"{name}: expected an xarray Dataset, got {kind_of(data)}")
+    for variable, dims in variables.items():
+        wanted = f"{variable} ({', '.join(('factors...', *dims) if factors else dims)})"
+        if variable not in data:
+            there = ", ".join(map(str, data.data_vars)) or "none"
+            raise ValueError(f"{name}: expected the variable {wanted}, got {there}")
+        found = set(data[variable].dims)
+        if not set(dims) <= found or (not factors and found != set(dims)):
+            got = ", ".join(map(str, data[variable].dims))
+            raise ValueError(f"{name}: expected {wanted}, got {variable} ({got})")
+
+
+def _is_bool(x) -> bool:
+    return isinstance(x, bool) or (hasattr(x, "dtype") and x.dtype == np.bool_)
+
+
+def _is_real_number(x) -> bool:
+    """Whether x is one real number, known or traced; booleans, strings and keys are none."""
+    if isinstance(x, int | float):
+        return not isinstance(x, bool)
+    if not isinstance(x, np.generic | np.ndarray | jax.Array) or np.ndim(x) != 0:
+        return False
+    return jnp.issubdtype(x.dtype, jnp.integer) or jnp.issubdtype(x.dtype, jnp.floating)

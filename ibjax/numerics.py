@@ -26,6 +26,9 @@ __all__ = [
     "two_logits",
 ]
 
+# Below that of any float32.
+LEAST_EXPONENT = -200
+
 # Columns of one loop of sum_over_columns. Compared on a CPU with 8, 32 and all at once.
 UNROLLED_COLUMNS = 16
 
@@ -90,14 +93,22 @@ def product(a: Float[Any, "... n k"], b: Float[Any, "... k m"]) -> Float[Array, 
 def scaled_to_one(x: Float[Array, "*shape"], axis: int | None = None):
     """x over the power of two that brings its largest magnitude between 1/2 and 1, and the exponent.
 
-    Exact, and squares of the result stay within float32, whatever the size of x. Zeros stay zeros.
+    Exact, and squares of the result stay within float32, whatever the size of x, subnormal numbers
+    included, which arithmetic on CPUs takes for 0. Zeros stay zeros.
 
     Args:
         x: any shape.
         axis: along which the largest is sought, kept with length 1; None: one exponent for all.
     """
-    _, exponent = jnp.frexp(jnp.abs(x).max(axis=axis, keepdims=axis is not None))
-    return jnp.ldexp(x, -exponent), exponent
+    fraction = x.view(jnp.int32) & np.int32(2**23 - 1)
+    is_subnormal = (x.view(jnp.int32) & np.int32(255 << 23)) == 0
+    whole = jnp.where(x.view(jnp.int32) < 0, -fraction, fraction).astype(jnp.float32)
+    x, unit = jnp.where(is_subnormal, whole, x), jnp.where(is_subnormal, -149, 0)  # x 2^unit
+    _, exponent = jnp.frexp(jnp.abs(x))
+    exponent = jnp.where(x == 0, LEAST_EXPONENT, exponent + unit)
+    largest = exponent.max(axis=axis, keepdims=axis is not None)
+    largest = jnp.where(largest == LEAST_EXPONENT, 0, largest)
+    return jnp.ldexp(x, unit - largest), largest
 
 
 def logmeanexp(x: Float[Array, "*shape"], axis: int = -1):

@@ -1,23 +1,25 @@
 """The information plane of the reader's own network."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 import xarray as xr
 
+from ibjax.arrays import as_array, as_labels
 from ibjax.checks import (
     check_finite,
-    check_integer,
+    check_function,
     check_nonempty,
     check_rank,
     check_same_length,
+    kind_of,
 )
 from ibjax.mi import binned_mi
 from ibjax.results import describe_function, environment
-from ibjax.types import Estimator
+from ibjax.types import MI, Estimator
 
 __all__ = ["information_plane"]
 
@@ -34,8 +36,8 @@ def information_plane(
 
     Args:
         activations: ``activations[e][l]`` is the (n_samples, width) array of layer l at recorded
-            epoch e, from any framework whose arrays NumPy can read (``__array__``); widths may
-            differ between layers.
+            epoch e, of NumPy, PyTorch, or any framework whose arrays NumPy can read; widths may differ
+            between layers.
         y: (n_samples,) integer class labels.
         estimator: any ``ibjax.mi`` estimator of a layer.
         epochs: the epochs' numbers; 0, 1, 2, ... by default.
@@ -58,17 +60,16 @@ def information_plane(
         >>> information_plane(activations, y, bin_width=0.5).ixt.shape
         (3, 2)
     """
-    y = np.asarray(y)
-    check_rank("y", y, 1, "(n_samples,)")
-    check_integer("y", y)
-    if epochs is not None and len(epochs) != len(activations):
+    check_function("estimator", estimator, "f(t, y) -> MI")
+    layers = _read(activations)
+    y = as_labels("y", y, "activations[0][0]", layers[0][0])
+    numbers = np.arange(len(layers)) if epochs is None else as_array("epochs", epochs)
+    check_rank("epochs", numbers, 1, "(epoch,)")
+    if len(numbers) != len(layers):
         raise ValueError(
-            f"epochs: expected a number for each of the {len(activations)} recorded epochs, "
-            f"got {len(epochs)}"
+            f"epochs: expected a number for each of the {len(layers)} recorded epochs, "
+            f"got {len(numbers)}"
         )
-    layers = [[np.asarray(t) for t in at_epoch] for at_epoch in activations]
-    if not layers or not layers[0]:
-        raise ValueError("activations: expected at least one epoch of at least one layer, got none")
     for e, at_epoch in enumerate(layers):
         if len(at_epoch) != len(layers[0]):
             raise ValueError(
@@ -87,9 +88,8 @@ def information_plane(
                     f"got {t.shape[1]}"
                 )
     estimator = functools.partial(estimator, **options) if options else estimator
-    # Traced, the estimator does not check every array's values again.
-    measure = jax.jit(lambda t: estimator(t, y))
-    mi = jax.device_get([[measure(t) for t in at_epoch] for at_epoch in layers])
+    # Eagerly, so that estimators see all digits of what is known.
+    mi = jax.device_get([[_measured(estimator, t, y) for t in at_epoch] for at_epoch in layers])
     names = {"ixt": "I(X;T)", "ity": "I(T;Y)"}
     return xr.Dataset(
         {
@@ -101,7 +101,7 @@ def information_plane(
             for name in names
         },
         {
-            "epoch": ("epoch", np.arange(len(layers)) if epochs is None else np.asarray(epochs)),
+            "epoch": ("epoch", np.asarray(numbers)),
             "layer": np.arange(1, len(layers[0]) + 1),
             "width": ("layer", [t.shape[1] for t in layers[0]]),
         },
@@ -112,3 +112,29 @@ def information_plane(
             "ibjax": environment()["ibjax"],
         },
     )
+
+
+def _read(activations) -> list[list[Any]]:
+    """The layers' arrays, epoch by epoch."""
+    layers = []
+    for e, at_epoch in enumerate(_items("activations", activations)):
+        items = _items(f"activations[{e}]", at_epoch)
+        layers.append([as_array(f"activations[{e}][{i}]", t) for i, t in enumerate(items)])
+    if not layers or not layers[0]:
+        raise ValueError("activations: expected at least one epoch of at least one layer, got none")
+    return layers
+
+
+def _items(name, several) -> list[Any]:
+    if isinstance(several, str | bytes | Mapping) or not hasattr(several, "__getitem__"):
+        raise ValueError(f"{name}: expected a list, got {kind_of(several)}")
+    return list(several)
+
+
+def _measured(estimator, t, y) -> MI:
+    mi = estimator(t, y)
+    if not isinstance(mi, MI):
+        raise ValueError(
+            f"estimator: expected one of a layer, which gives MI(ixt, ity), got {kind_of(mi)}"
+        )
+    return mi

@@ -8,6 +8,8 @@ therefore run on one device; several devices get a program each.
 """
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +18,7 @@ from jax import lax
 from jax.experimental.buffer_callback import buffer_callback
 from jaxtyping import Array, UInt32
 
-__all__ = ["join_words", "sort_words", "sort_words_64"]
+__all__ = ["join_words", "on_platform", "sort_words", "sort_words_64"]
 
 # Where the high half of a 64-bit word lies in this host's memory.
 HIGH = 1 if sys.byteorder == "little" else 0
@@ -29,7 +31,7 @@ def sort_words(words: UInt32[Array, " n"]) -> UInt32[Array, " n"]:
         out = jax.ShapeDtypeStruct(words.shape, words.dtype)
         return buffer_callback(_numpy_sort, out, vmap_method="broadcast_all")(words)
 
-    return lax.platform_dependent(words, cpu=on_cpu, default=lax.sort)
+    return on_platform(words, cpu=on_cpu, default=lax.sort)
 
 
 def sort_words_64(
@@ -50,7 +52,17 @@ def sort_words_64(
         high, low = lax.sort((high, low), num_keys=2)
         return high, low
 
-    return lax.platform_dependent(high, low, cpu=on_cpu, default=on_accelerator)
+    return on_platform(high, low, cpu=on_cpu, default=on_accelerator)
+
+
+def on_platform(*args: Any, cpu: Callable[..., Any], default: Callable[..., Any]) -> Any:
+    """``cpu(*args)`` with its host callback where the program runs on a CPU, else ``default(*args)``.
+
+    Inside ``shard_map``, whose program spans several devices, ``default`` serves CPUs too.
+    """
+    if jax.sharding.get_abstract_mesh().manual_axes:
+        return default(*args)
+    return lax.platform_dependent(*args, cpu=cpu, default=default)
 
 
 def join_words(high: UInt32[Array, " n"], low: UInt32[Array, " n"]) -> UInt32[Array, "n 2"]:

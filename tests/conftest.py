@@ -22,6 +22,12 @@ def full_products():
         yield
 
 
+@pytest.fixture
+def as_users(monkeypatch):
+    """Calls as users make them, whose arguments no type checker has seen."""
+    monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)
+
+
 @pytest.fixture(scope="session")
 def reference_data() -> Path:
     """A folder next to the checkout that holds the original files; tests of them skip without it."""

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 # A module imports from the floors above it and, below the first, from its own where SIBLINGS_APART
 # does not say otherwise.
 FLOORS = (
-    ("types", "numerics", "checks", "sorting", "version"),
+    ("types", "numerics", "checks", "arrays", "tracing", "sorting", "version"),
     ("batching",),
     ("datasets", "models", "mi", "bottleneck"),
     ("training",),

@@ -4,12 +4,12 @@ import functools
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
-from ibjax.checks import check_whole
-from ibjax.mi.binnings import total_order
-from ibjax.mi.inputs import checked_variable
-from ibjax.sorting import sort_words
+from ibjax.checks import as_whole
+from ibjax.mi.binnings import from_order, sorted_order
+from ibjax.mi.inputs import checked_variable, float32_columns
+from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike
 
 __all__ = ["adaptive_edges"]
@@ -18,6 +18,7 @@ __all__ = ["adaptive_edges"]
 MAX_BINS = 2**15
 
 
+@own_settings()
 def adaptive_edges(t: ArrayLike, bins: int) -> Float[Array, " edges"]:
     """Edges of bins that hold equally many distinct activations, for ``binned_mi(t, y, bins=edges)``.
 
@@ -60,17 +61,15 @@ def adaptive_edges(t: ArrayLike, bins: int) -> Float[Array, " edges"]:
         Chelombiev, Houghton & O'Donnell (2019) (entropy-based adaptive binning). Their
         code gives the zeros of ReLU, and the largest value, a bin of their own.
     """
-    check_whole("bins", bins)
+    bins = as_whole("bins", bins)
     if bins > MAX_BINS:
         raise ValueError(f"bins: expected at most {MAX_BINS}, got {bins}")
-    return _adaptive_edges(checked_variable("t", t), bins)
+    return _adaptive_edges(float32_columns("t", checked_variable("t", t)), bins)
 
 
 @functools.partial(jax.jit, static_argnames="bins")
 def _adaptive_edges(t, bins):
-    # As whole numbers, among which subnormals are not 0 and -0.0 equals 0.0.
-    order = total_order(t.reshape(-1)).view(jnp.uint32) ^ jnp.uint32(2**31)
-    ordered = (sort_words(order) ^ jnp.uint32(2**31)).view(jnp.int32)
+    ordered = sorted_order(t.reshape(-1))
     rank = jnp.pad(jnp.cumsum(ordered[1:] != ordered[:-1]), (1, 0))
     num_values = rank[-1] + 1
     used = jnp.minimum(bins, num_values)
@@ -78,14 +77,8 @@ def _adaptive_edges(t, bins):
     # floor(j num_values / used), without a product that exceeds int32.
     edge_rank = j * (num_values // used) + j * (num_values % used) // used
     position = jnp.searchsorted(rank, edge_rank)
-    edges = _from_order(ordered[jnp.minimum(position, len(ordered) - 1)])
+    edges = from_order(ordered[jnp.minimum(position, len(ordered) - 1)])
     largest = t.max()
     above = largest + (j - used + 1) * (jnp.maximum(1.0, jnp.abs(largest)) / bins)
     edges = jnp.where(j < used, edges, above)
     return jnp.where(jnp.isfinite(t).all() & jnp.isfinite(edges).all(), edges, jnp.nan)
-
-
-def _from_order(order: Int[Array, " edges"]) -> Float[Array, " edges"]:
-    """The float32 numbers that ``total_order`` numbers so."""
-    sign = (order < 0).astype(jnp.uint32) << 31
-    return (jnp.abs(order).astype(jnp.uint32) | sign).view(jnp.float32)

@@ -6,10 +6,13 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool
 
-from ibjax.checks import check_positive, check_rank, is_concrete
+from ibjax.arrays import as_array, is_wide
+from ibjax.checks import as_whole, check_number, check_positive, check_rank, is_concrete
 from ibjax.mi.binnings import BY_EDGES, BY_WIDTH, LARGEST, TINY, Binning, total_order
-from ibjax.mi.inputs import checked_layer
+from ibjax.mi.inputs import checked_layer, float32_of
 from ibjax.mi.patterns import label_ranks, pattern_entropies
+from ibjax.mi.wide_bins import are_too_fine, is_too_fine, ranks_by_edges, ranks_by_width
+from ibjax.tracing import own_settings
 from ibjax.types import MI, ArrayLike
 
 __all__ = ["binned_mi"]
@@ -18,6 +21,7 @@ DEFAULT_BINS = 30
 DEFAULT_RANGE = (-1.0, 1.0)
 
 
+@own_settings()
 def binned_mi(
     t: ArrayLike,
     y: ArrayLike,
@@ -43,6 +47,9 @@ def binned_mi(
     * ``bin_width=w``: unbounded bins; the index is the largest whole m with float32(m * w) <= t,
       which is ``floor(t / w)`` away from the bins' edges.
     * None of them: 30 bins on [-1, 1].
+
+    Where known 64-bit activations lie so far out, or bins so close, that steps of float32 exceed 1/128
+    of a bin, indices are taken in 64 bits instead, by the same rules.
 
     Args:
         t: (n, width) activations, one row a sample; cast to float32.
@@ -92,8 +99,14 @@ def binned_mi(
                 f"bin_width: expected alone or None, got bin_width={bin_width!r} "
                 f"with bins={bins!r}, range={range!r}"
             )
-        return _mi_by_width(t, labels, _checked_width(bin_width))
-    return _mi_by_edges(t, labels, _checked_edges(bins, range))
+        check_positive("bin_width", bin_width)
+        if is_wide(t) and is_concrete(bin_width) and is_too_fine(t, float(bin_width)):
+            t, bin_width = ranks_by_width(t, bin_width), 1.0
+        return _mi_by_width(float32_of("t", t), labels, _checked_width(bin_width))
+    edges = _edges(bins, range)
+    if is_wide(t) and is_concrete(edges) and are_too_fine(edges):
+        return _mi_by_width(jnp.asarray(ranks_by_edges(t, edges)), labels, jnp.float32(1))
+    return _mi_by_edges(float32_of("t", t), labels, _checked_edges(edges))
 
 
 @jax.jit
@@ -128,40 +141,57 @@ def _wider(bounds, others):
 
 
 def _checked_width(bin_width):
-    check_positive("bin_width", bin_width)
     if is_concrete(bin_width) and not float(TINY) <= float(bin_width) <= float(LARGEST):
         raise ValueError(f"bin_width: expected a normal float32 number, got {bin_width!r}")
     return jnp.asarray(bin_width, jnp.float32)
 
 
-def _checked_edges(bins, range):
+def _edges(bins, range):
+    """(edges,) increasing numbers, known or traced, not yet float32 where that would merge them."""
     bins = DEFAULT_BINS if bins is None else bins
-    if np.ndim(bins) == 0:
-        edges = _equal_width_edges(bins, DEFAULT_RANGE if range is None else range)
-        name = f"range={range} with {bins} bins"
-    else:
-        if range is not None:
-            raise ValueError(f"range: expected None together with edges, got {range!r}")
-        check_rank("bins", bins, 1, "(edges,)")
-        edges, name = bins, "bins"
-    if np.shape(edges)[0] < 2:
-        raise ValueError(f"bins: expected at least 2 edges, got {np.shape(edges)[0]}")
-    if is_concrete(edges):
-        with np.errstate(over="ignore"):
-            edges = np.asarray(edges, np.float32)
-        if not (np.isfinite(edges).all() and (np.diff(edges) > 0).all()):
-            raise ValueError(f"{name}: expected finite, increasing float32 edges, got {edges}")
-    return jnp.asarray(edges, jnp.float32)
+    if np.ndim(bins if hasattr(bins, "ndim") else as_array("bins", bins)) == 0:
+        return _equal_width_edges(bins, DEFAULT_RANGE if range is None else range)
+    if range is not None:
+        raise ValueError(f"range: expected None together with edges, got {range!r}")
+    edges = as_array("bins", bins)
+    check_rank("bins", edges, 1, "(edges,)")
+    if edges.shape[0] < 2:
+        raise ValueError(f"bins: expected at least 2 edges, got {edges.shape[0]}")
+    return edges
 
 
 def _equal_width_edges(bins, limits) -> np.ndarray:
-    if not (is_concrete(bins) and np.issubdtype(np.asarray(bins).dtype, np.integer)):
-        raise ValueError(f"bins: expected a whole number or 1-D edges, got {bins!r}")
-    check_positive("bins", bins)
+    if not is_concrete(bins):
+        raise ValueError("bins: expected a whole number or 1-D edges, got a traced number")
+    bins = as_whole("bins", bins)
     if not isinstance(limits, tuple | list | np.ndarray) or len(limits) != 2:
         raise ValueError(f"range: expected two numbers, got {limits!r}")
     low, high = limits
     if not (is_concrete(low) and is_concrete(high)):
         raise ValueError("range: expected two numbers, got traced values; pass edges as bins")
+    for limit in limits:
+        check_number("range", limit)
+    low, high = float(low), float(high)
     with np.errstate(all="ignore"):  # what is not finite is refused with the edges
-        return np.linspace(low, high, int(bins) + 1, dtype=np.float32)
+        narrow = np.linspace(low, high, bins + 1, dtype=np.float32)
+        wide = np.linspace(low, high, bins + 1)
+    if not _increase(wide):
+        raise ValueError(
+            f"range={limits} with {bins} bins: expected finite, increasing edges, got {narrow}"
+        )
+    return narrow if _increase(narrow) else wide
+
+
+def _increase(edges: np.ndarray) -> bool:
+    return bool(np.isfinite(edges).all() and (edges[1:] > edges[:-1]).all())
+
+
+def _checked_edges(edges):
+    """Float32 edges."""
+    if not is_concrete(edges):
+        return jnp.asarray(edges, jnp.float32)
+    with np.errstate(over="ignore", under="ignore"):
+        narrow = np.asarray(edges, np.float32)
+    if not _increase(narrow):
+        raise ValueError(f"bins: expected finite, increasing float32 edges, got {narrow}")
+    return jnp.asarray(narrow)

@@ -10,9 +10,22 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
-__all__ = ["BY_EDGES", "BY_WIDTH", "EXACT_SPAN", "LARGEST", "TINY", "Binning", "total_order"]
+from ibjax.sorting import sort_words
+
+__all__ = [
+    "BY_EDGES",
+    "BY_WIDTH",
+    "EXACT_SPAN",
+    "LARGEST",
+    "TINY",
+    "Binning",
+    "from_order",
+    "sort_floats",
+    "sorted_order",
+    "total_order",
+]
 
 TINY = np.finfo(np.float32).tiny
 LARGEST = np.finfo(np.float32).max
@@ -56,6 +69,23 @@ def total_order(x):
     bits = x.view(np.int32)
     sign = bits >> 31  # 0 or -1
     return (bits ^ (sign & np.int32(2**31 - 1))) - sign
+
+
+def from_order(order: Int[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """The float32 numbers that ``total_order`` numbers so."""
+    sign = (order < 0).astype(jnp.uint32) << 31
+    return (jnp.abs(order).astype(jnp.uint32) | sign).view(jnp.float32)
+
+
+def sorted_order(x: Float[Array, " n"]) -> Int[Array, " n"]:
+    """``total_order`` of the numbers in increasing order."""
+    words = total_order(x).view(jnp.uint32) ^ jnp.uint32(2**31)
+    return (sort_words(words) ^ jnp.uint32(2**31)).view(jnp.int32)
+
+
+def sort_floats(x: Float[Array, " n"]) -> Float[Array, " n"]:
+    """float32 numbers in increasing order, by a sort of words; -0.0 becomes 0.0."""
+    return from_order(sorted_order(x))
 
 
 def _index_by_edges(t: Float[Array, "*shape"], edges: Float[Array, " edges"]):

@@ -10,22 +10,19 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Shaped, UInt32
 
-from ibjax.checks import (
-    as_array,
-    check_integer,
-    check_known,
-    check_nonempty,
-    check_same_length,
-    is_concrete,
-)
+from ibjax.arrays import as_array
+from ibjax.checks import check_integer, check_known, check_nonempty, check_same_length, is_concrete
 from ibjax.mi.entropy import CORRECTIONS, entropy_of_tally, run_lengths, tally
+from ibjax.mi.patterns import as_words, rank_of_pairs
 from ibjax.numerics import to_bits
 from ibjax.sorting import sort_words, sort_words_64
+from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike
 
 __all__ = ["discrete_mi"]
 
 
+@own_settings()
 def discrete_mi(x: ArrayLike, y: ArrayLike, *, correction: str = "none") -> Float[Array, ""]:
     """I(X;Y) of samples of two discrete variables.
 
@@ -111,22 +108,14 @@ def _words(x: Shaped[Any, "n *d"]) -> UInt32[Array, " n"]:
     if is_concrete(x):
         ranks = np.unique(np.asarray(x), axis=0, return_inverse=True)[1]
         return jnp.asarray(ranks.reshape(-1), jnp.uint32)
-    x = x.astype(jnp.uint32)
-    if x.ndim == 1:
-        return x
-    zeros = jnp.zeros_like(x[:, 0])
-    return lax.scan(lambda ranks, column: (_ranks(ranks, column), None), zeros, x.T)[0]
-
-
-def _ranks(a: UInt32[Array, " n"], b: UInt32[Array, " n"]) -> UInt32[Array, " n"]:
-    """The rank of each pair among the distinct pairs."""
-    *ordered, sample = lax.sort((a, b, jnp.arange(len(a))), num_keys=2)
-    ranks = jnp.pad(jnp.cumsum(_differs(*ordered), dtype=jnp.uint32), (1, 0))
-    return jnp.zeros_like(ranks).at[sample].set(ranks)
+    first, *others = [word for column in x.reshape(len(x), -1).T for word in as_words(column)]
+    if not others:
+        return first
+    return lax.scan(lambda ranks, word: (rank_of_pairs(ranks, word), None), first, jnp.stack(others))[0]
 
 
 def _checked_symbols(name, x):
-    x = as_array(x)
+    x = as_array(name, x)
     if x.ndim not in (1, 2):
         raise ValueError(f"{name}: expected shape (n_samples,) or (n_samples, d), got shape {x.shape}")
     check_nonempty(name, x)

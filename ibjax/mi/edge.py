@@ -7,14 +7,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, Int, UInt32
+from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from ibjax.checks import as_array, check_positive, check_whole, is_concrete
+from ibjax.checks import as_key, as_whole, check_positive, is_concrete
+from ibjax.mi.binnings import sort_floats
 from ibjax.mi.columns import standardised
-from ibjax.mi.inputs import checked_variables
+from ibjax.mi.inputs import checked_variables, scaled
 from ibjax.mi.patterns import blockwise_sum, hashed_words, shift_in
 from ibjax.numerics import to_bits, to_nats
 from ibjax.sorting import sort_words_64
+from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike
 
 __all__ = ["EdgeInfo", "edge_info", "edge_mi"]
@@ -34,11 +36,15 @@ class EdgeInfo(NamedTuple):
         capped: share of samples, from 0 to 1, whose log-ratio reached the cap, averaged over the
             shifts. Without a ``cap`` these are the samples alone in their cells of x and of y.
         mi_per_shift: (num_shifts,) estimates; bits.
+        merged: whether a column that is cut has at most sqrt(n) distinct values, and two of them less
+            than a cell apart: it is discrete, and the estimate is of what its cells leave of it. Give
+            it as integers, or a narrower ``bin_width``.
     """
 
     mi: Float[Array, ""]
     capped: Float[Array, ""]
     mi_per_shift: Float[Array, " num_shifts"]
+    merged: Bool[Array, ""]
 
 
 def edge_mi(
@@ -58,7 +64,8 @@ def edge_mi(
         I(X;Y) = median over shifts of  sum_ij (N_ij / n) min(log2(n N_ij / (N_i N_j)), cap).
 
     Variables of an integer or boolean dtype, such as class labels, are not cut: every row of values
-    is a cell of its own.
+    is a cell of its own. Give binary inputs and other discrete variables as integers: as floats they
+    are cut, and default cells, wide for many columns, merge them (``edge_info(...).merged`` tells).
 
     Args:
         x: (n,) or (n, dx) samples.
@@ -110,6 +117,7 @@ def edge_mi(
     return edge_info(x, y, key=key, bin_width=bin_width, num_shifts=num_shifts, cap=cap).mi
 
 
+@own_settings()
 def edge_info(
     x: ArrayLike,
     y: ArrayLike,
@@ -141,18 +149,18 @@ def edge_info(
         >>> float(info.capped) > 0.9  # most samples are alone: it is log2 500 whatever they are
         True
     """
-    check_whole("num_shifts", num_shifts)
-    discrete = tuple(_is_discrete(variable) for variable in (x, y))
-    values = checked_variables(x, y, at_least=2)
-    n = len(values[0])
-    num_cut = sum(z.shape[1] for z, is_discrete in zip(values, discrete, strict=True) if not is_discrete)
+    num_shifts, key = as_whole("num_shifts", num_shifts), as_key("key", key)
+    variables = checked_variables(x, y, at_least=2)
+    discrete = tuple(_is_discrete(variable) for variable in variables)
+    n = len(variables[0])
+    num_cut = sum(0 if _is_discrete(z) else z.shape[1] for z in variables)
     widths = _checked_widths(bin_width, n, num_cut)
     if cap is None:
         cap = np.log2(n)
     check_positive("cap", cap)
     columns = tuple(
-        _halves(raw) if is_discrete else z
-        for raw, z, is_discrete in zip((x, y), values, discrete, strict=True)
+        _halves(z) if is_discrete else scaled(name, z)[0]
+        for name, z, is_discrete in zip("xy", variables, discrete, strict=True)
     )
     cap = jnp.asarray(cap, jnp.float32)
     return _edge_info(key, columns, widths, cap, discrete, num_shifts)
@@ -176,8 +184,9 @@ def _edge_info(key, columns, widths, cap, discrete, num_shifts):
         return _capped_information(cells[:dx], cells[dx:], to_nats(cap))
 
     nats, capped = lax.map(of_shift, shifts)
-    info = EdgeInfo(to_bits(jnp.median(nats)), capped.mean(), to_bits(nats))
-    return jax.tree.map(lambda result: jnp.where(usable, result, jnp.nan), info)
+    bits, per_shift = to_bits(jnp.median(nats)), to_bits(nats)
+    estimates = (jnp.where(usable, x, jnp.nan) for x in (bits, capped.mean(), per_shift))
+    return EdgeInfo(*estimates, _merges_few_values(values[np.flatnonzero(is_cut)]))
 
 
 def _capped_information(cells_x, cells_y, cap):
@@ -210,18 +219,28 @@ def _num_equal(high: UInt32[Array, " n"], low: UInt32[Array, " n"]) -> Int[Array
     return zeros.at[number].set(lengths[run], unique_indices=True)
 
 
+def _merges_few_values(cells: Float[Array, "d n"]) -> Bool[Array, ""]:
+    """Whether one of the columns, in widths of a cell, has few values and two of them share a cell."""
+    if len(cells) == 0:
+        return jnp.zeros((), bool)
+    gaps = jnp.diff(jax.vmap(sort_floats)(cells))
+    few = (gaps > 0).sum(axis=1) < np.sqrt(cells.shape[1])
+    return (few & (jnp.where(gaps > 0, gaps, jnp.inf).min(axis=1) < 1)).any()
+
+
 def _is_discrete(x) -> bool:
-    dtype = as_array(x).dtype
-    return jnp.issubdtype(dtype, jnp.integer) or dtype == np.bool_
+    return jnp.issubdtype(x.dtype, jnp.integer) or x.dtype == np.bool_
 
 
 def _halves(x) -> Float[Array, "n d"]:
     """Whole numbers of any size, exactly, as float32 columns of 16 bits each."""
-    x = as_array(x)
-    x = x.reshape(len(x), -1)
-    x = x.astype(np.int32) if x.dtype.itemsize < 4 else x
-    parts = [(x >> shift) & 0xFFFF for shift in range(0, 8 * x.dtype.itemsize, 16)]
-    return jnp.concatenate([jnp.asarray(part, jnp.float32) for part in parts], axis=1)
+    if x.dtype.itemsize == 8:
+        x = np.asarray(x) if is_concrete(x) else x
+        words = x.view(np.uint32) if is_concrete(x) else lax.bitcast_convert_type(x, jnp.uint32)
+        words = words.reshape(len(x), -1)  # (n, d) -> (n, 2 d)
+    else:
+        words = x.astype(np.uint32)
+    return jnp.concatenate([jnp.asarray(part, jnp.float32) for part in (words >> 16, words & 0xFFFF)], 1)
 
 
 def _checked_widths(bin_width, n, num_cut) -> Float[Array, " 2"]:

@@ -1,6 +1,7 @@
 """Entropy of counts: plug-in, and the corrections of its bias that the literature uses."""
 
 import functools
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -10,15 +11,21 @@ import numpy as np
 from jax.scipy.special import digamma, entr
 from jaxtyping import Array, Bool, Float, Int
 
-from ibjax.checks import as_array, check_known, check_nonempty, check_positive, check_rank, is_concrete
+from ibjax.arrays import as_array
+from ibjax.checks import check_known, check_nonempty, check_positive, check_rank, is_concrete
 from ibjax.mi.nsb import nsb_entropy
 from ibjax.numerics import to_bits
 from ibjax.sorting import sort_words
+from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike
 
 __all__ = ["CORRECTIONS", "Tally", "entropy", "entropy_of_tally", "run_lengths", "tally"]
 
+# So many whole numbers, this many for each that occurs, look like labels.
+FEWEST_LABELS, LABELS_A_CLASS = 20, 4
 
+
+@own_settings()
 def entropy(
     counts: ArrayLike, *, correction: str = "none", num_states: ArrayLike | None = None
 ) -> Float[Array, ""]:
@@ -44,6 +51,10 @@ def entropy(
         num_states: K, at least the number of states observed, may be traced; default k, the length of
             ``counts``. Only "shrinkage" and "nsb" depend on it, and both much where K is large: give
             it wherever ``counts`` is padded or leaves out states that could have been observed.
+
+    Warns:
+        UserWarning: where ``counts`` look like labels, many whole numbers from 0 to a much smaller
+            one, and ``num_states`` is not given.
 
     Returns:
         Scalar, bits, float32. NaN where traced counts are not whole numbers, sum to 0, or occupy more
@@ -77,6 +88,8 @@ def entropy(
     """
     check_known("correction", correction, CORRECTIONS)
     counts = _checked_counts(counts)
+    if num_states is None:
+        _warn_of_labels(counts)
     K = _checked_num_states(counts.shape[0] if num_states is None else num_states, counts)
     return _entropy(jnp.asarray(counts, jnp.float32), jnp.asarray(K, jnp.float32), correction)
 
@@ -218,7 +231,7 @@ def _are_counts(counts, xp):
 
 
 def _checked_counts(counts):
-    counts = as_array(counts)
+    counts = as_array("counts", counts)
     check_rank("counts", counts, 1, "(states,)")
     check_nonempty("counts", counts)
     if not (jnp.issubdtype(counts.dtype, jnp.integer) or jnp.issubdtype(counts.dtype, jnp.floating)):
@@ -228,9 +241,25 @@ def _checked_counts(counts):
     return counts
 
 
+def _warn_of_labels(counts):
+    """Warn of many whole numbers from 0 or 1 to a much smaller one: labels, most likely."""
+    whole = np.issubdtype(counts.dtype, np.integer)
+    if not (whole and is_concrete(counts) and len(counts) >= FEWEST_LABELS):
+        return
+    values = np.unique(np.asarray(counts))
+    consecutive = values[0] <= 1 and values[-1] - values[0] == len(values) - 1
+    if consecutive and 2 <= len(values) <= len(counts) // LABELS_A_CLASS:
+        warnings.warn(
+            f"entropy: {len(counts)} whole numbers from {values[0]} to {values[-1]} are taken for the "
+            f"counts of {len(counts)} states. If they are labels, give numpy.bincount(labels); if they "
+            f"are counts, num_states={len(counts)} says so.",
+            stacklevel=4,
+        )
+
+
 def _checked_num_states(K, counts):
     check_positive("num_states", K)
-    if is_concrete(K) and np.floor(K) != K:
+    if is_concrete(K) and np.floor(float(K)) != float(K):
         raise ValueError(f"num_states: expected a whole number, got {K!r}")
     if is_concrete(K) and is_concrete(counts) and (observed := np.count_nonzero(counts)) > K:
         raise ValueError(f"num_states: expected at least the {observed} states observed, got {K!r}")

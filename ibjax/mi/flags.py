@@ -6,7 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
-from ibjax.checks import check_whole, is_concrete
+from ibjax.arrays import as_array
+from ibjax.checks import as_whole, check_number
+from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike
 
 __all__ = ["Diagnostics", "diagnostics"]
@@ -34,6 +36,7 @@ class Diagnostics(NamedTuple):
     ity_grows: Bool[Array, "*batch layer"]
 
 
+@own_settings()
 def diagnostics(
     ixt: ArrayLike,
     ity: ArrayLike,
@@ -79,17 +82,23 @@ def diagnostics(
         Cover & Thomas (2006), section 2.8 (data processing); Goldfeld et al. (2019), section 3, on
         estimates that only reflect the sample; McAllester & Stratos (2020) on bounds by log n.
     """
-    ixt, ity = jnp.asarray(ixt, jnp.float32), jnp.asarray(ity, jnp.float32)
+    ixt, ity, entropy_y = (
+        jnp.asarray(as_array(name, bits), jnp.float32)
+        for name, bits in (("ixt", ixt), ("ity", ity), ("entropy_y", entropy_y))
+    )
     if ixt.shape != ity.shape or ixt.ndim == 0:
         raise ValueError(
             f"ixt and ity: expected one shape (..., layer), got shapes {ixt.shape} and {ity.shape}"
         )
-    check_whole("num_samples", num_samples)
-    if num_samples < 2:
-        raise ValueError(f"num_samples: expected at least 2, got {num_samples}")
-    if is_concrete(tolerance) and not tolerance >= 0:
-        raise ValueError(f"tolerance: expected 0 or more bits, got {tolerance!r}")
-    entropy_y = jnp.broadcast_to(jnp.asarray(entropy_y, jnp.float32), ixt.shape)
+    num_samples = as_whole("num_samples", num_samples, at_least=2)
+    check_number("tolerance", tolerance, at_least=0)
+    axes = zip(entropy_y.shape[::-1], ixt.shape[::-1], strict=False)
+    if entropy_y.ndim > ixt.ndim or any(size not in (1, of_ixt) for size, of_ixt in axes):
+        raise ValueError(
+            f"entropy_y: expected a number or a shape that broadcasts to {ixt.shape}, "
+            f"got shape {entropy_y.shape}"
+        )
+    entropy_y = jnp.broadcast_to(entropy_y, ixt.shape)
     return Diagnostics(
         ixt_saturated=ixt >= SATURATION * np.log2(num_samples),
         ity_above_entropy=ity > entropy_y + ROUNDING * jnp.maximum(1.0, entropy_y),

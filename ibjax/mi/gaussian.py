@@ -8,10 +8,11 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 from scipy.special import digamma
 
-from ibjax.checks import check_same_length
+from ibjax.checks import check_flag
 from ibjax.mi.columns import standardised
-from ibjax.mi.inputs import check_num_samples, checked_variable
+from ibjax.mi.inputs import check_num_samples, checked_variables, scaled
 from ibjax.numerics import to_bits
+from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike
 
 __all__ = ["gaussian_mi"]
@@ -21,6 +22,7 @@ __all__ = ["gaussian_mi"]
 RESOLUTION = np.float32(2.0**-20)
 
 
+@own_settings()
 def gaussian_mi(x: ArrayLike, y: ArrayLike, *, bias_correction: bool = True) -> Float[Array, ""]:
     """I(X;Y) of jointly Gaussian variables, by the determinants of their covariances.
 
@@ -70,11 +72,11 @@ def gaussian_mi(x: ArrayLike, y: ArrayLike, *, bias_correction: bool = True) -> 
         Cover & Thomas (2006), example 8.5.1; Goodman (1963) on the determinant's expectation; Misra,
         Singh & Demchuk (2005), section 2; Bjorck & Golub (1973) on the angles of subspaces.
     """
-    x, y = checked_variable("x", x), checked_variable("y", y)
-    check_same_length("x", x, "y", y)
+    check_flag("bias_correction", bias_correction)
+    x, y = checked_variables(x, y)
     because = f"for {x.shape[1]} columns of x and {y.shape[1]} of y"
     check_num_samples(x.shape[0], x.shape[1] + y.shape[1] + 1, because)
-    return _gaussian_mi(x, y, bias_correction)
+    return _gaussian_mi(scaled("x", x)[0], scaled("y", y)[0], bool(bias_correction))
 
 
 @functools.partial(jax.jit, static_argnames="bias_correction")

@@ -1,42 +1,47 @@
-"""What estimators accept: a layer with labels, or two variables, as float32 arrays of known shape."""
+"""What estimators accept: a layer with labels, or two variables, of any library and precision.
+
+Known values stay in 64 bits until the offset, and where an estimator is invariant the scale, are off.
+Narrow and traced ones are float32 as they come.
+"""
+
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from ibjax.checks import (
-    as_array,
-    check_finite,
-    check_integer,
-    check_nonempty,
-    check_rank,
-    check_same_length,
-)
+from ibjax.arrays import as_array, as_labels, check_apart, is_wide, residual
+from ibjax.checks import check_finite, check_nonempty, check_rank, check_same_length
 
 __all__ = [
+    "centred",
     "check_num_samples",
-    "checked_labels",
     "checked_layer",
     "checked_variable",
     "checked_variables",
+    "float32_columns",
+    "float32_of",
+    "scaled",
+    "smallest_to_zero",
 ]
 
 
 def checked_layer(t, y):
-    """Activations (n, width) as float32, and integer labels (n,) as they are.
+    """Activations (n, width), known ones in their own precision, and integer labels (n,).
 
     Raises:
         ValueError: for other shapes, empty arrays, different lengths, activations that are not real
             and finite, labels that are not integers.
     """
-    t = as_array(t)
+    t = as_array("t", t)
     check_rank("t", t, 2, "(n_samples, width)")
     check_nonempty("t", t)
-    y = checked_labels("y", y, "t", t)
-    return _finite_float32("t", t), y
+    y = as_labels("y", y, "t", t)
+    check_finite("t", t)
+    return t, y
 
 
 def checked_variables(x, y, *, at_least: int = 1, because: str = ""):
-    """Samples of two variables as float32 (n, dx) and (n, dy); (n,) becomes (n, 1).
+    """Samples of two variables (n, dx) and (n, dy), known ones in their own precision.
 
     Raises:
         ValueError: for other shapes, empty arrays, different lengths, values that are not real and
@@ -49,22 +54,13 @@ def checked_variables(x, y, *, at_least: int = 1, because: str = ""):
 
 
 def checked_variable(name: str, x):
-    """Samples of one variable as float32 (n, d)."""
-    x = as_array(x)
+    """Samples of one variable (n, d), known ones in their own precision; (n,) becomes (n, 1)."""
+    x = as_array(name, x)
     if x.ndim not in (1, 2):
         raise ValueError(f"{name}: expected shape (n_samples,) or (n_samples, d), got shape {x.shape}")
     check_nonempty(name, x)
-    x = _finite_float32(name, x)
+    check_finite(name, x)
     return x[:, None] if x.ndim == 1 else x
-
-
-def checked_labels(name: str, y, x_name: str, x):
-    """Integer labels (n,) of the samples ``x``."""
-    y = as_array(y)
-    check_rank(name, y, 1, "(n_samples,)")
-    check_same_length(x_name, x, name, y)
-    check_integer(name, y)
-    return y
 
 
 def check_num_samples(n: int, at_least: int, because: str) -> None:
@@ -72,11 +68,64 @@ def check_num_samples(n: int, at_least: int, because: str) -> None:
         raise ValueError(f"n_samples: expected at least {at_least}{because and f' {because}'}, got {n}")
 
 
-def _finite_float32(name, x):
-    if not (jnp.issubdtype(x.dtype, jnp.floating) or jnp.issubdtype(x.dtype, jnp.integer)
-            or x.dtype == np.bool_):  # fmt: skip
-        raise ValueError(f"{name}: expected real numbers, got dtype {x.dtype}")
-    with np.errstate(over="ignore"):  # what float32 cannot hold is not finite
+def float32_columns(name: str, x: Any) -> Any:
+    """Float32 where neither an offset nor a scale may be taken off.
+
+    Raises:
+        ValueError: for known numbers that float32 cannot hold, or not apart.
+    """
+    if is_wide(x):
+        check_apart(name, np.asarray(x))
+    return float32_of(name, x)
+
+
+def centred(name: str, x: Any) -> Any:
+    """Float32 columns, wide ones less a sample near their median.
+
+    Raises:
+        ValueError: for known numbers that float32 cannot hold apart even so.
+    """
+    if not is_wide(x):
+        return float32_of(name, x)
+    x = _about_median(x)
+    check_apart(name, x)
+    return float32_of(name, x)
+
+
+def scaled(name: str, x: Any, *, together: bool = False) -> tuple[Any, int]:
+    """``centred`` columns over powers of 2 that bring each, or all ``together``, into float32's range.
+
+    Returns:
+        The columns, and the exponent of the power that all were divided by; 0 unless ``together``.
+    """
+    if not is_wide(x):
+        return float32_of(name, x), 0
+    x = _about_median(x)
+    _, exponent = np.frexp(np.abs(x).max(axis=None if together else 0))
+    x = np.ldexp(x, -exponent)
+    check_apart(name, x)
+    return float32_of(name, x), int(exponent) if together else 0
+
+
+def smallest_to_zero(name: str, x: Any) -> Any:
+    """Float32 columns; wide ones less the smallest of all, over a power of 2 as large as the largest."""
+    if not is_wide(x):
+        return float32_of(name, x)
+    x = residual(x, np.min(x))
+    x = np.ldexp(x, -np.frexp(x.max())[1])
+    check_apart(name, x)
+    return float32_of(name, x)
+
+
+def float32_of(name: str, x: Any) -> Any:
+    """Float32, rounded; known numbers beyond its range are refused."""
+    with np.errstate(over="ignore", under="ignore"):  # what float32 cannot hold is not finite
         x = jnp.asarray(x, jnp.float32)
     check_finite(name, x)
     return x
+
+
+def _about_median(x) -> np.ndarray:
+    x = np.asarray(x)
+    middle = len(x) // 2
+    return residual(x, np.partition(x, middle, axis=0)[middle])

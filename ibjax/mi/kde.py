@@ -9,9 +9,10 @@ from jaxtyping import Array, Float, Shaped
 
 from ibjax.batching import map_rows
 from ibjax.checks import check_known, check_positive, is_concrete
-from ibjax.mi.inputs import checked_layer
+from ibjax.mi.inputs import centred, checked_layer
 from ibjax.mi.patterns import label_ranks
 from ibjax.numerics import squared_distances, to_bits
+from ibjax.tracing import own_settings
 from ibjax.types import MI, ArrayLike
 
 __all__ = ["checked_noise_variance", "comparable", "kde_mi", "label_counts"]
@@ -24,6 +25,7 @@ BOUNDS = {"upper": 0.5, "lower": 0.125}
 TINY = np.finfo(np.float32).tiny
 
 
+@own_settings()
 def kde_mi(t: ArrayLike, y: ArrayLike, *, noise_variance: ArrayLike = 1e-3, bound: str = "upper") -> MI:
     """I(X;T) and I(T;Y) of a layer with Gaussian noise added, by bounds from pairwise distances.
 
@@ -40,7 +42,8 @@ def kde_mi(t: ArrayLike, y: ArrayLike, *, noise_variance: ArrayLike = 1e-3, boun
     or width. The cost is n^2 width operations; memory is a few MB beyond the arguments.
 
     Args:
-        t: (n, width) activations, one row a sample; cast to float32.
+        t: (n, width) activations, one row a sample; known ones lose their offset before they become
+            float32.
         y: (n,) integer class labels, of any values.
         noise_variance: variance of the noise added to each unit, in squared units of ``t``; may be
             traced. The result depends on it, so report it.
@@ -76,7 +79,7 @@ def kde_mi(t: ArrayLike, y: ArrayLike, *, noise_variance: ArrayLike = 1e-3, boun
     t, y = checked_layer(t, y)
     noise_variance = checked_noise_variance(noise_variance)
     check_known("bound", bound, BOUNDS)
-    return _kde_mi(t, comparable(y), noise_variance, bound)
+    return _kde_mi(centred("t", t), comparable(y), noise_variance, bound)
 
 
 @functools.partial(jax.jit, static_argnames="bound")

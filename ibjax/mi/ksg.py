@@ -4,10 +4,11 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from ibjax.checks import check_whole
-from ibjax.mi.inputs import checked_variables
+from ibjax.checks import as_whole
+from ibjax.mi.inputs import checked_variables, scaled
 from ibjax.mi.neighbours import (
     count,
     digamma_table,
@@ -19,11 +20,13 @@ from ibjax.mi.neighbours import (
     standardised,
 )
 from ibjax.numerics import to_bits
+from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike
 
 __all__ = ["ksg_mi"]
 
 
+@own_settings()
 def ksg_mi(x: ArrayLike, y: ArrayLike, *, k: int = 3, variant: int = 1) -> Float[Array, ""]:
     """Mutual information of two continuous variables by the estimator of Kraskov et al. (2004).
 
@@ -51,7 +54,8 @@ def ksg_mi(x: ArrayLike, y: ArrayLike, *, k: int = 3, variant: int = 1) -> Float
     So samples of few values give nearly the plug-in estimate, and a constant variable exactly 0.
 
     Args:
-        x: (n,) or (n, dx) samples of one variable; cast to float32.
+        x: (n,) or (n, dx) samples of one variable; known ones lose offset and scale before they become
+            float32.
         y: (n,) or (n, dy) samples of the other.
         k: number of neighbours, less than n. Fewer: less bias; more: less variance.
         variant: 1 or 2, the paper's I^(1) and I^(2).
@@ -91,11 +95,11 @@ def ksg_mi(x: ArrayLike, y: ArrayLike, *, k: int = 3, variant: int = 1) -> Float
         Gao, Kannan, Oh & Viswanath (2017), Estimating mutual information for discrete-continuous
         mixtures (copies).
     """
-    check_whole("k", k)
-    if variant not in (1, 2):
+    k = as_whole("k", k)
+    if not isinstance(variant, int | np.integer) or variant not in (1, 2):
         raise ValueError(f"variant: expected 1 or 2, got {variant!r}")
     x, y = checked_variables(x, y, at_least=k + 1, because=f"for k = {k}")
-    return _ksg_mi(x, y, int(k), int(variant))
+    return _ksg_mi(scaled("x", x)[0], scaled("y", y)[0], k, int(variant))
 
 
 @functools.partial(jax.jit, static_argnames=("k", "variant"))

@@ -8,9 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from ibjax.arrays import as_array, is_wide
 from ibjax.checks import check_positive, check_rank, is_concrete
 from ibjax.mi.inputs import checked_variable
 from ibjax.numerics import scaled_to_one, to_bits
+from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike
 
 __all__ = ["linear_gaussian_mi"]
@@ -22,6 +24,7 @@ EPSILON = np.float32(2.0**-23)
 ROUNDING = 1e-5
 
 
+@own_settings()
 def linear_gaussian_mi(
     weights: ArrayLike | Sequence[ArrayLike],
     *,
@@ -71,11 +74,20 @@ def linear_gaussian_mi(
     kernels = _checked_kernels(weights)
     covariance = _checked_covariance(input_covariance, kernels[0].shape[0])
     check_positive("noise_variance", noise_variance)
-    return _linear_gaussian_mi(kernels, covariance, jnp.asarray(noise_variance, jnp.float32))
+    # I depends on W^T S W / noise_variance: the kernels' exponents count twice.
+    kernels, exponents = zip(*(_over_power_of_4(kernel) for kernel in kernels), strict=True)
+    covariance, covariance_exponent = _over_power_of_4(covariance)
+    noise_exponent = 0
+    if is_concrete(noise_variance):
+        noise_variance, noise_exponent = np.frexp(float(noise_variance))
+    exponent = 2 * sum(exponents) + covariance_exponent - int(noise_exponent)
+    return _linear_gaussian_mi(
+        kernels, covariance, jnp.asarray(noise_variance, jnp.float32), jnp.int32(exponent)
+    )
 
 
 @jax.jit
-def _linear_gaussian_mi(kernels, covariance, noise_variance):
+def _linear_gaussian_mi(kernels, covariance, noise_variance, known_exponent):
     root, semidefinite = _square_root(covariance)
     product, exponent = _product([root, *kernels])
     usable = jnp.isfinite(product).all() & semidefinite
@@ -86,7 +98,7 @@ def _linear_gaussian_mi(kernels, covariance, noise_variance):
     resolved = values > max(product.shape) * EPSILON * values[0]
     signal = jnp.square(jnp.where(resolved, values, 0.0))
     noise, noise_exponent = jnp.frexp(jnp.where(usable, noise_variance, 1.0))
-    nats = 0.5 * _log1p_scaled(signal / noise, 2 * exponent - noise_exponent).sum()
+    nats = 0.5 * _log1p_scaled(signal / noise, 2 * exponent - noise_exponent + known_exponent).sum()
     return jnp.where(usable, to_bits(nats), jnp.nan)
 
 
@@ -131,8 +143,18 @@ def _deviations_and_correlations(covariance, xp):
     return deviation, covariance / divisor[:, None] / divisor[None, :]
 
 
+def _over_power_of_4(matrix):
+    """Float32, wide matrices over a power of 4 as large as their entries; and its exponent of 2."""
+    if not is_wide(matrix):
+        return jnp.asarray(matrix, jnp.float32), 0
+    matrix = np.asarray(matrix, np.float64)
+    exponent = 2 * (int(np.frexp(np.abs(matrix).max())[1]) // 2)
+    return jnp.asarray(np.ldexp(matrix, -exponent), jnp.float32), exponent
+
+
 def _checked_kernels(weights):
-    many = isinstance(weights, list | tuple) and len(weights) > 0 and np.ndim(weights[0]) == 2
+    several = isinstance(weights, list | tuple) and len(weights) > 0
+    many = several and as_array("weights", weights[0]).ndim == 2
     kernels = [_checked_matrix("weights", w) for w in (weights if many else [weights])]
     for before, after in itertools.pairwise(kernels):
         if before.shape[1] != after.shape[0]:
@@ -163,5 +185,6 @@ def _checked_covariance(covariance, n_in):
 
 
 def _checked_matrix(name, matrix):
+    matrix = as_array(name, matrix)
     check_rank(name, matrix, 2, "(rows, columns)")
     return checked_variable(name, matrix)

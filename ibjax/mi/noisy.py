@@ -5,15 +5,16 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from ibjax.arrays import as_array
 from ibjax.batching import map_rows
-from ibjax.checks import as_array, check_nonempty, check_whole
-from ibjax.mi.inputs import checked_layer
+from ibjax.checks import as_key, as_whole, check_nonempty
+from ibjax.mi.inputs import centred, checked_layer
 from ibjax.mi.kde import checked_noise_variance, comparable, label_counts
 from ibjax.numerics import sum_over_columns, to_bits
+from ibjax.tracing import own_settings
 from ibjax.types import MI, ArrayLike
 
 __all__ = ["NoisyInfo", "noisy_info", "noisy_mi"]
@@ -45,7 +46,8 @@ def noisy_mi(
     Args:
         t: (n, width) activations before the noise, for a network that is noisy at this layer alone; or
             (n, m, width) for a network that is noisy upstream as well: for each sample the activations
-            of m runs, again before this layer's own noise. Cast to float32.
+            of m runs, again before this layer's own noise. Known ones lose their offset before they
+            become float32.
         y: (n,) integer class labels, of any values.
         noise_variance: variance of the noise on each unit, in squared units of ``t``; may be traced.
         key: of the draws. The same key gives the same draws.
@@ -80,6 +82,7 @@ def noisy_mi(
     return MI(info.ixt, info.ity)
 
 
+@own_settings()
 def noisy_info(
     t: ArrayLike, y: ArrayLike, *, noise_variance: ArrayLike, key: Array, num_samples: int
 ) -> NoisyInfo:
@@ -109,18 +112,18 @@ def noisy_info(
     References:
         Goldfeld et al. (2019), section 3.
     """
-    if np.ndim(t) not in (2, 3):
+    t = as_array("t", t)
+    if t.ndim not in (2, 3):
         raise ValueError(
-            f"t: expected shape (n_samples, width) or (n_samples, m, width), got shape {np.shape(t)}"
+            f"t: expected shape (n_samples, width) or (n_samples, m, width), got shape {t.shape}"
         )
     check_nonempty("t", t)
-    t = as_array(t)
     n, *_, width = t.shape
     flat, y = checked_layer(t.reshape(n, -1), y)
-    check_whole("num_samples", num_samples)
+    num_samples = as_whole("num_samples", num_samples)
     noise_variance = checked_noise_variance(noise_variance)
-    centres = flat.reshape(n, -1, width)
-    return _noisy_info(centres, comparable(y), noise_variance, key, num_samples)
+    centres = centred("t", flat.reshape(-1, width)).reshape(n, -1, width)
+    return _noisy_info(centres, comparable(y), noise_variance, as_key("key", key), num_samples)
 
 
 @functools.partial(jax.jit, static_argnames="num_samples")

@@ -59,10 +59,10 @@ def nsb_entropy(
         step = (high - low) / (NODES - 1)
         low = u[jnp.argmax(weighs)] - step
         high = u[NODES - 1 - jnp.argmax(weighs[::-1])] + step
-        return (low, high), jnp.sum(jax.nn.softmax(log_posterior) * entropy)
+        return jnp.stack([low, high]), jnp.sum(jax.nn.softmax(log_posterior) * entropy)
 
     # Towards beta = 0 the posterior falls at least like beta, towards infinity like 1 / beta.
-    bounds = -jnp.log(K) - 30.0, 2 * jnp.log(num_samples) + 30.0
+    bounds = jnp.stack([-jnp.log(K) - 30.0, 2 * jnp.log(num_samples) + 30.0])
     _, means = jax.lax.scan(closer, bounds, length=ROUNDS)
     return jnp.where(num_states < 2, 0.0, means[-1])
 

@@ -6,9 +6,11 @@ import numpy as np
 from jax.scipy.special import gammaincc, ndtr
 from jaxtyping import Array, Float
 
-from ibjax.checks import check_positive, check_whole
+from ibjax.arrays import as_array
+from ibjax.checks import as_whole, check_positive
 from ibjax.mi.inputs import check_num_samples
 from ibjax.numerics import to_nats
+from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike
 
 __all__ = ["discrete_p_value", "gaussian_p_value"]
@@ -19,6 +21,7 @@ TINY = np.finfo(np.float32).tiny
 MANY_DEGREES = 5000.0
 
 
+@own_settings()
 def discrete_p_value(
     mi: ArrayLike, *, num_samples: int, num_states_x: ArrayLike, num_states_y: ArrayLike
 ) -> Float[Array, "..."]:
@@ -52,13 +55,14 @@ def discrete_p_value(
     References:
         Wilks (1938); Cover & Thomas (2006), section 11; Goebel et al. (2005) on the law of I.
     """
-    check_whole("num_samples", num_samples)
+    num_samples = as_whole("num_samples", num_samples)
     check_positive("num_states_x", num_states_x)
     check_positive("num_states_y", num_states_y)
     degrees = (jnp.asarray(num_states_x, jnp.float32) - 1) * (jnp.asarray(num_states_y, jnp.float32) - 1)
     return _chi_squared_tail(_nats(mi) * (2 * num_samples), degrees)
 
 
+@own_settings()
 def gaussian_p_value(
     mi: ArrayLike, *, num_samples: int, num_columns_x: int, num_columns_y: int
 ) -> Float[Array, "..."]:
@@ -95,9 +99,9 @@ def gaussian_p_value(
         Bartlett (1938); Anderson (2003), section 9.5 (independence of sets of variates); Muirhead
         (1982), section 11.2.
     """
-    check_whole("num_columns_x", num_columns_x)
-    check_whole("num_columns_y", num_columns_y)
-    check_whole("num_samples", num_samples)
+    num_columns_x = as_whole("num_columns_x", num_columns_x)
+    num_columns_y = as_whole("num_columns_y", num_columns_y)
+    num_samples = as_whole("num_samples", num_samples)
     columns = num_columns_x + num_columns_y
     check_num_samples(num_samples, columns + 1, f"for {num_columns_x} and {num_columns_y} columns")
     factor = 2 * (num_samples - 1) - (columns + 1)
@@ -105,7 +109,7 @@ def gaussian_p_value(
 
 
 def _nats(bits):
-    return to_nats(jnp.asarray(bits, jnp.float32))
+    return to_nats(jnp.asarray(as_array("mi", bits), jnp.float32))
 
 
 @jax.jit

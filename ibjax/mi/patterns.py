@@ -18,15 +18,17 @@ from ibjax.checks import is_concrete
 from ibjax.mi.binnings import EXACT_SPAN, Binning
 from ibjax.mi.host_patterns import entropies_on_host
 from ibjax.numerics import clog2c_table
-from ibjax.sorting import sort_words, sort_words_64
+from ibjax.sorting import on_platform, sort_words, sort_words_64
 
 __all__ = [
     "Labels",
     "PatternEntropies",
+    "as_words",
     "blockwise_sum",
     "hashed_words",
     "label_ranks",
     "pattern_entropies",
+    "rank_of_pairs",
     "shift_in",
 ]
 
@@ -56,17 +58,38 @@ def label_ranks(y: Shaped[Any, " n"]) -> Labels:
     """Integer labels as small numbers, whatever their values; K need not be static.
 
     Labels that are known are ranked by NumPy: 64-bit integers would otherwise lose their high half
-    where x64 is off. Traced labels are ranked by a sort, unless they lie close together already.
+    where x64 is off. Traced labels are ranked by a sort, unless they lie close together already; those
+    of 64 bits by a sort of both halves.
     """
     if is_concrete(y):
         values, rank = np.unique(np.asarray(y), return_inverse=True)
         num_bits = (len(values) - 1).bit_length()
         return Labels(jnp.asarray(rank, jnp.uint32), jnp.asarray(num_bits, jnp.uint32))
+    if y.dtype.itemsize == 8:
+        rank = rank_of_pairs(*as_words(y))
+        return Labels(rank, _bit_length(rank.max()))
     sign = jnp.uint32(0 if jnp.issubdtype(y.dtype, jnp.unsignedinteger) else 2**31)
-    y = y.astype(jnp.uint32) ^ sign  # in the same order
+    (y,) = as_words(y)
+    y = y ^ sign  # in the same order
     offset = y - y.min()
     rank = lax.cond(offset.max() < CLOSE, lambda offset: offset, _ranks, offset)
     return Labels(rank, _bit_length(rank.max()))
+
+
+def as_words(y: Shaped[Any, " n"]) -> list[UInt32[Array, " n"]]:
+    """Whole numbers as one or, of 64 bits, two 32-bit words, equal for equal numbers."""
+    if y.dtype.itemsize < 8:
+        return [y.astype(jnp.uint32)]
+    halves = lax.bitcast_convert_type(y, jnp.uint32)  # (n,) -> (n, 2)
+    return [halves[:, 1], halves[:, 0]]
+
+
+def rank_of_pairs(a: UInt32[Array, " n"], b: UInt32[Array, " n"]) -> UInt32[Array, " n"]:
+    """The rank of each pair among the distinct pairs."""
+    a, b, sample = lax.sort((a, b, jnp.arange(len(a))), num_keys=2)
+    differs = (a[1:] != a[:-1]) | (b[1:] != b[:-1])
+    ranks = jnp.pad(jnp.cumsum(differs, dtype=jnp.uint32), (1, 0))
+    return jnp.zeros_like(ranks).at[sample].set(ranks)
 
 
 def _ranks(y: UInt32[Array, " n"]) -> UInt32[Array, " n"]:
@@ -98,7 +121,7 @@ def pattern_entropies(
         parameters: the binning's arrays.
     """
     arguments = columns, bounds, usable, labels.rank, labels.num_bits, *parameters
-    entropies = lax.platform_dependent(
+    entropies = on_platform(
         *arguments,
         cpu=functools.partial(entropies_on_host, binning),
         default=functools.partial(_entropies_on_device, binning),

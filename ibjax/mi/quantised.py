@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ibjax.checks import check_whole
+from ibjax.checks import as_whole
 from ibjax.mi.binned import binned_mi
 from ibjax.mi.binnings import TINY
-from ibjax.mi.inputs import checked_layer
+from ibjax.mi.inputs import checked_layer, smallest_to_zero
+from ibjax.tracing import own_settings
 from ibjax.types import MI, ArrayLike
 
 __all__ = ["quantised_levels", "quantised_mi"]
@@ -18,6 +19,7 @@ __all__ = ["quantised_levels", "quantised_mi"]
 MAX_BITS = 16
 
 
+@own_settings()
 def quantised_mi(t: ArrayLike, y: ArrayLike, *, bits: int) -> MI:
     """I(X;T) and I(T;Y) of a deterministic layer quantised to 2^bits levels.
 
@@ -35,7 +37,8 @@ def quantised_mi(t: ArrayLike, y: ArrayLike, *, bits: int) -> MI:
     does; :func:`quantised_levels` defines them to the last bit.
 
     Args:
-        t: (n, width) activations of one layer and epoch, one row a sample; cast to float32.
+        t: (n, width) activations of one layer and epoch, one row a sample; known ones lose offset and
+            scale before they become float32.
         y: (n,) integer class labels, of any values.
         bits: 1 to 16, static.
 
@@ -66,7 +69,7 @@ def quantised_mi(t: ArrayLike, y: ArrayLike, *, bits: int) -> MI:
     """
     t, y = checked_layer(t, y)
     # Levels are whole numbers, whose bins of width 1 hold one each.
-    return binned_mi(quantised_levels(t, bits=bits), y, bin_width=1.0)
+    return binned_mi(quantised_levels(smallest_to_zero("t", t), bits=bits), y, bin_width=1.0)
 
 
 def quantised_levels(t: Float[Array, "n width"], *, bits: int) -> Float[Array, "n width"]:
@@ -85,7 +88,7 @@ def quantised_levels(t: Float[Array, "n width"], *, bits: int) -> Float[Array, "
         t: float32 activations of one layer.
         bits: 1 to 16, static.
     """
-    check_whole("bits", bits)
+    bits = as_whole("bits", bits)
     if bits > MAX_BITS:
         raise ValueError(f"bits: expected at most {MAX_BITS}, got {bits}")
     return _levels(t, bits)

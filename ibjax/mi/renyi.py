@@ -6,8 +6,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ibjax.checks import check_positive, is_concrete
-from ibjax.mi.inputs import checked_variables
+from ibjax.mi.inputs import checked_variables, scaled
 from ibjax.numerics import scaled_to_one, squared_distances, to_bits
+from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike
 
 __all__ = ["renyi_mi"]
@@ -19,6 +20,7 @@ ROUNDING = 8 * float(np.finfo(np.float32).eps)
 LEAST_WIDTH = 2.0**-120
 
 
+@own_settings()
 def renyi_mi(
     x: ArrayLike,
     y: ArrayLike,
@@ -42,7 +44,8 @@ def renyi_mi(
     the result does not change when a variable is multiplied by a number.
 
     Args:
-        x: (n,) or (n, d) samples of one variable; cast to float32.
+        x: (n,) or (n, d) samples of one variable; known ones lose offset and scale before they become
+            float32.
         y: (n,) or (n, d) samples of the other. Class labels are best given as one-hot rows: as plain
             numbers, class 1 is nearer to class 2 than to class 9.
         alpha: order, positive; may be traced.
@@ -91,8 +94,12 @@ def renyi_mi(
         networks with information theory (widths).
     """
     x, y = checked_variables(x, y)
-    x_width, y_width = _checked_width("x_width", x_width), _checked_width("y_width", y_width)
-    return _renyi_mi(x, y, _checked_number("alpha", alpha), x_width, y_width)
+    alpha = _checked_number("alpha", alpha)
+    x, x_exponent = scaled("x", x, together=True)
+    y, y_exponent = scaled("y", y, together=True)
+    x_width = _checked_width("x_width", x_width, x_exponent)
+    y_width = _checked_width("y_width", y_width, y_exponent)
+    return _renyi_mi(x, y, alpha, x_width, y_width)
 
 
 @jax.jit
@@ -140,8 +147,14 @@ def _entropy(gram: Float[Array, "n n"], alpha: Float[Array, ""]) -> Float[Array,
     return jnp.where(order == 0, shannon, jnp.where(near, by_excess, by_powers))
 
 
-def _checked_width(name, width):
-    return None if width is None else _checked_number(name, width)
+def _checked_width(name, width, exponent):
+    """The width in units of 2^exponent, as its variable is."""
+    if width is None:
+        return None
+    check_positive(name, width)
+    if is_concrete(width):
+        return _checked_number(name, np.ldexp(float(width), -exponent))
+    return jnp.ldexp(jnp.asarray(width, jnp.float32), -exponent)
 
 
 def _checked_number(name, number):

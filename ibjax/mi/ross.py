@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ibjax.checks import check_whole, is_concrete
-from ibjax.mi.inputs import check_num_samples, checked_labels, checked_variable
+from ibjax.arrays import as_labels
+from ibjax.checks import as_whole, is_concrete
+from ibjax.mi.inputs import check_num_samples, checked_variable, scaled
 from ibjax.mi.neighbours import (
     count,
     digamma_table,
@@ -20,11 +21,13 @@ from ibjax.mi.neighbours import (
 )
 from ibjax.mi.patterns import label_ranks
 from ibjax.numerics import to_bits
+from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike
 
 __all__ = ["ross_mi"]
 
 
+@own_settings()
 def ross_mi(x: ArrayLike, labels: ArrayLike, *, k: int = 3) -> Float[Array, ""]:
     """Mutual information of a continuous variable and a class label by the estimator of Ross (2014).
 
@@ -48,7 +51,8 @@ def ross_mi(x: ArrayLike, labels: ArrayLike, *, k: int = 3) -> Float[Array, ""]:
     constant x exactly 0.
 
     Args:
-        x: (n,) or (n, d) samples of the continuous variable; cast to float32.
+        x: (n,) or (n, d) samples of the continuous variable; known ones lose offset and scale before
+            they become float32.
         labels: (n,) integer class labels, of any values.
         k: number of neighbours, less than n.
 
@@ -85,13 +89,13 @@ def ross_mi(x: ArrayLike, labels: ArrayLike, *, k: int = 3) -> Float[Array, ""]:
         text; Gao, Kannan, Oh & Viswanath (2017), Estimating mutual information for
         discrete-continuous mixtures (copies).
     """
-    check_whole("k", k)
+    k = as_whole("k", k)
     x = checked_variable("x", x)
-    labels = checked_labels("labels", labels, "x", x)
+    labels = as_labels("labels", labels, "x", x)
     check_num_samples(x.shape[0], k + 1, f"for k = {k}")
     if is_concrete(labels) and len(np.unique(np.asarray(labels))) == len(labels):
         raise ValueError(f"labels: expected one that occurs twice, got {len(labels)} different labels")
-    return _ross_mi(x, label_ranks(labels).rank, int(k))
+    return _ross_mi(scaled("x", x)[0], label_ranks(labels).rank, k)
 
 
 @functools.partial(jax.jit, static_argnames="k")

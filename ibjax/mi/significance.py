@@ -10,15 +10,10 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from ibjax.checks import (
-    as_array,
-    check_finite,
-    check_nonempty,
-    check_same_length,
-    check_whole,
-    is_concrete,
-)
+from ibjax.arrays import as_32_bits, as_array
+from ibjax.checks import as_key, as_whole, check_function, check_nonempty, check_same_length
 from ibjax.mi.inputs import check_num_samples
+from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike
 
 __all__ = ["ShuffleTest", "shuffle_test", "subsample_std"]
@@ -42,6 +37,7 @@ class ShuffleTest(NamedTuple):
     null: Float[Array, " num_shuffles"]
 
 
+@own_settings()
 def shuffle_test(
     estimator: Callable[[Array, Array], Array],
     x: ArrayLike,
@@ -65,7 +61,7 @@ def shuffle_test(
         estimator: ``f(x, y) -> scalar``, traceable, any of this package's for two variables. Of a
             layer, one of the two: ``lambda t, y: binned_mi(t, y).ity``. One that draws random numbers
             must close over its key. Calls with the same function compile once.
-        x: (n, ...) samples, or activations.
+        x: (n, ...) samples, or activations; the estimator sees them as float32, or int32.
         y: (n, ...) samples of the other variable, or labels.
         key: random key of the shuffles.
         num_shuffles: m; the smallest p is 1 / (m + 1).
@@ -82,7 +78,8 @@ def shuffle_test(
 
     Raises:
         ValueError: for different lengths, fewer than 2 samples, an estimator that does not give a
-            scalar, and numbers that are not whole and positive; and what the estimator raises.
+            scalar, numbers that are not whole and positive, and known samples that 32 bits do not hold
+            apart; and what the estimator raises.
 
     Example:
         >>> import jax
@@ -97,9 +94,10 @@ def shuffle_test(
         Davison & Hinkley (1997), section 4.3; Phipson & Smyth (2010), "Permutation p-values should
         never be zero".
     """
-    check_whole("num_shuffles", num_shuffles)
-    check_whole("batch_size", batch_size)
-    x, y = _checked_samples(x, y)
+    num_shuffles = as_whole("num_shuffles", num_shuffles)
+    batch_size = as_whole("batch_size", batch_size)
+    check_function("estimator", estimator, "f(x, y) -> scalar")
+    x, y, key = *_checked_samples(x, y), as_key("key", key)
     estimate = _estimate(estimator, x, y)
     null = _null(estimator, x, y, key, num_shuffles, min(batch_size, num_shuffles))
     return ShuffleTest(estimate, _p_value(estimate, null), null)
@@ -121,6 +119,7 @@ def _null(estimator, x, y, key, num_shuffles, batch_size):
     return lax.map(of_shuffle, jax.random.split(key, num_shuffles), batch_size=batch_size)
 
 
+@own_settings()
 def subsample_std(
     estimator: Callable[[Array, Array], Array],
     x: ArrayLike,
@@ -175,15 +174,15 @@ def subsample_std(
         Holmes & Nemenman (2019), "Estimation of mutual information for real-valued data with error
         bars and controlled bias", section III.
     """
-    x, y = _checked_samples(x, y)
+    check_function("estimator", estimator, "f(x, y) -> scalar")
+    x, y, key = *_checked_samples(x, y), as_key("key", key)
     n = len(x)
-    one = isinstance(num_subsamples, int | np.integer)
-    numbers = (num_subsamples,) if one else tuple(num_subsamples)
-    for k in numbers:
-        check_whole("num_subsamples", k)
-        if not 2 <= k <= n // 2:
-            raise ValueError(f"num_subsamples: expected from 2 to n / 2 = {n // 2}, got {k}")
-    check_nonempty("num_subsamples", numbers)
+    several = isinstance(num_subsamples, Sequence | np.ndarray) and np.ndim(num_subsamples) == 1
+    given = tuple(num_subsamples) if several else (num_subsamples,)
+    check_nonempty("num_subsamples", given)
+    numbers = tuple(as_whole("num_subsamples", k, at_least=2) for k in given)
+    if max(numbers) > n // 2:
+        raise ValueError(f"num_subsamples: expected from 2 to n / 2 = {n // 2}, got {max(numbers)}")
     return _standard_deviation(estimator, x, y, key, numbers)
 
 
@@ -219,14 +218,8 @@ def _checked_samples(x, y):
 
 
 def _checked(name, x):
-    x = as_array(x)
+    x = as_array(name, x)
     if x.ndim == 0:
         raise ValueError(f"{name}: expected shape (n_samples, ...), got shape ()")
     check_nonempty(name, x)
-    check_finite(name, x)
-    if is_concrete(x) and np.issubdtype(x.dtype, np.integer) and x.dtype.itemsize == 8:
-        # JAX would cut off their high half.
-        low, high = int(x.min()), int(x.max())
-        if low < -(2**31) or high >= 2**31:
-            raise ValueError(f"{name}: expected integers of 32 bits, got {low} to {high}")
-    return x
+    return as_32_bits(name, x)

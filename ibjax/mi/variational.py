@@ -13,11 +13,12 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int
 
-from ibjax.checks import check_known, check_positive, check_whole
+from ibjax.checks import as_key, as_whole, check_known, check_number, kind_of
 from ibjax.mi.columns import standardised
 from ibjax.mi.critic import BOUNDS, CRITICS, MAX_LOG_DENSITY, density_method, score_method
-from ibjax.mi.inputs import check_num_samples, checked_variables
+from ibjax.mi.inputs import check_num_samples, checked_variables, scaled
 from ibjax.numerics import to_bits
+from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike
 
 __all__ = ["VariationalInfo", "variational_info", "variational_mi"]
@@ -35,6 +36,9 @@ class VariationalInfo(NamedTuple):
         ceiling: bits that it cannot exceed ("infonce", "doe") or above which it cannot be trusted
             ("nwj", "dv", "smile"); see :func:`variational_mi`.
         at_ceiling: whether it is less than 1 bit below its ceiling: it then says "this much or more".
+        dominated: whether one sample has more than half of a column's variance. Beside such an outlier
+            the other samples, standardised, are all but equal: the estimate is near 0 whatever they
+            carry.
         steps: (evaluation,) training steps done at each point of the curves.
         train_curve: (decay, evaluation) bits on the training batches since the evaluation before.
         held_out_curve: (decay, evaluation) bits on the held-out samples.
@@ -43,6 +47,7 @@ class VariationalInfo(NamedTuple):
     mi: Float[Array, ""]
     ceiling: Float[Array, ""]
     at_ceiling: Bool[Array, ""]
+    dominated: Bool[Array, ""]
     steps: Int[Array, " evaluation"]
     train_curve: Float[Array, "decay evaluation"]
     held_out_curve: Float[Array, "decay evaluation"]
@@ -83,7 +88,8 @@ def variational_mi(
     halves of the bound on the half that did not select, over all pairs of its batches of K samples.
 
     Args:
-        x: (n,) or (n, dx) samples; cast to float32. Categories are better one-hot.
+        x: (n,) or (n, dx) samples; known ones lose offset and scale before they become float32.
+            Categories are better one-hot.
         y: (n,) or (n, dy) samples, in the same order.
         key: draws the split, the initial parameters and the batches.
         bound: one of those above.
@@ -105,6 +111,9 @@ def variational_mi(
         or y are not finite.
 
     Bias:
+        An outlier that has most of a column's variance brings every bound to 0, and
+        ``variational_info(...).dominated`` tells.
+
         * infonce: downward, a lower bound in expectation; never above log2 K, and low from about a bit
           below that on.
         * nwj: downward, a lower bound in expectation, whose variance grows like exp I.
@@ -144,6 +153,7 @@ def variational_mi(
     ).mi  # fmt: skip
 
 
+@own_settings()
 def variational_info(
     x: ArrayLike,
     y: ArrayLike,
@@ -176,32 +186,35 @@ def variational_info(
     x, y = checked_variables(x, y)
     check_known("bound", bound, BOUNDS)
     check_known("critic", critic, CRITICS)
-    decays = tuple(map(float, np.atleast_1d(weight_decay)))
-    if not (decays and all(0 <= decay < math.inf for decay in decays)):
-        raise ValueError(f"weight_decay: expected finite numbers of 0 or more, got {weight_decay!r}")
-    if not hidden:
-        raise ValueError(f"hidden: expected the units of one layer or more, got {hidden!r}")
-    for units in hidden:
-        check_whole("hidden", units)
-    check_whole("num_steps", num_steps)
-    check_positive("clip", clip)
-    check_positive("learning_rate", learning_rate)
+    decays = _sequence("weight_decay", weight_decay, "finite numbers of 0 or more")
+    for decay in decays:
+        check_number("weight_decay", decay, at_least=0)
+    hidden = _sequence("hidden", hidden, "the units of one layer or more")
+    check_number("clip", clip, above=0)
+    check_number("learning_rate", learning_rate, above=0)
     plan = Plan(
-        bound, critic, tuple(hidden), float(clip), num_steps, float(learning_rate), decays,
+        bound, critic, tuple(as_whole("hidden", units) for units in hidden), float(clip),
+        as_whole("num_steps", num_steps), float(learning_rate), tuple(map(float, decays)),
         *_sizes(x.shape[0], batch_size, train_fraction),
     )  # fmt: skip
-    return _estimate(x, y, key, plan)
+    return _estimate(scaled("x", x)[0], scaled("y", y)[0], as_key("key", key), plan)
+
+
+def _sequence(name, given, wanted) -> tuple:
+    """One number or several as a tuple."""
+    values = (given,) if np.ndim(given) == 0 and name == "weight_decay" else given
+    if not isinstance(values, list | tuple | np.ndarray) or len(values) == 0:
+        raise ValueError(f"{name}: expected {wanted}, got {kind_of(given)}")
+    return tuple(values)
 
 
 def _sizes(n, batch_size, train_fraction):
-    if not 0 < train_fraction < 1:
-        raise ValueError(f"train_fraction: expected a number between 0 and 1, got {train_fraction!r}")
+    check_number("train_fraction", train_fraction, above=0, below=1)
+    train_fraction = float(train_fraction)
     smallest = min(train_fraction, (1 - train_fraction) / 2)  # of the three parts
     if batch_size is None:
         batch_size = max(MIN_BATCH, min(DEFAULT_BATCH, int(smallest * n)))
-    check_whole("batch_size", batch_size)
-    if batch_size < MIN_BATCH:
-        raise ValueError(f"batch_size: expected {MIN_BATCH} or more, got {batch_size}")
+    batch_size = as_whole("batch_size", batch_size, at_least=MIN_BATCH)
     because = f"for batch_size={batch_size} with train_fraction={train_fraction}"
     check_num_samples(n, math.ceil(batch_size / smallest), because)
     num_half = max(batch_size, int((1 - train_fraction) / 2 * n))
@@ -228,7 +241,10 @@ def _estimate(x, y, key, plan):
     finite = jnp.isfinite(x).all() & jnp.isfinite(y).all()
     order_key, init_key, batch_key = jax.random.split(key, 3)
     order = jnp.argsort(jax.random.bits(order_key, (x.shape[0],)))
-    columns, varies = _standardised(jnp.concatenate([x, y], axis=1)[order], plan.num_train)
+    columns = standardised(jnp.concatenate([x, y], axis=1)[order])  # far from 0, huge or tiny
+    squares = jnp.square(columns)
+    dominated = (squares.max(axis=0) > 0.5 * squares.sum(axis=0)).any()
+    columns, varies = _standardised(columns, plan.num_train)
     (x, y), (x_varies, y_varies) = (jnp.split(a, [x.shape[1]], axis=-1) for a in (columns, varies))
     if plan.bound == "doe":
         method = density_method(plan.hidden)
@@ -255,12 +271,11 @@ def _estimate(x, y, key, plan):
     )
     bits, ceiling, *curves = (jnp.where(finite, to_bits(part), jnp.nan) for part in nats)
     steps = jnp.asarray(_schedule(plan)[1:], jnp.int32)
-    return VariationalInfo(bits, ceiling, bits >= ceiling - 1, steps, *curves)
+    return VariationalInfo(bits, ceiling, bits >= ceiling - 1, dominated, steps, *curves)
 
 
 def _standardised(x, num_train):
     """Columns with mean 0 and variance 1 in the training part, constant ones 0; which vary there."""
-    x = standardised(x)  # all samples together, for what is far from 0, huge or tiny
     train = x[:num_train]
     varies = (train != train[:1]).any(axis=0)
     z = (x - train.mean(axis=0, keepdims=True)) / train.std(axis=0, keepdims=True)
@@ -300,7 +315,9 @@ def _schedule(plan):
 
 def _train(method, optimizer, params, x, y, batch_key, plan):
     """Training values (evaluation,); held-out values and objectives (evaluation, half, network)."""
+    zero = 0 * x[0, 0]  # of the samples' type inside shard_map, as all that the loops carry must be
     params, unravel = ravel_pytree(params)  # one vector: fewer and larger operations a step
+    params = params + zero
 
     def loss(params, rows):
         terms, objectives = method.terms(params, x[rows], y[rows])
@@ -323,13 +340,14 @@ def _train(method, optimizer, params, x, y, batch_key, plan):
 
     def train_and_evaluate(carry, span):
         start, stop = span
-        params, opt_state, total = lax.fori_loop(start, stop, step, (*carry, jnp.float32(0)))
+        params, opt_state, total = lax.fori_loop(start, stop, step, (*carry, zero))
         values, objectives = jax.vmap(lambda batches: evaluate(params, batches))(halves)
         return (params, opt_state), (total / jnp.maximum(stop - start, 1), values, objectives)
 
     halves, stops = jnp.asarray(_held_out_batches(plan)), _schedule(plan)
     starts = np.append(0, stops[:-1])  # the first evaluation is of the untrained networks
-    return lax.scan(train_and_evaluate, (params, optimizer.init(params)), (starts, stops))[1]
+    opt_state = jax.tree.map(lambda leaf: leaf + zero.astype(leaf.dtype), optimizer.init(params))
+    return lax.scan(train_and_evaluate, (params, opt_state), (starts, stops))[1]
 
 
 def _selected(values, objectives):

@@ -334,7 +334,7 @@ def test_traced_counts_that_are_none_give_nan_in_their_own_lane(correction):
         ([1, -1], {}, "counts: expected whole numbers"),
         ([1, 0.5], {}, "counts: expected whole numbers"),
         ([1, np.nan], {}, "counts: expected whole numbers"),
-        ([1, 2j], {}, "counts: expected whole numbers, got dtype complex"),
+        ([1, 2j], {}, "counts: expected real numbers, got dtype complex"),
         ([1, 2], {"correction": "miller"}, "correction: expected one of chao_shen, grassberger03"),
         ([1, 2], {"num_states": 1}, "num_states: expected at least the 2 states observed, got 1"),
         ([1, 2], {"num_states": 2.5}, "num_states: expected a whole number"),

@@ -95,9 +95,9 @@ def test_refuses_other_arguments(monkeypatch):
     for ixt, ity, options, message in [
         (1.0, 1.0, {}, r"expected one shape \(..., layer\), got shapes \(\) and \(\)"),
         ([1.0], [1.0, 2.0], {}, r"expected one shape \(..., layer\), got shapes \(1,\) and \(2,\)"),
-        ([1.0], [1.0], {"num_samples": 1}, "num_samples: expected at least 2, got 1"),
+        ([1.0], [1.0], {"num_samples": 1}, "num_samples: expected a whole number of 2 or more, got 1"),
         ([1.0], [1.0], {"num_samples": 9.5}, "num_samples: expected a whole number"),
-        ([1.0], [1.0], {"tolerance": -1.0}, "tolerance: expected 0 or more bits, got -1.0"),
+        ([1.0], [1.0], {"tolerance": -1.0}, "tolerance: expected a finite number at least 0, got -1.0"),
     ]:
         with pytest.raises(ValueError, match=message):
             diagnostics(ixt, ity, **(good | options))

@@ -258,7 +258,7 @@ def test_refuses_what_is_not_a_number(lanes, bad):
         ({"hidden": (8, 0)}, "hidden: expected"),
         ({"clip": 0.0}, "clip: expected"),
         ({"num_steps": 0}, "num_steps: expected"),
-        ({"batch_size": 3}, "batch_size: expected 4 or more, got 3"),
+        ({"batch_size": 3}, "batch_size: expected a whole number of 4 or more, got 3"),
         ({"batch_size": 31}, "n_samples: expected at least 207 for batch_size=31 .*, got 200"),
         ({"learning_rate": -1.0}, "learning_rate: expected"),
         ({"weight_decay": (0.0, -1.0)}, "weight_decay: expected"),

@@ -1,0 +1,217 @@
+"""The boundary: arrays of any library as native NumPy or JAX arrays, or the reason why they are refused.
+
+Every public function reads its arrays here. What is known stays in 64 bits until an estimator has taken
+off an offset or has told values apart; what reaches a compiled program is float32 or int32, native and
+without a mask, and means what the user's array meant.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from ibjax.checks import check_finite, check_integer, check_rank, check_same_length, is_concrete, kind_of
+
+__all__ = [
+    "EPSILON",
+    "as_32_bits",
+    "as_array",
+    "as_float32",
+    "as_labels",
+    "check_apart",
+    "is_wide",
+    "residual",
+]
+
+# Steps of float32 that must lie between the smallest and the largest value of a column.
+LEVELS = 1024
+
+# Of float32: the step at 1, and the smallest normal number, below which arithmetic may read 0.
+EPSILON, TINY = 2.0**-23, 2.0**-126
+
+
+def as_array(name: str, x: Any) -> Any:
+    """Real numbers as a NumPy array of native byte order, or as the JAX array or tracer that they are.
+
+    Reads NumPy arrays of any strides and byte order, memory maps, lists, numbers, and arrays of PyTorch
+    (on any device, with or without a gradient), pandas, polars, xarray, h5py and whatever else NumPy
+    can read.
+
+    Raises:
+        ValueError: for masked entries, complex numbers, strings, dates, objects that are no numbers,
+            ragged lists, and what is no array at all.
+    """
+    if isinstance(x, jax.Array):
+        _check_real(name, x.dtype)
+        return x
+    if isinstance(x, list | tuple) and any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(x)):
+        return as_array(name, jnp.asarray(x))
+    array = _as_numpy(name, x)
+    if array.dtype == np.object_:
+        array = _numbers_of_objects(name, array, x)
+    _check_real(name, array.dtype)
+    if array.dtype.itemsize > 8:  # long double
+        with np.errstate(over="ignore"):  # what float64 cannot hold is not finite
+            return array.astype(np.float64)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def as_float32(name: str, x: Any) -> Any:
+    """Finite numbers as float32; traced ones as they come.
+
+    Raises:
+        ValueError: as ``as_array``; for NaN and infinities, also of float32; and for known numbers of
+            more bits that float32 cannot hold apart, such as those of a large offset.
+    """
+    x = as_array(name, x)
+    check_finite(name, x)
+    with np.errstate(over="ignore", under="ignore"):  # what float32 cannot hold is refused
+        narrow = jnp.asarray(x, jnp.float32)
+    check_finite(name, narrow)
+    if is_wide(x):
+        check_apart(name, np.asarray(x))
+    return narrow
+
+
+def as_labels(name: str, y: Any, x_name: str, x: Any) -> Any:
+    """Integer class labels (n,) of the samples ``x``, of any values; pandas' categories by their codes.
+
+    Raises:
+        ValueError: for other shapes or lengths, labels that are not integers, missing categories.
+    """
+    y = as_array(name, _codes(name, y))
+    check_rank(name, y, 1, "(n_samples,)")
+    check_same_length(x_name, x, name, y)
+    check_integer(name, y)
+    return y
+
+
+def as_32_bits(name: str, x: Any) -> Any:
+    """Finite numbers as float32, whole ones as int32 or uint32: what JAX keeps whatever ``x64`` is.
+
+    Raises:
+        ValueError: as ``as_float32``, and for known integers that 32 bits do not hold.
+    """
+    x = as_array(name, x)
+    if x.dtype == np.bool_:
+        return jnp.asarray(x)
+    if not jnp.issubdtype(x.dtype, jnp.integer):
+        return as_float32(name, x)
+    if is_concrete(x) and x.dtype.itemsize == 8 and x.size:
+        low, high = int(x.min()), int(x.max())
+        if low < -(2**31) or high >= 2**31:
+            raise ValueError(f"{name}: expected integers of 32 bits, got {low} to {high}")
+        return jnp.asarray(np.asarray(x), jnp.int32)
+    return jnp.asarray(x)
+
+
+def is_wide(x: Any) -> bool:
+    """Whether the values of ``x`` are known to more bits than float32 holds."""
+    return is_concrete(x) and x.dtype.itemsize >= (4 if jnp.issubdtype(x.dtype, jnp.integer) else 8)
+
+
+def residual(x: Any, offset: Any) -> np.ndarray:
+    """x - offset in float64; differences of integers are exact before they are rounded.
+
+    Args:
+        x: real numbers, known.
+        offset: numbers of x's own dtype, such as its smallest.
+    """
+    x = np.asarray(x)
+    offset = np.asarray(offset, x.dtype)
+    if np.issubdtype(x.dtype, np.integer) and x.dtype.itemsize == 8:
+        # Modulo 2^64, of which a sign is left to be told.
+        larger = x >= offset
+        size = np.where(larger, x.astype(np.uint64) - offset.astype(np.uint64),
+                        offset.astype(np.uint64) - x.astype(np.uint64))  # fmt: skip
+        return np.where(larger, 1.0, -1.0) * size
+    return x.astype(np.float64) - offset.astype(np.float64)
+
+
+def check_apart(name: str, x: np.ndarray) -> None:
+    """Refuse known columns whose values float32 would round to a few steps between their limits.
+
+    Differences far below a column's spread may be lost, as those of a saturated unit are.
+
+    Raises:
+        ValueError: for columns that change when rounded and span less than ``LEVELS`` steps.
+    """
+    columns = x.reshape(len(x), -1) if x.ndim else x.reshape(1, 1)
+    middle = len(columns) // 2
+    size = np.abs(np.partition(columns, middle, axis=0)[middle].astype(np.float64))
+    with np.errstate(over="ignore"):
+        spread = residual(columns.max(axis=0), columns.min(axis=0))
+    coarse = (spread > 0) & (spread < LEVELS * np.maximum(EPSILON * size, TINY))
+    for i in np.flatnonzero(coarse):
+        values = np.unique(columns[:, i])
+        with np.errstate(under="ignore"):
+            rounded = values.astype(np.float32).astype(np.float64)
+        if (rounded != values.astype(np.float64)).any() or (np.diff(rounded) == 0).any():
+            raise ValueError(
+                f"{name}: expected numbers that float32 tells apart, got a column of size {size[i]:.6g} "
+                f"that varies by {spread[i]:.2g}; take off its offset, or scale it, first"
+            )
+
+
+def _as_numpy(name: str, x: Any) -> np.ndarray:
+    if isinstance(x, list | tuple) and any(_needs_reading(part) for part in x):
+        x = [as_array(name, part) for part in x]
+    elif isinstance(x, np.ma.MaskedArray):
+        if np.ma.is_masked(x):
+            raise ValueError(
+                f"{name}: expected no masked entries, got {np.ma.count_masked(x)} of {x.size}; "
+                "leave out their samples"
+            )
+        x = x.data
+    elif _is_torch(x):
+        x = x.detach().cpu()
+        x = x.float() if str(x.dtype) == "torch.bfloat16" else x
+    try:
+        return np.asarray(x)
+    except Exception as error:  # whatever another library raises
+        raise ValueError(f"{name}: expected an array of numbers, got {kind_of(x)} ({error})") from error
+
+
+def _needs_reading(part) -> bool:
+    return isinstance(part, np.ma.MaskedArray) or _is_torch(part)
+
+
+def _is_torch(x) -> bool:
+    return type(x).__module__.partition(".")[0] == "torch" and hasattr(x, "detach")
+
+
+def _numbers_of_objects(name: str, array: np.ndarray, given: Any) -> np.ndarray:
+    """Python's and NumPy's numbers in an array of objects, as nullable columns of pandas give."""
+    if array.ndim == 0:
+        raise ValueError(f"{name}: expected an array of numbers, got {kind_of(given)}")
+    strangers = {type(v).__name__ for v in array.ravel() if not isinstance(v, int | float | np.number)}
+    numbers = array if strangers else np.array(array.tolist())
+    whole = all(isinstance(v, int | np.integer) for v in array.ravel())
+    if strangers or numbers.dtype == np.object_ or (whole and numbers.dtype.kind == "f"):
+        got = ", ".join(sorted(strangers)) or "integers beyond 64 bits"
+        raise ValueError(f"{name}: expected real numbers, got objects: {got}")
+    return numbers.reshape(array.shape)
+
+
+def _check_real(name: str, dtype: Any) -> None:
+    numeric = jnp.issubdtype(dtype, jnp.integer) or jnp.issubdtype(dtype, jnp.floating)
+    if dtype == np.bool_ or (numeric and not np.issubdtype(dtype, np.timedelta64)):
+        return
+    raise ValueError(f"{name}: expected real numbers, got dtype {dtype}")
+
+
+def _codes(name: str, y: Any) -> Any:
+    """Categories of pandas and polars as the whole numbers that stand for them; the rest as it is."""
+    library = type(y).__module__.partition(".")[0]
+    if library == "pandas" and hasattr(getattr(y, "dtype", None), "categories"):
+        codes = np.asarray(y.cat.codes if hasattr(y, "cat") else y.codes)
+        if (codes < 0).any():
+            raise ValueError(
+                f"{name}: expected a category for each sample, got {(codes < 0).sum()} without"
+            )
+        return codes
+    if library == "polars" and str(getattr(y, "dtype", "")).startswith(("Categorical", "Enum")):
+        return y.to_physical()
+    return y
