@@ -1,10 +1,15 @@
 """From what training reports to labelled arrays with their provenance, and to files."""
 
 import datetime
+import errno
 import functools
 import importlib.metadata
+import itertools
 import json
-from collections.abc import Callable, Mapping
+import os
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,6 +17,7 @@ import jax
 import numpy as np
 import xarray as xr
 
+from ibjax.checks import kind_of
 from ibjax.types import History
 from ibjax.version import __version__
 
@@ -62,8 +68,21 @@ def history_to_dataset(
         Dataset with ``ixt``, ``ity`` (seed, epoch, layer), bits; losses, nats, and accuracies (seed,
         epoch); ``diverged`` (seed,); coordinates ``seed``, ``epoch``, ``layer`` = 1..L, the softmax
         output last, and ``num_layers``. Every variable has ``units``.
+
+    Raises:
+        ValueError: for anything but a history, and for records without ``ixt`` or by unknown names.
     """
     known = VARIABLES | dict(variables or {})
+    if not isinstance(history, History):
+        raise ValueError(f"history: expected a History, as fit returns it, got {kind_of(history)}")
+    if not isinstance(history.records, Mapping) or "ixt" not in history.records:
+        names = list(history.records) if isinstance(history.records, Mapping) else "no dict"
+        raise ValueError(f"history: expected records by name, ixt among them, got {names}")
+    if unknown := sorted(set(history.records) - set(known)):
+        raise ValueError(
+            f"variables: expected a description of each record by another name than "
+            f"{', '.join(VARIABLES)}; got none of {', '.join(unknown)}"
+        )
     arrays = {}
     for name, values in history.records.items():
         dims, units, long_name = known[name]
@@ -95,8 +114,24 @@ def stack_arms(arms: Mapping[tuple[str, ...], xr.Dataset], factors: tuple[str, .
     Returns:
         Dataset with dims ``(*factors, "seed", "epoch", "layer")``; ``num_layers`` has dims
         ``factors``; each arm's own attributes are kept in the attribute ``arms`` as JSON.
+
+    Raises:
+        ValueError: for no arms, keys that are not one string a factor, missing combinations of levels,
+            and arms that are not Datasets with ``num_layers``.
     """
+    for key, arm in arms.items():
+        of_strings = isinstance(key, tuple) and all(isinstance(level, str) for level in key)
+        if not of_strings or len(key) != len(factors):
+            wanted = f"keys of one string for each of {', '.join(factors)}"
+            raise ValueError(f"arms: expected {wanted}, got {key!r}")
+        if not isinstance(arm, xr.Dataset) or "num_layers" not in arm:
+            wanted = "Datasets as history_to_dataset makes them, with num_layers"
+            raise ValueError(f"arms: expected {wanted}, got {kind_of(arm)} for {key!r}")
     levels = [list(dict.fromkeys(key[i] for key in arms)) for i in range(len(factors))]
+    missing = [key for key in itertools.product(*levels) if key not in arms]
+    if not arms or missing:
+        wanted = f"one or more arms, of all combinations of {', '.join(factors)}"
+        raise ValueError(f"arms: expected {wanted}, got none for {missing or 'any'}")
     own = {"/".join(key): dict(arm.attrs) for key, arm in arms.items()}
     parts = [
         arm.drop_attrs(deep=False).expand_dims({f: [k] for f, k in zip(factors, key, strict=True)})
@@ -145,23 +180,70 @@ def describe_function(function: Callable) -> str:
 
 
 def save_results(results: xr.Dataset, path: str | Path) -> Path:
-    """Write netCDF4, whole or not at all."""
-    path = Path(path)
-    partial = path.with_suffix(".partial")
-    results.to_netcdf(partial, engine="h5netcdf")
-    return partial.replace(path)
+    """Write netCDF4, whole or not at all.
+
+    The file takes its name once it has been read back and holds what was to be written. Whatever goes
+    wrong before, a full disk or Ctrl-C, an earlier file of that name stays and no other is left.
+
+    Raises:
+        ValueError: for anything but a Dataset and a path in a folder that exists.
+        OSError: if the file cannot be written, or reads back as something else.
+    """
+    path = _as_path(path)
+    if not isinstance(results, xr.Dataset):
+        raise ValueError(f"results: expected an xarray.Dataset, got {kind_of(results)}")
+    if not path.parent.is_dir() or path.is_dir():
+        raise ValueError(f"path: expected a file in a folder that exists, got {path}")
+    with whole_file(path) as partial:
+        results.to_netcdf(partial, engine="h5netcdf")
+        with xr.open_dataset(partial, engine="h5netcdf") as written:
+            if not written.equals(results):
+                raise OSError(errno.EIO, "The file reads back as other results than written", str(path))
+    return path
 
 
 def load_results(path: str | Path) -> xr.Dataset:
     """Read a result file into memory.
 
     Raises:
-        ValueError: if there is no such file.
+        ValueError: if there is no such file, it is damaged or not netCDF4, or nothing is in it.
     """
-    path = Path(path)
+    path = _as_path(path)
     if not path.is_file():
-        raise ValueError(f"path: expected a result file, got {path}, which does not exist")
-    return xr.load_dataset(path, engine="h5netcdf")
+        fault = "is not a file" if path.exists() else "does not exist"
+        raise ValueError(f"path: expected a result file, got {path}, which {fault}")
+    try:
+        results = xr.load_dataset(path, engine="h5netcdf")
+    # Of damaged and of foreign files xarray, h5netcdf and h5py raise whatever they stumble over.
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"path: expected a result file, got {path}, which cannot be read as netCDF4 "
+            f"({type(error).__name__}: {reason})"
+        ) from error
+    if not results.data_vars:
+        raise ValueError(f"path: expected a result file, got {path}, which has no variables")
+    return results
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A name beside ``path`` to write to: renamed to it at the end, removed on any error."""
+    partial = path.with_name(f".{uuid.uuid4().hex}.partial{path.suffix}")
+    try:
+        yield partial
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())  # network disks and quotas may refuse only now
+        partial.replace(path)
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+
+
+def _as_path(path: Any) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(f"path: expected a path, got {kind_of(path)}")
+    return Path(path)
 
 
 def _plain(value: Any) -> Any:

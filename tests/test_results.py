@@ -1,8 +1,11 @@
 """Labelled results: axes, units, padding, provenance, files."""
 
 import functools
+import inspect
 import json
+import os
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -69,6 +72,142 @@ def test_files_bring_back_the_same(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"nowhere\.nc, which does not exist"):
         load_results(tmp_path / "nowhere.nc")
+    with pytest.raises(ValueError, match="which is not a file"):
+        load_results(tmp_path)
+
+
+@pytest.mark.parametrize("kept", [0, 7, 600, -4000, -1])
+def test_truncated_files_are_refused(tmp_path, kept):
+    path = save_results(history_to_dataset(make_history()), tmp_path / "results.nc")
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(
+        ValueError, match=r"path: expected a result file, got .*results\.nc, which cannot"
+    ):
+        load_results(path)
+
+
+def test_foreign_files_are_refused(tmp_path):
+    path = tmp_path / "results.nc"
+    path.write_text("layer,bits\n1,0.5\n")
+    with pytest.raises(ValueError, match="which cannot be read as netCDF4"):
+        load_results(path)
+    with h5py.File(path, "w") as file:
+        file["weights"] = np.ones((3, 2))
+    with pytest.raises(ValueError, match="which cannot be read as netCDF4"):
+        load_results(path)
+    with h5py.File(path, "w") as file:
+        file.attrs["title"] = "nothing else"
+    with pytest.raises(ValueError, match="which has no variables"):
+        load_results(path)
+
+
+class FullDiskError(OSError):
+    pass
+
+
+def test_files_are_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "results.nc"
+    first = history_to_dataset(make_history())
+    save_results(first, path)
+    write = xr.Dataset.to_netcdf
+
+    def stopped_by(error):
+        def to_netcdf(dataset, partial, **options):
+            write(dataset.isel(seed=[0]), partial, **options)
+            raise error
+
+        return to_netcdf
+
+    def other_numbers(dataset, partial, **options):
+        write(dataset.assign(ixt=dataset.ixt + 1e-9), partial, **options)
+
+    def other_size(dataset, partial, **options):
+        write(dataset.isel(epoch=slice(-1)), partial, **options)
+
+    def damaged(dataset, partial, **options):
+        write(dataset, partial, **options)
+        partial.write_bytes(partial.read_bytes()[:-1])
+
+    for writer, error in (
+        (stopped_by(FullDiskError()), FullDiskError),
+        (stopped_by(KeyboardInterrupt()), KeyboardInterrupt),
+        (other_numbers, OSError),
+        (other_size, OSError),
+        (damaged, OSError),
+    ):
+        monkeypatch.setattr(xr.Dataset, "to_netcdf", writer)
+        with pytest.raises(error):
+            save_results(history_to_dataset(make_history(seeds=(7, 8))), path)
+        assert list(tmp_path.iterdir()) == [path]
+        xr.testing.assert_identical(load_results(path), first)
+
+
+def test_names_of_files_that_are_written_are_unique(tmp_path, monkeypatch):
+    write, names = xr.Dataset.to_netcdf, set()
+
+    def to_netcdf(dataset, partial, **options):
+        names.add(partial)
+        write(dataset, partial, **options)
+
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", to_netcdf)
+    for _ in range(2):
+        save_results(history_to_dataset(make_history()), tmp_path / "results.nc")
+    assert len(names) == 2
+    assert {name.parent for name in names} == {tmp_path}
+
+
+def test_readers_are_those_whom_the_umask_allows(tmp_path):
+    before = os.umask(0o022)
+    try:
+        path = save_results(history_to_dataset(make_history()), tmp_path / "results.nc")
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def as_users(function):
+    """Without the check of annotations that the tests add to every function."""
+    return inspect.unwrap(function)
+
+
+def test_what_cannot_be_saved_or_loaded_is_refused(tmp_path):
+    dataset = history_to_dataset(make_history())
+    with pytest.raises(ValueError, match=r"results: expected an xarray\.Dataset"):
+        as_users(save_results)({"ixt": 1.0}, tmp_path / "results.nc")
+    with pytest.raises(ValueError, match="path: expected a file in a folder that exists"):
+        as_users(save_results)(dataset, tmp_path / "nowhere" / "results.nc")
+    with pytest.raises(ValueError, match="path: expected a file in a folder that exists"):
+        as_users(save_results)(dataset, tmp_path)
+    for path in (3, None, b"results.nc"):
+        with pytest.raises(ValueError, match="path: expected a path, got"):
+            as_users(save_results)(dataset, path)
+        with pytest.raises(ValueError, match="path: expected a path, got"):
+            as_users(load_results)(path)
+
+
+def test_what_is_no_history_is_refused():
+    history = make_history()
+    with pytest.raises(ValueError, match="history: expected a History"):
+        as_users(history_to_dataset)(history.records)
+    for records in ({"ity": history.records["ity"]}, history.records["ixt"]):
+        with pytest.raises(ValueError, match="history: expected records by name, ixt among them"):
+            as_users(history_to_dataset)(history._replace(records=records))
+    with pytest.raises(ValueError, match=r"variables: expected a description .* got none of drift"):
+        history_to_dataset(history._replace(records=history.records | {"drift": np.zeros((2, 3))}))
+
+
+def test_arms_that_cannot_be_stacked_are_refused():
+    arm = history_to_dataset(make_history())
+    for arms in ({("tanh", 0.5): arm}, {("tanh",): arm}, {"tanh": arm}, {0.5: arm}):
+        with pytest.raises(ValueError, match="arms: expected keys of one string for each of a, b"):
+            as_users(stack_arms)(arms, ("a", "b"))
+    for wrong in (3.0, xr.Dataset({"ixt": arm.ixt}).drop_vars("num_layers")):
+        with pytest.raises(ValueError, match="arms: expected Datasets as history_to_dataset makes them"):
+            as_users(stack_arms)({("tanh",): wrong}, ("a",))
+    with pytest.raises(ValueError, match="of all combinations of a, b, got none for"):
+        as_users(stack_arms)({("0", "0"): arm, ("1", "1"): arm}, ("a", "b"))
+    with pytest.raises(ValueError, match="expected one or more arms"):
+        as_users(stack_arms)({}, ("a", "b"))
 
 
 def test_environment_names_versions_and_device():

@@ -2,11 +2,15 @@
 
 import dataclasses
 import io
+import json
+import logging
 import os
-import shutil
 import sys
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import jax
@@ -16,13 +20,17 @@ from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
 from matplotlib.figure import Figure
 from PIL import Image
 
-from experiments.lab.tables import Table
+from experiments.lab.ending import ends_on_signals
+from experiments.lab.folder import claimed, discard, has_checkpoints
+from experiments.lab.tables import Table, with_caution
 from ibjax.batching import default_lanes
-from ibjax.checks import check_whole
-from ibjax.results import load_results, save_results
-from ibjax.training.checkpoint import describe_run
+from ibjax.checks import as_whole
+from ibjax.results import load_results, save_results, whole_file
+from ibjax.training.checkpoint import Resume
 
 __all__ = ["LabConfig", "main"]
+
+RESULTS = "results.nc"
 
 SMOKE_SEEDS = 4
 
@@ -49,26 +57,34 @@ class LabConfig:
     """A few networks and epochs: every file in under a minute."""
     resume: bool = False
     """Continue an interrupted run."""
+    any_version: bool = False
+    """With --resume: also continue a run that other versions of ibjax or JAX have begun."""
     overwrite: bool = False
     """Delete earlier results of this experiment."""
     seeds_per_batch: int | None = None
     """Networks that train together, at most; results do not depend on it."""
 
     def __post_init__(self):
-        check_whole("seeds", self.seeds)
-        if self.epochs is not None:
-            check_whole("epochs", self.epochs)
-        if self.seeds_per_batch is not None:
-            check_whole("seeds_per_batch", self.seeds_per_batch)
-        if not 0 <= self.seed <= 2**31 - 1 - self.seeds:
-            raise ValueError(f"seed: expected 0 or more, below 2^31 - seeds, got {self.seed}")
+        for name in ("seeds", "epochs", "seeds_per_batch", "seed"):
+            if (value := getattr(self, name)) is not None:
+                whole = as_whole(name, value, at_least=0 if name == "seed" else 1)
+                object.__setattr__(self, name, whole)
+        if self.seed > 2**31 - 1 - self.seeds:
+            raise ValueError(f"seed: expected less than 2^31 - seeds, got {self.seed}")
         if self.resume and self.overwrite:
             raise ValueError("resume: expected without overwrite, got both")
+        if self.any_version and not self.resume:
+            raise ValueError("any_version: expected with resume, got it alone")
 
     @property
     def cpu_lanes(self) -> int:
         """Networks that a compiled program runs on a CPU."""
         return default_lanes("cpu")
+
+    @property
+    def how_to_resume(self) -> Resume:
+        """``resume`` as ``fit`` takes it."""
+        return "any_version" if self.any_version else self.resume
 
     def fit_options(self, folder: Path | None, arm: str) -> dict[str, Any]:
         """What ``fit`` takes from the command line; ``arm``'s checkpoints go to ``folder``, if given."""
@@ -76,7 +92,7 @@ class LabConfig:
             "seeds": self.seed_range,
             "seeds_per_batch": self.seeds_per_batch,
             "checkpoint_dir": folder and folder / arm,
-            "resume": self.resume,
+            "resume": self.how_to_resume,
         }
 
     @property
@@ -102,66 +118,118 @@ def main(
     """
     try:
         config = tyro.cli(config_type, prog=f"python -m experiments.{name}")
-        folder = _claim_folder(config, name)
-        _use_all_cores(len(config.seed_range), config.cpu_lanes)
-        results_file = folder / "results.nc"
-        checkpoints = folder / "checkpoints"
-        if results_file.exists():
-            results = load_results(results_file)
-        else:
-            results = run(config, folder=checkpoints)
-            save_results(results, results_file)
-            shutil.rmtree(checkpoints, ignore_errors=True)
-        figures, tables = report(results)
-        written = [results_file]
-        for file_name, figure in figures.items():
-            written.append(folder / file_name)
-            _save_figure(figure, written[-1])
-        for table in tables:
-            print(f"{table}\n")
-            written += table.save(folder)
-        print("written:", *(f"  {path}" for path in written), sep="\n")
+        folder, options = config.out / name, _options(config)
+        with (
+            _few_words(),
+            ends_on_signals(lambda: _what_is_kept(folder)),
+            claimed(folder, options, resume=config.how_to_resume, overwrite=config.overwrite),
+        ):
+            _use_all_cores(len(config.seed_range), config.cpu_lanes)
+            results = _results(config, options, run, folder)
+            _write_report(*report(results), config, results, folder)
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+        text = str(error).replace('resume="any_version"', "--resume --any-version")
+        print(f"error: {text}", file=sys.stderr)
         sys.exit(2)
+
+
+@contextmanager
+def _few_words() -> Iterator[None]:
+    """Warnings without the line of code, and errors of the disk without the tracebacks of others."""
+
+    def warn(message: Warning | str, *_: Any) -> None:
+        print(f"warning: {message}", file=sys.stderr)
+
+    def crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        # TensorStore's, of writes that go on when one has failed; that one is raised.
+        if str(error) != "Event loop is closed":
+            former(kind, error, trace)
+
+    logging.getLogger("absl").setLevel(logging.CRITICAL)  # what Orbax logs it also raises
+    former, sys.excepthook = sys.excepthook, crash
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = warn
+            yield
+    finally:
+        sys.excepthook = former
+
+
+def _results(
+    config: LabConfig, options: Mapping[str, Any], run: Callable[..., xr.Dataset], folder: Path
+) -> xr.Dataset:
+    """The results of a run that was finished earlier, or is now; only then do its checkpoints go."""
+    file, checkpoints = folder / RESULTS, folder / "checkpoints"
+    if file.exists():
+        results = _finished(file, options)
+    else:
+        results = run(config, folder=checkpoints)
+        results = results.assign_attrs(options=json.dumps(options), smoke=json.dumps(config.smoke))
+        save_results(results, file)
+    discard(folder, [checkpoints])
+    return results
+
+
+def _write_report(
+    figures: Mapping[str, Figure | FuncAnimation],
+    tables: list[Table],
+    config: LabConfig,
+    results: xr.Dataset,
+    folder: Path,
+) -> None:
+    written = [folder / RESULTS]
+    for file_name, figure in figures.items():
+        written.append(folder / file_name)
+        _save_figure(figure, written[-1])
+    for table in tables:
+        said = with_caution(table, results.sizes.get("seed"), smoke=config.smoke)
+        print(f"{said}\n")
+        written += said.save(folder)
+    print("written:", *(f"  {path}" for path in written), sep="\n")
+
+
+def _options(config: LabConfig) -> dict[str, Any]:
+    """What defines a run, as plain values."""
+    ignored = {"out", "resume", "any_version", "overwrite"}
+    options = {k: v for k, v in dataclasses.asdict(config).items() if k not in ignored}
+    return json.loads(json.dumps(options, default=str))
+
+
+def _finished(file: Path, options: Mapping[str, Any]) -> xr.Dataset:
+    """The results of a run that was finished.
+
+    Raises:
+        ValueError: if the file is damaged or of another run.
+    """
+    way_out = "delete it to continue from the checkpoints, if any, or use --overwrite to start anew"
+    try:
+        results = load_results(file)
+    except ValueError as error:
+        raise ValueError(f"{error}; {way_out}") from error
+    found = results.attrs.get("options", "none")
+    if found != json.dumps(options):
+        raise ValueError(
+            f"resume: expected results of the same options in {file}, got {found}; {way_out}"
+        )
+    return results
+
+
+def _what_is_kept(folder: Path) -> str:
+    if (folder / RESULTS).exists() or has_checkpoints(folder / "checkpoints"):
+        return f"{folder} keeps what was finished; --resume goes on from there"
+    return f"nothing was finished in {folder}; --overwrite starts anew"
 
 
 def _save_figure(figure: Figure | FuncAnimation, path: Path) -> None:
     """PNG with a palette of 256 colours: a third of the size, colours in fine steps; or a film."""
-    if isinstance(figure, FuncAnimation):
-        writer = PillowWriter if path.suffix == ".gif" else FFMpegWriter
-        figure.save(path, writer=writer(fps=FRAMES_PER_SECOND), dpi=80)
-        return
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=min(100, WIDEST / figure.get_figwidth()))
-    Image.open(file).convert("RGB").quantize(256).save(path, optimize=True)
-
-
-def _claim_folder(config: LabConfig, name: str) -> Path:
-    """The experiment's folder, empty or to be resumed, and writable: known before any training.
-
-    Raises:
-        ValueError: if it holds results already or cannot be written.
-    """
-    folder = config.out / name
-    try:
-        if folder.exists() and config.overwrite:
-            shutil.rmtree(folder)
-        if folder.exists() and any(folder.iterdir()) and not config.resume:
-            raise ValueError(
-                f"out: expected no earlier results, got {folder}, which is not empty; "
-                "--resume continues it, --overwrite deletes it, --out writes elsewhere"
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ValueError(f"out: expected a folder to write to, got {folder} ({error})") from error
-    ignored = {"out", "resume", "overwrite"}
-    options = {k: v for k, v in dataclasses.asdict(config).items() if k not in ignored}
-    describe_run(folder, options, resume=config.resume)
-    return folder
+    with whole_file(path) as partial:
+        if isinstance(figure, FuncAnimation):
+            writer = PillowWriter if path.suffix == ".gif" else FFMpegWriter
+            figure.save(partial, writer=writer(fps=FRAMES_PER_SECOND), dpi=80)
+            return
+        file = io.BytesIO()
+        figure.savefig(file, format="png", dpi=min(100, WIDEST / figure.get_figwidth()))
+        Image.open(file).convert("RGB").quantize(256).save(partial, optimize=True)
 
 
 def _use_all_cores(num_seeds: int, lanes: int) -> None:

@@ -11,13 +11,21 @@ import xarray as xr
 
 from ibjax.analysis.compression import Interval, dead_seeds
 from ibjax.analysis.phases import Correlation, Median
+from ibjax.results import whole_file
 
-__all__ = ["Table", "interval_text", "seeds_table", "table_of"]
+__all__ = ["Table", "interval_text", "seeds_table", "table_of", "with_caution"]
+
+# Fewer do not show how networks differ.
+FEW_SEEDS = 10
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """What was found: a name, a header, rows of words and numbers, and plain sentences."""
+    """What was found, as a name, a header, rows of words and numbers, and plain sentences.
+
+    Notes that explain the columns are among the sentences and, unlike what follows from the numbers, do
+    not end with a full stop.
+    """
 
     name: str
     header: Sequence[str]
@@ -33,9 +41,10 @@ class Table:
     def save(self, folder: Path) -> list[Path]:
         """``NAME.csv`` with the rows and ``NAME.txt`` as printed."""
         numbers, text = folder / f"{self.name}.csv", folder / f"{self.name}.txt"
-        with numbers.open("w", newline="") as file:
+        with whole_file(numbers) as partial, partial.open("w", newline="") as file:
             csv.writer(file).writerows([self.header, *self.rows])
-        text.write_text(f"{self}\n")
+        with whole_file(text) as partial:
+            partial.write_text(f"{self}\n")
         return [numbers, text]
 
 
@@ -69,6 +78,26 @@ def seeds_table(results: xr.Dataset) -> Table:
         "all samples measured, kept"
     )
     return Table("seeds", header, rows, [note])
+
+
+def with_caution(table: Table, num_seeds: int | None, *, smoke: bool) -> Table:
+    """A table that does not claim more than so few networks show.
+
+    Args:
+        table: of a report.
+        num_seeds: networks per arm; None where there is no axis of seeds.
+        smoke: whether it is of a smoke run, from which nothing follows; notes on columns are kept.
+    """
+    notes = [sentence for sentence in table.sentences if not sentence.endswith(".")]
+    if smoke:
+        size = "" if num_seeds is None else f", of {num_seeds} networks and few epochs,"
+        said = f"A smoke run{size} shows that everything works; nothing follows from its numbers."
+        return dataclasses.replace(table, sentences=[*notes, said])
+    concludes = len(notes) < len(table.sentences) or any(h.endswith("low") for h in table.header)
+    if num_seeds is None or num_seeds >= FEW_SEEDS or not concludes:
+        return table
+    said = f"With {num_seeds} networks per arm, fewer than {FEW_SEEDS}, these intervals say little."
+    return dataclasses.replace(table, sentences=[*table.sentences, said])
 
 
 def interval_text(interval: Interval | Median | Correlation, digits: int = 2) -> str:

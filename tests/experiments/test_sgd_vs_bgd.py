@@ -112,7 +112,7 @@ def test_another_config_is_not_resumed(tiny, monkeypatch, capsys):
         (["--epochs", "-1"], "epochs: expected a whole number of 1 or more, got -1"),
         (["--seeds-per-batch", "0"], "seeds_per_batch: expected a whole number"),
         (["--resume", "--overwrite"], "resume: expected without overwrite"),
-        (["--seed", "-1"], "seed: expected 0 or more"),
+        (["--seed", "-1"], "seed: expected a whole number of 0 or more, got -1"),
     ],
 )
 def test_bad_options_end_at_once(tmp_path, monkeypatch, capsys, options, message):

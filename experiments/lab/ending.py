@@ -1,0 +1,79 @@
+"""Ctrl-C and SIGTERM end an experiment soon, with one line."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+__all__ = ["ends_on_signals"]
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+# For tidying up; then the process ends where it is.
+SECONDS = 0.5
+
+# Of a terminal with a live bar: show the cursor again, and write over the bar.
+RESTORE = "\x1b[?25h\r\x1b[K"
+
+
+@contextmanager
+def ends_on_signals(last_words: Callable[[], str]) -> Iterator[None]:
+    """Meanwhile Ctrl-C and SIGTERM end the process, with one line and exit code 128 + signal.
+
+    The main thread gets KeyboardInterrupt and half a second to tidy up. It may not get that far: worker
+    threads train on to the next recorded epoch, and no exception reaches a main thread that waits for
+    them or for the compiler. So a thread of its own ends the process then; files that are being written
+    are whole or not at all.
+
+    Args:
+        last_words: gives the line, from what is there by then.
+    """
+    received: list[int] = []
+    ending = threading.Lock()
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+
+    def end(number: int) -> None:
+        ending.acquire()  # for good: it is said once
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+        stderr = sys.__stderr__
+        if stderr is not None:
+            restore = RESTORE if stderr.isatty() else ""
+            name = signal.Signals(number).name
+            with suppress(OSError, ValueError):
+                print(f"{restore}interrupted by {name}: {last_words()}", file=stderr, flush=True)
+        os._exit(128 + number)
+
+    def watch() -> None:
+        while number := os.read(reader, 1)[0]:
+            if number in SIGNALS:
+                time.sleep(SECONDS)
+                end(number)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if not received:  # a second Ctrl-C does not interrupt the tidying up
+            received.append(number)
+            raise KeyboardInterrupt
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    former_writer, former = signal.set_wakeup_fd(writer, warn_on_full_buffer=False), {}
+    try:
+        for number in SIGNALS:
+            former[number] = signal.signal(number, interrupt)
+        yield
+    finally:
+        if received:
+            end(received[0])
+        signal.set_wakeup_fd(former_writer)
+        for number, handler in former.items():
+            signal.signal(number, handler)
+        os.write(writer, bytes([0]))
+        watching.join()
+        os.close(reader)
+        os.close(writer)
