@@ -12,10 +12,19 @@ import numpy as np
 import scipy.stats
 import xarray as xr
 
-from ibjax.checks import check_rank, check_same_length
+from ibjax.analysis.inputs import (
+    as_numbers,
+    as_positions,
+    check_results,
+    check_same_seeds,
+    check_text,
+)
+from ibjax.checks import as_whole, check_number, check_same_length
+from ibjax.types import ArrayLike
 
 __all__ = [
     "NEGLIGIBLE_BITS",
+    "ROUNDING_BITS",
     "Interval",
     "compression",
     "compression_at",
@@ -31,6 +40,14 @@ __all__ = [
 # A layer compresses if the interval of its compression lies above this.
 NEGLIGIBLE_BITS = 0.05
 
+# A difference by less is float32's: the estimators' bits are right to 1e-5.
+ROUNDING_BITS = 1e-4
+
+OF_PLANES = ("seed", "epoch", "layer")
+
+# Why a statistic is NaN, as an attribute of its Dataset.
+FEW_SEEDS = "compression needs two known seeds or more: the peak of each is chosen by the others"
+
 
 class Interval(NamedTuple):
     """A mean over seeds, its 95% confidence interval, and the seeds that it rests on."""
@@ -41,18 +58,30 @@ class Interval(NamedTuple):
     num_seeds: np.ndarray
 
 
-def mean_interval(values: np.ndarray, axis: int = 0, level: float = 0.95) -> Interval:
+def mean_interval(values: ArrayLike, axis: int = 0, level: float | int = 0.95) -> Interval:
     """Mean and Student's t interval over ``axis``; NaN (diverged seeds) is left out and counted.
+
+    Args:
+        values: of seeds, on one of the axes.
+        axis: that one.
+        level: of the interval, between 0 and 1.
 
     Returns:
         ``Interval`` of arrays without ``axis``; NaN limits for fewer than two values.
+
+    Raises:
+        ValueError: for values that are no numbers, an axis that they do not have, another level.
 
     Example:
         >>> interval = mean_interval(np.array([1.0, 2.0, 3.0, np.nan]))
         >>> float(interval.mean), round(float(interval.low), 3), int(interval.num_seeds)
         (2.0, -0.484, 3)
     """
-    values = np.asarray(values, np.float64)
+    values = as_numbers("values", values, "(...)")
+    axis = as_whole("axis", axis, at_least=-values.ndim)
+    if axis >= values.ndim:
+        raise ValueError(f"axis: expected one of the {values.ndim} of values, got {axis}")
+    check_number("level", level, above=0.0, below=1.0)
     valid = np.isfinite(values)
     count = valid.sum(axis=axis)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -64,31 +93,63 @@ def mean_interval(values: np.ndarray, axis: int = 0, level: float = 0.95) -> Int
     return Interval(mean, mean - half, mean + half, count)
 
 
-def peak_epochs(ixt: np.ndarray) -> np.ndarray:
-    """For each seed the position of the epoch where the other seeds' mean I(X;T) is largest.
+def peak_epochs(ixt: ArrayLike) -> np.ndarray:
+    """For each seed the position of the epoch where the other seeds' mean I(X;T) peaks.
+
+    Epochs at which that mean is within ``ROUNDING_BITS`` of its largest tie, and the middle one of
+    them, by position, is the peak. On a plateau the last bit would choose otherwise. Its first epoch
+    would measure a seed that arrives later than the others below the plateau, its last one a seed that
+    leaves earlier; in the middle both are on it. The rule looks at the other seeds only, so that it
+    biases nothing; where the peak is clear, one epoch ties.
 
     Args:
         ixt: (seed, epoch) bits; NaN where a seed has diverged.
 
     Returns:
         (seed,) int; -1 where no other seed is valid.
+
+    Raises:
+        ValueError: for what is no array of numbers of that shape.
+
+    Example:
+        >>> plateau = [0.0, 6.0, 6.0, 6.0, 5.0]
+        >>> peak_epochs(np.array([plateau, plateau]))
+        array([2, 2])
     """
-    check_rank("ixt", ixt, 2, "(seed, epoch)")
+    ixt = as_numbers("ixt", ixt, "(seed, epoch)")
     valid = np.isfinite(ixt)
     values = np.where(valid, ixt, 0.0)
     others = values.sum(axis=0) - values
     count = valid.sum(axis=0) - valid
     mean = np.where(count > 0, others / np.maximum(count, 1), -np.inf)
-    return np.where((count > 0).any(axis=1), mean.argmax(axis=1), -1)
+    return np.where((count > 0).any(axis=1), _middle_peak(mean), -1)
 
 
-def compression(ixt: np.ndarray) -> np.ndarray:
-    """(seed, epoch) -> (seed,): I(X;T) at the others' peak minus the final, bits; NaN if unknown."""
-    last = np.full(len(ixt), np.shape(ixt)[1] - 1)
-    return compression_at(ixt, last)
+def _middle_peak(mean: np.ndarray) -> np.ndarray:
+    """(..., epoch) -> (...,): the middle of the positions within ``ROUNDING_BITS`` of the largest."""
+    ties = mean >= mean.max(axis=-1, keepdims=True) - ROUNDING_BITS
+    rank = ties.cumsum(axis=-1)
+    return (rank == (rank[..., -1:] + 1) // 2).argmax(axis=-1)
 
 
-def compression_at(ixt: np.ndarray, position: np.ndarray) -> np.ndarray:
+def compression(ixt: ArrayLike) -> np.ndarray:
+    """Compression of every seed to the end of training.
+
+    Args:
+        ixt: (seed, epoch) bits; NaN where a seed has diverged.
+
+    Returns:
+        (seed,) I(X;T) at the epoch of ``peak_epochs`` minus the final, bits; NaN where either is not
+        known, as for a seed without others.
+
+    Raises:
+        ValueError: as ``peak_epochs``.
+    """
+    ixt = as_numbers("ixt", ixt, "(seed, epoch)")
+    return compression_at(ixt, np.full(len(ixt), ixt.shape[1] - 1))
+
+
+def compression_at(ixt: ArrayLike, position: ArrayLike) -> np.ndarray:
     """Compression up to an epoch of each seed's own: 0 for a seed whose peak is still to come.
 
     Args:
@@ -97,26 +158,38 @@ def compression_at(ixt: np.ndarray, position: np.ndarray) -> np.ndarray:
 
     Returns:
         (seed,) bits; NaN where a position or a peak is missing.
+
+    Raises:
+        ValueError: as ``peak_epochs``, and for positions that are not those of ``ixt``.
     """
+    check_same_seeds(ixt=ixt, position=position)
+    ixt = as_numbers("ixt", ixt, "(seed, epoch)")
+    position = as_positions("position", position, ixt.shape[1])
     check_same_length("ixt", ixt, "position", position)
     peak = peak_epochs(ixt)
     seed = np.arange(len(ixt))
     change = ixt[seed, np.minimum(peak, position)] - ixt[seed, position]
-    return np.where((peak >= 0) & (np.asarray(position) >= 0), change, np.nan)
+    return np.where((peak >= 0) & (position >= 0), change, np.nan)
 
 
-def epochs_of_equal_loss(loss_a: np.ndarray, loss_b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def epochs_of_equal_loss(loss_a: ArrayLike, loss_b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """For each seed the recorded epochs at which two arms first reach the same training loss.
 
     The loss is the lowest that both reach: the larger of the two minima.
 
     Args:
         loss_a: (seed, epoch) nats.
-        loss_b: (seed, epoch) nats; may have other epochs.
+        loss_b: (seed, epoch) nats, of the same seeds; may have other epochs.
 
     Returns:
         Two (seed,) arrays of positions on the axis of epochs; -1 where an arm has diverged.
+
+    Raises:
+        ValueError: for other shapes, and arms whose labelled seeds differ.
     """
+    check_same_seeds(loss_a=loss_a, loss_b=loss_b)
+    loss_a = as_numbers("loss_a", loss_a, "(seed, epoch)")
+    loss_b = as_numbers("loss_b", loss_b, "(seed, epoch)")
     check_same_length("loss_a", loss_a, "loss_b", loss_b)
     lowest = [np.min(np.where(np.isfinite(x), x, np.inf), axis=1) for x in (loss_a, loss_b)]
     common = np.maximum(*lowest)[:, None]
@@ -126,7 +199,15 @@ def epochs_of_equal_loss(loss_a: np.ndarray, loss_b: np.ndarray) -> tuple[np.nda
 
 
 def dead_seeds(arm: xr.Dataset) -> np.ndarray:
-    """(seed,): whether a hidden layer ends constant over all inputs, with I(X;T) = 0."""
+    """(seed,): whether a hidden layer ends constant over all inputs, with I(X;T) = 0.
+
+    Args:
+        arm: ``ixt`` of dims ``(seed, epoch, layer)``, the output as the last layer.
+
+    Raises:
+        ValueError: for other variables or dims.
+    """
+    check_results("arm", arm, {"ixt": OF_PLANES})
     final = arm.ixt.isel(epoch=-1, layer=slice(0, -1)).transpose("seed", "layer").values
     return (final == 0).any(axis=1)
 
@@ -139,30 +220,30 @@ def compression_summary(arm: xr.Dataset, variable: str = "ixt") -> xr.Dataset:
         variable: another of the same dims in place of ``ixt``; of ``ity`` it is the fall after its peak.
 
     Returns:
-        Dataset over ``(factors..., layer)``: ``peak`` (largest mean over seeds), ``peak_epoch``,
-        ``final`` (mean over seeds), ``compression`` with ``compression_low`` and
-        ``compression_high`` (95%), bits, and ``num_seeds``.
+        Dataset over ``(factors..., layer)``: ``peak`` (largest mean over seeds, in the middle of a
+        plateau as in ``peak_epochs``), ``peak_epoch``, ``final`` (mean over seeds), ``compression``
+        with ``compression_low`` and ``compression_high`` (95%), bits, and ``num_seeds``. Where fewer
+        than two seeds are known compression is NaN, and the attribute ``note`` says why.
+
+    Raises:
+        ValueError: for other variables or dims.
     """
-    for factor in arm[variable].dims:
-        if factor not in ("seed", "epoch", "layer"):
-            arms = [arm.sel({factor: level}) for level in arm[factor].values]
-            levels = [compression_summary(one, variable) for one in arms]
-            return xr.concat(levels, xr.DataArray(arm[factor].values, dims=str(factor), name=factor))
-    ixt = arm[variable].transpose("seed", "epoch", "layer").values
-    mean = mean_interval(ixt).mean  # (epoch, layer)
-    peak = np.where(np.isfinite(mean), mean, -np.inf).argmax(axis=0)
-    values = np.stack([compression(layer) for layer in np.moveaxis(ixt, 2, 0)], axis=1)
-    interval = mean_interval(values)
+    check_text("variable", variable)
+    check_results("arm", arm, {variable: OF_PLANES}, factors=True)
+    ixt = arm[variable].transpose("seed", "epoch", ..., "layer")
+    mean = mean_interval(ixt.values).mean  # (epoch, factors..., layer)
+    peak = _middle_peak(np.moveaxis(np.where(np.isfinite(mean), mean, -np.inf), 0, -1))
+    interval = mean_interval(_of_curves(compression, ixt.values))
     columns = {
-        "peak": mean[peak, np.arange(len(peak))],
+        "peak": np.take_along_axis(mean, peak[None], axis=0)[0],
         "peak_epoch": arm.epoch.values[peak],
-        "final": mean_interval(ixt[:, -1]).mean,
+        "final": mean_interval(ixt.values[:, -1]).mean,
         "compression": interval.mean,
         "compression_low": interval.low,
         "compression_high": interval.high,
         "num_seeds": interval.num_seeds,
     }
-    return _over_layers(arm, columns)
+    return _summary(ixt.isel(seed=0, epoch=0), columns)
 
 
 def seed_compression(results: xr.Dataset) -> xr.DataArray:
@@ -172,12 +253,17 @@ def seed_compression(results: xr.Dataset) -> xr.DataArray:
         results: ``ixt`` of dims ``(factors..., seed, epoch, layer)``, bits.
 
     Returns:
-        The dims of ``ixt`` without ``epoch``, bits.
+        The dims of ``ixt`` without ``epoch``, bits. NaN where fewer than two seeds are known, which the
+        attribute ``note`` then says.
+
+    Raises:
+        ValueError: for other variables or dims.
     """
+    check_results("results", results, {"ixt": OF_PLANES}, factors=True)
     ixt = results.ixt.transpose(..., "layer", "seed", "epoch")
-    curves = ixt.values.reshape(-1, *ixt.shape[-2:])
-    amounts = np.stack([compression(curve) for curve in curves]).reshape(ixt.shape[:-1])
-    return ixt.isel(epoch=-1, drop=True).copy(data=amounts)
+    amounts = np.moveaxis(_of_curves(compression, np.moveaxis(ixt.values, (-2, -1), (0, 1))), 0, -1)
+    found = ixt.isel(epoch=-1, drop=True).copy(data=amounts)
+    return found.assign_attrs(_notes(np.isfinite(amounts).sum(axis=-1)))
 
 
 def optimizer_difference(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
@@ -190,23 +276,49 @@ def optimizer_difference(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
     Returns:
         Dataset over ``layer``: ``at_end`` (at the last epoch) and ``at_equal_loss`` (where both
         first reach the lowest training loss that both reach), bits, each with ``_low`` and
-        ``_high`` of the 95% interval of the paired difference.
+        ``_high`` of the 95% interval of the paired difference. NaN where fewer than two seeds are
+        known, which the attribute ``note`` then says.
+
+    Raises:
+        ValueError: for other variables or dims, and arms of different seeds or layers.
     """
-    arms = [arm.transpose("seed", "epoch", "layer") for arm in (first, second)]
+    for name, arm in (("first", first), ("second", second)):
+        check_results(name, arm, {"ixt": OF_PLANES, "train_loss": ("seed", "epoch")})
+    check_same_seeds(first=first, second=second)
+    arms = [arm[["ixt", "train_loss"]].transpose("seed", "epoch", "layer") for arm in (first, second)]
+    if arms[0].sizes["layer"] != arms[1].sizes["layer"]:
+        raise ValueError(
+            "first, second: expected networks of as many layers, "
+            f"got {arms[0].sizes['layer']} and {arms[1].sizes['layer']}"
+        )
     reached = epochs_of_equal_loss(*(arm.train_loss.values for arm in arms))
     ends = [np.full(arm.sizes["seed"], arm.sizes["epoch"] - 1) for arm in arms]
     columns = {}
     for name, positions in (("at_end", ends), ("at_equal_loss", reached)):
         amounts = [
-            np.stack([compression_at(layer, position) for layer in arm.ixt.values.T.swapaxes(1, 2)])
+            _of_curves(lambda curve, position=position: compression_at(curve, position), arm.ixt.values)
             for arm, position in zip(arms, positions, strict=True)
-        ]  # each (layer, seed)
-        interval = mean_interval(amounts[0] - amounts[1], axis=1)
+        ]  # each (seed, layer)
+        interval = mean_interval(amounts[0] - amounts[1])
         columns |= {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
-    return _over_layers(first, columns)
+    known = interval.num_seeds
+    return _summary(arms[0].ixt.isel(seed=0, epoch=0), columns).assign_attrs(_notes(known))
 
 
-def _over_layers(arm, columns):
+def _of_curves(statistic, values: np.ndarray) -> np.ndarray:
+    """A (seed, epoch) -> (seed,) statistic of each (seed, epoch, ...) curve: (seed, ...)."""
+    curves = values.reshape(*values.shape[:2], -1)
+    found = [statistic(curves[..., i]) for i in range(curves.shape[-1])]
+    return np.stack(found, axis=1).reshape(values.shape[0], *values.shape[2:])
+
+
+def _summary(like: xr.DataArray, columns: dict[str, np.ndarray]) -> xr.Dataset:
+    """Columns over the dims of ``like``, with their units and what is not known."""
     counts = {"peak_epoch": "epochs", "num_seeds": "1"}
-    data = {k: ("layer", v, {"units": counts.get(k, "bits")}) for k, v in columns.items()}
-    return xr.Dataset(data, {"layer": arm.layer.values})
+    data = {k: (like.dims, v, {"units": counts.get(k, "bits")}) for k, v in columns.items()}
+    summary = xr.Dataset(data, {dim: like[dim].values for dim in like.dims})
+    return summary.assign_attrs(_notes(columns["num_seeds"])) if "num_seeds" in columns else summary
+
+
+def _notes(num_seeds: np.ndarray) -> dict[str, str]:
+    return {"note": FEW_SEEDS} if (np.asarray(num_seeds) == 0).any() else {}

@@ -8,7 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ibjax.analysis.inputs import as_dataset, check_model, known_layers
 from ibjax.analysis.records import planes_record
+from ibjax.checks import as_key, kind_of
 from ibjax.models import MLP
 from ibjax.types import Dataset, Estimator, PyTree, Record, Split
 
@@ -35,10 +37,20 @@ class ControlledTask(NamedTuple):
 
 
 def draw_controls(model: MLP, data: Dataset) -> Callable[[Array], ControlledTask]:
-    """A function of a key for ``fit``'s ``data``: shared samples and a seed's own random draws."""
+    """A function of a key for ``fit``'s ``data``: shared samples and a seed's own random draws.
+
+    Args:
+        model: the network.
+        data: x (n, d) and y (n,).
+
+    Raises:
+        ValueError: for what is no network or no samples; by the function, for what is no key.
+    """
+    check_model(model)
+    data = as_dataset(data)
 
     def draw(key: Array) -> ControlledTask:
-        for_order, for_kernels, for_biases = jax.random.split(key, 3)
+        for_order, for_kernels, for_biases = jax.random.split(as_key("key", key), 3)
         kernels = model.init({"params": for_kernels}, data.x[:1])
         # Untrained biases are 0, without a direction.
         leaves, structure = jax.tree.flatten(kernels)
@@ -54,7 +66,24 @@ def draw_controls(model: MLP, data: Dataset) -> Callable[[Array], ControlledTask
 
 
 def rescaled(directions: PyTree, params: PyTree) -> PyTree:
-    """Parameters of these directions, every kernel and bias with its norm in ``params``."""
+    """Parameters of these directions, every kernel and bias with its norm in ``params``.
+
+    Args:
+        directions: parameters.
+        params: of the same network.
+
+    Raises:
+        ValueError: for trees of other structures or shapes than each other.
+    """
+    drawn, trained = (
+        [[jnp.shape(layer[part]) for part in ("kernel", "bias")] for layer in known_layers(tree)]
+        for tree in (directions, params)
+    )
+    if drawn != trained:
+        raise ValueError(
+            "directions, params: expected parameters of the same network, "
+            f"got {kind_of(directions)} and {kind_of(params)}"
+        )
 
     def scaled(direction, trained):
         return direction * (jnp.linalg.norm(trained) / jnp.linalg.norm(direction))
@@ -71,10 +100,18 @@ def controls_record(model: MLP, estimators: Sequence[Estimator]) -> Record:
     - "rescaled": a network that was never trained, of random directions, whose kernels and biases
       have the trained network's norms at that epoch.
 
+    Args:
+        model: the network.
+        estimators: one or more, as of ``planes_record``.
+
     Returns:
         A record function as of ``planes_record``, every leaf with a leading axis in the order of
         ``CONTROLS``: ``ixt`` and ``ity`` are (control, estimator, layer), bits.
+
+    Raises:
+        ValueError: as ``planes_record``.
     """
+    planes_record(model, estimators)  # which refuses what it cannot use
     return _controls_record(cast(Hashable, model), tuple(estimators))
 
 

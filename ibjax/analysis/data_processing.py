@@ -11,18 +11,16 @@ import numpy as np
 import scipy.stats
 import xarray as xr
 
-from ibjax.analysis.compression import mean_interval
+from ibjax.analysis.compression import ROUNDING_BITS, mean_interval
+from ibjax.analysis.inputs import as_integers, as_numbers, check_broadcast, check_results
 from ibjax.types import ArrayLike
 
 __all__ = ["ROUNDING_BITS", "dpi_violations", "share_interval", "violation_summary"]
 
-# A rise by less is float32's: the estimators' bits are right to 1e-5.
-ROUNDING_BITS = 1e-4
-
 VARIABLES = ("ixt", "ity")
 
 
-def dpi_violations(information: np.ndarray) -> np.ndarray:
+def dpi_violations(information: ArrayLike) -> np.ndarray:
     """By how much the inequality is violated between neighbouring layers.
 
     Args:
@@ -33,26 +31,40 @@ def dpi_violations(information: np.ndarray) -> np.ndarray:
         less, or more by at most ``ROUNDING_BITS``; NaN where either is NaN.
 
     Raises:
-        ValueError: for fewer than two layers.
+        ValueError: for what is no array of numbers, and fewer than two layers.
 
     Example:
         >>> dpi_violations(np.array([12.0, 9.0, 9.5, 9.5])).tolist()
         [0.0, 0.5, 0.0]
     """
-    if np.ndim(information) == 0 or np.shape(information)[-1] < 2:
-        raise ValueError(f"information: expected two layers or more, got shape {np.shape(information)}")
-    rise = np.diff(np.asarray(information, np.float64), axis=-1)
+    information = as_numbers("information", information, "(..., layer)")
+    if information.shape[-1] < 2:
+        raise ValueError(f"information: expected two layers or more, got shape {information.shape}")
+    rise = np.diff(information, axis=-1)
     return np.where(rise > ROUNDING_BITS, rise, np.where(np.isnan(rise), np.nan, 0.0))
 
 
 def share_interval(count: ArrayLike, total: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """The exact 95% interval (Clopper & Pearson 1934) of a share, ``count`` of ``total``.
 
+    Args:
+        count: (...) whole numbers.
+        total: (...) the numbers that they are of; of 0 nothing is known, and the interval is [0, 1].
+
+    Raises:
+        ValueError: for numbers that are not whole or negative, shapes that do not go together, and
+            more than the total.
+
     Example:
         >>> [round(float(end), 3) for end in share_interval(np.array(0), np.array(50))]
         [0.0, 0.071]
     """
-    count, total = np.asarray(count, np.float64), np.asarray(total, np.float64)
+    count, total = (
+        as_integers(name, x, "(...)", at_least=0) for name, x in (("count", count), ("total", total))
+    )
+    check_broadcast(count=count, total=total)
+    if (count > total).any():
+        raise ValueError(f"count: expected at most the total, got {count.tolist()} of {total.tolist()}")
     beta = scipy.stats.beta
     low = np.where(count > 0, beta.ppf(0.025, np.maximum(count, 1), total - count + 1), 0.0)
     high = np.where(count < total, beta.ppf(0.975, count + 1, np.maximum(total - count, 1)), 1.0)
@@ -71,7 +83,12 @@ def violation_summary(plane: xr.Dataset) -> xr.Dataset:
         seeds (0 for those without), with ``excess_low`` and ``excess_high`` (95%), and ``largest`` of
         the seeds, bits; ``share`` of seeds that violate it, with ``share_low`` and ``share_high``; and
         ``num_seeds``. Coordinates: ``variable``, "ixt" or "ity"; ``pair``, "1-2" for layers 1 and 2.
+        The limits are NaN where fewer than two seeds are known.
+
+    Raises:
+        ValueError: for other variables or dims, and fewer than two layers.
     """
+    check_results("plane", plane, dict.fromkeys(VARIABLES, ("seed", "epoch", "layer")), factors=True)
     layers = plane.layer.values
     pairs = [f"{a}-{b}" for a, b in itertools.pairwise(layers)]
     of_variables: list[xr.Dataset] = []

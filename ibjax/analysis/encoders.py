@@ -12,10 +12,11 @@ from typing import NamedTuple, cast
 import jax.numpy as jnp
 import numpy as np
 
+from ibjax.analysis.inputs import as_curve, as_integers, as_numbers, as_probabilities, check_model
 from ibjax.analysis.records import plane_record
 from ibjax.bottleneck import encoder_beta
 from ibjax.bottleneck.joint import checked_conditional, checked_joint, entropy_bits
-from ibjax.checks import check_rank, check_same_length
+from ibjax.checks import check_positive, check_same_length
 from ibjax.mi import binned_mi
 from ibjax.mi.states import binned_states
 from ibjax.models import MLP
@@ -53,7 +54,7 @@ class FixedPoints(NamedTuple):
     at_bound: np.ndarray
 
 
-def states_record(model: MLP, bin_width: float) -> Record:
+def states_record(model: MLP, bin_width: float | int) -> Record:
     """``plane_record`` of ``binned_mi``, with every layer's states: ``states`` (layer, n).
 
     Args:
@@ -63,7 +64,13 @@ def states_record(model: MLP, bin_width: float) -> Record:
     Returns:
         A record function; ``states`` are whole numbers in the smallest type that holds n - 1, those of
         the hidden layers and last of the output, meaningless where ``ixt`` is NaN.
+
+    Raises:
+        ValueError: for what is no ``MLP``, a width that is not positive.
     """
+    check_model(model)
+    check_positive("bin_width", bin_width)
+    bin_width = float(bin_width)
     return _states_record(cast(Hashable, model), bin_width)
 
 
@@ -81,15 +88,29 @@ def _states_record(model, bin_width: float) -> Record:
     return record
 
 
-def class_joint(classes: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """p(c, y) of equally likely words: (class, 2) of (n,) class numbers and (n,) p(y = 1 | x)."""
+def class_joint(classes: ArrayLike, probability: ArrayLike) -> np.ndarray:
+    """p(c, y) of equally likely words.
+
+    Args:
+        classes: (n,) class numbers from 0.
+        probability: (n,) p(y = 1 | x).
+
+    Returns:
+        (class, 2) joint distribution.
+
+    Raises:
+        ValueError: for other shapes or lengths, classes that are no whole numbers from 0,
+            probabilities outside [0, 1].
+    """
+    classes = as_integers("classes", classes, "(n,)", at_least=0)
+    probability = as_probabilities("probability", probability)
     check_same_length("classes", classes, "probability", probability)
     joint = np.zeros((classes.max() + 1, 2))
     np.add.at(joint, classes, np.stack([1 - probability, probability], axis=1) / len(classes))
     return joint
 
 
-def class_encoder(states: np.ndarray, classes: np.ndarray) -> np.ndarray:
+def class_encoder(states: ArrayLike, classes: ArrayLike) -> np.ndarray:
     """p(t|c): the share of each class's words that are in each state.
 
     States with the same p(c|t) are made one, since neither I(C;T), I(T;Y) nor the distance to the
@@ -102,16 +123,25 @@ def class_encoder(states: np.ndarray, classes: np.ndarray) -> np.ndarray:
     Returns:
         (class, t), rows sum to 1.
 
+    Raises:
+        ValueError: for other shapes or lengths, numbers that are not whole or negative, an empty class.
+
     Example:
         >>> class_encoder(np.array([0, 1, 2, 2]), np.array([0, 0, 0, 1]))
         array([[0.66666667, 0.33333333],
                [0.        , 1.        ]])
     """
+    states = as_integers("states", states, "(n,)", at_least=0)
+    classes = as_integers("classes", classes, "(n,)", at_least=0)
     check_same_length("states", states, "classes", classes)
+    states = np.unique(states, return_inverse=True)[1]  # without gaps, however large the numbers are
     num_classes, num_states = int(classes.max()) + 1, int(states.max()) + 1
-    cells = np.bincount(
-        states.astype(np.int64) * num_classes + classes, minlength=num_classes * num_states
-    )
+    if num_classes > len(classes) or (np.bincount(classes) == 0).any():
+        raise ValueError(
+            f"classes: expected numbers from 0 without gaps, got {len(np.unique(classes))} numbers "
+            f"up to {classes.max()}"
+        )
+    cells = np.bincount(states * num_classes + classes, minlength=num_classes * num_states)
     counts = cells.reshape(num_states, num_classes)
     counts = counts[counts.any(axis=1)]
     rows = counts // np.gcd.reduce(counts, axis=1)[:, None]
@@ -122,12 +152,15 @@ def class_encoder(states: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return merged.T / counts.sum(axis=0)[:, None]
 
 
-def encoder_information(encoder: np.ndarray, p_xy: np.ndarray) -> MI:
+def encoder_information(encoder: ArrayLike, p_xy: ArrayLike) -> MI:
     """``ibjax.bottleneck.layer_information`` in float64 by NumPy, where every encoder has another shape.
 
     Args:
         encoder: (x, t) p(t|x).
         p_xy: (x, y) joint distribution.
+
+    Raises:
+        ValueError: for encoders or joint distributions that are none, and another number of x.
     """
     p_xy = checked_joint(p_xy)
     encoder = checked_conditional(encoder, len(p_xy))
@@ -138,7 +171,7 @@ def encoder_information(encoder: np.ndarray, p_xy: np.ndarray) -> MI:
     return MI(max(ixt, 0.0), max(ity, 0.0))
 
 
-def fixed_points(states: np.ndarray, classes: np.ndarray, p_cy: np.ndarray) -> FixedPoints:
+def fixed_points(states: ArrayLike, classes: ArrayLike, p_cy: ArrayLike) -> FixedPoints:
     """Every layer's information and the beta of the bottleneck that it is closest to.
 
     Args:
@@ -149,15 +182,20 @@ def fixed_points(states: np.ndarray, classes: np.ndarray, p_cy: np.ndarray) -> F
     Returns:
         ``FixedPoints`` of arrays (...).
 
+    Raises:
+        ValueError: as ``class_encoder``, and for a joint distribution of other classes.
+
     References:
         Shwartz-Ziv & Tishby (2017), section 3.5 and figure 6.
     """
-    check_rank("classes", classes, 1, "(n,)")
-    check_same_length("states", states.T, "classes", classes)
+    states = as_integers("states", states, "(..., n)", at_least=0)
+    classes = as_integers("classes", classes, "(n,)", at_least=0)
+    check_same_length("states.T", states.T, "classes", classes)
+    p_cy = checked_joint(p_cy)
 
     def of_layer(states):
         encoder = class_encoder(states, classes)
-        h_t = entropy_bits(np.bincount(states) / len(states))
+        h_t = entropy_bits(np.unique(states, return_counts=True)[1] / len(states))
         return (h_t, *encoder_information(encoder, p_cy), *encoder_beta(encoder, p_cy))
 
     rows = [of_layer(layer) for layer in states.reshape(-1, len(classes))]
@@ -165,7 +203,7 @@ def fixed_points(states: np.ndarray, classes: np.ndarray, p_cy: np.ndarray) -> F
     return FixedPoints(*columns)
 
 
-def best_relevance(curve_ixt: np.ndarray, curve_ity: np.ndarray, rate: ArrayLike) -> np.ndarray:
+def best_relevance(curve_ixt: ArrayLike, curve_ity: ArrayLike, rate: ArrayLike) -> np.ndarray:
     """The largest I(T;Y) at a rate, between points of an information curve, bits.
 
     Between points the concave curve lies above the straight line that is returned.
@@ -173,8 +211,15 @@ def best_relevance(curve_ixt: np.ndarray, curve_ity: np.ndarray, rate: ArrayLike
     Args:
         curve_ixt: (point,) rates, with the end of the curve, where T is all of C.
         curve_ity: (point,) the I(T;Y) there.
-        rate: (...) I(X;T).
+        rate: (...) I(X;T), 0 or more; NaN where it is not known.
+
+    Raises:
+        ValueError: for other shapes, a curve that is negative or not finite, and negative rates.
     """
+    curve_ixt, curve_ity = as_curve(curve_ixt, curve_ity)
+    rate = as_numbers("rate", rate, "(...)")
+    if (rate < 0).any():
+        raise ValueError(f"rate: expected 0 bits or more, got {np.nanmin(rate)}")
     order = np.argsort(curve_ixt)
     x, y = curve_ixt[order], np.maximum.accumulate(curve_ity[order])
     return np.asarray(np.interp(rate, np.append(0.0, x), np.append(0.0, y)))

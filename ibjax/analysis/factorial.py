@@ -9,6 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import scipy.stats
 
+from ibjax.analysis.inputs import as_numbers, check_same_seeds
+from ibjax.types import ArrayLike
+
 __all__ = ["Components", "two_by_two", "variance_components"]
 
 
@@ -30,30 +33,35 @@ class Components(NamedTuple):
     p_columns: np.ndarray
 
 
-def two_by_two(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def two_by_two(values: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Effects of two factors of two levels each: the first level less the second.
 
     Args:
-        values: (2, 2, ...) by the first and the second factor's level.
+        values: (2, 2, ...) by the first and the second factor's level; labelled arrays in lists must
+            be of the same seeds.
 
     Returns:
         Three (...) arrays: the first factor's effect, mean over the second's levels; the second's; and
         the interaction, the first's effect at the second's first level less that at its second.
 
     Raises:
-        ValueError: for other than two levels.
+        ValueError: for what is no array of numbers, other than two levels, different seeds.
 
     Example:
         >>> [x.tolist() for x in two_by_two(np.array([[[5.0], [1.0]], [[2.0], [0.0]]]))]
         [[2.0], [3.0], [2.0]]
     """
-    if np.shape(values)[:2] != (2, 2):
-        raise ValueError(f"values: expected two levels of each factor, got shape {np.shape(values)}")
+    if isinstance(values, list | tuple):
+        arms = [arm for row in values if isinstance(row, list | tuple) for arm in row]
+        check_same_seeds(**{f"values {i}": arm for i, arm in enumerate(arms)})
+    values = as_numbers("values", values, "(...)")
+    if values.shape[:2] != (2, 2):
+        raise ValueError(f"values: expected two levels of each factor, got shape {values.shape}")
     (a, b), (c, d) = values
     return (a + b - c - d) / 2, (a - b + c - d) / 2, a - b - c + d
 
 
-def variance_components(values: np.ndarray) -> Components:
+def variance_components(values: ArrayLike) -> Components:
     """Two-way random effects, one value a cell: value = mean + row + column + residual.
 
     By the expected mean squares of the analysis of variance::
@@ -71,12 +79,12 @@ def variance_components(values: np.ndarray) -> Components:
         ``Components`` of (...) arrays. p-values are NaN where all residuals are 0.
 
     Raises:
-        ValueError: for fewer than two rows or columns.
+        ValueError: for what is no array of numbers, and fewer than two rows or columns.
 
     Source:
         Searle, Casella & McCulloch (1992), Variance Components, section 4.
     """
-    values = np.asarray(values, np.float64)
+    values = as_numbers("values", values, "(...)")
     if values.ndim < 2 or min(values.shape[:2]) < 2:
         raise ValueError(f"values: expected two rows and columns or more, got shape {values.shape}")
     r, c = values.shape[:2]

@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ibjax.analysis.inputs import as_numbers
 from ibjax.bottleneck.bounds import FiniteSampleBounds, finite_sample_bounds
 from ibjax.bottleneck.joint import checked_conditional, entropy_bits
-from ibjax.checks import check_finite
+from ibjax.checks import check_finite, check_function, check_number, kind_of
+from ibjax.types import ArrayLike
 
 __all__ = ["SampleInformation", "least_samples", "sample_information"]
 
@@ -31,7 +33,7 @@ class SampleInformation(NamedTuple):
     ity_corrected: np.ndarray
 
 
-def sample_information(counts: np.ndarray, encoder: np.ndarray) -> SampleInformation:
+def sample_information(counts: ArrayLike, encoder: ArrayLike) -> SampleInformation:
     """I(X;T) and I(T;Y) of a known encoder p(t|x) from n samples of (X, Y).
 
     With p^(t, y) the mean of p(t|x_i) [y_i = y] over the samples,
@@ -59,7 +61,7 @@ def sample_information(counts: np.ndarray, encoder: np.ndarray) -> SampleInforma
     References:
         Shamir, Sabato & Tishby (2010), section 3; Miller (1955).
     """
-    counts = np.asarray(counts, np.float64)
+    counts = as_numbers("counts", counts, "(..., x, y)")
     check_finite("counts", counts)
     encoder = checked_conditional(encoder, counts.shape[-2])
     n = counts.sum(axis=(-2, -1))
@@ -87,12 +89,12 @@ def sample_information(counts: np.ndarray, encoder: np.ndarray) -> SampleInforma
 
 
 def least_samples(
-    ixt: float,
-    ity: float,
-    cardinality_t: int,
-    cardinality_y: int,
+    ixt: float | int,
+    ity: float | int,
+    cardinality_t: int | np.integer,
+    cardinality_y: int | np.integer,
     *,
-    delta: float,
+    delta: float | int,
     says: Callable[[FiniteSampleBounds], bool],
 ) -> float:
     """The number of samples from which on ``finite_sample_bounds`` around these values say something.
@@ -107,10 +109,16 @@ def least_samples(
 
     Returns:
         The least n; infinity beyond 2^60.
+
+    Raises:
+        ValueError: as ``finite_sample_bounds``, and for what is no function.
     """
+    check_number("ixt", ixt)
+    check_number("ity", ity)
+    check_function("says", says, "of FiniteSampleBounds that says True or False")
 
     def at(n):
-        return says(finite_sample_bounds(ixt, ity, cardinality_t, cardinality_y, n, delta=delta))
+        return _truth(says(finite_sample_bounds(ixt, ity, cardinality_t, cardinality_y, n, delta=delta)))
 
     high = 1
     while not at(high):
@@ -122,3 +130,11 @@ def least_samples(
         middle = (low + high) // 2
         low, high = (low, middle) if at(middle) else (middle, high)
     return float(high)
+
+
+def _truth(answer) -> bool:
+    if not isinstance(answer, bool | np.bool_ | np.ndarray) or np.shape(answer) != ():
+        raise ValueError(
+            f"says: expected a function that says True or False, got {kind_of(answer)} from it"
+        )
+    return bool(answer)

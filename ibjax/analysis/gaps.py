@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ibjax.analysis.compression import ROUNDING_BITS
+from ibjax.analysis.inputs import as_curve, as_integers, as_numbers, as_probabilities
 from ibjax.bottleneck.joint import entropy_bits
-from ibjax.checks import check_rank, check_same_length
+from ibjax.checks import check_same_length
 from ibjax.types import ArrayLike
 
 __all__ = ["LayerwiseTerms", "layerwise_terms", "rate_needed", "state_information"]
@@ -21,16 +23,21 @@ class LayerwiseTerms(NamedTuple):
     lost: np.ndarray
 
 
-def state_information(states: np.ndarray, probability: np.ndarray) -> tuple[float, float]:
+def state_information(states: ArrayLike, probability: ArrayLike) -> tuple[float, float]:
     """H(T) and I(T;Y) in bits of a deterministic T on equally likely words.
 
     Args:
         states: (n,) state numbers from 0.
         probability: (n,) p(y = 1 | x).
+
+    Raises:
+        ValueError: for other shapes or lengths, states that are no whole numbers from 0,
+            probabilities outside [0, 1].
     """
-    check_rank("states", states, 1, "(n,)")
+    states = as_integers("states", states, "(n,)", at_least=0)
+    probability = as_probabilities("probability", probability)
     check_same_length("states", states, "probability", probability)
-    n = len(states)
+    n, states = len(states), np.unique(states, return_inverse=True)[1]  # without gaps
     p_t = np.bincount(states) / n
     p_one = np.bincount(states, weights=probability) / n
     p_ty = np.stack([np.maximum(p_t - p_one, 0), p_one])
@@ -38,7 +45,7 @@ def state_information(states: np.ndarray, probability: np.ndarray) -> tuple[floa
     return float(h_t), float(h_t + h_y - entropy_bits(p_ty))
 
 
-def layerwise_terms(states: np.ndarray, probability: np.ndarray) -> LayerwiseTerms:
+def layerwise_terms(states: ArrayLike, probability: ArrayLike) -> LayerwiseTerms:
     """I(T_{i-1};T_i) and I(Y;T_{i-1}|T_i) of every layer i, where T_0 is X.
 
     A layer's own bottleneck is their sum with a beta on the second: what it keeps of the layer below,
@@ -52,14 +59,19 @@ def layerwise_terms(states: np.ndarray, probability: np.ndarray) -> LayerwiseTer
     Returns:
         ``LayerwiseTerms`` of (layer,), bits.
 
+    Raises:
+        ValueError: as ``state_information``.
+
     References:
         Tishby & Zaslavsky (2015), section III.A.
     """
-    check_rank("states", states, 2, "(layer, n)")
+    states = as_integers("states", states, "(layer, n)", at_least=0)
+    probability = as_probabilities("probability", probability)
     check_same_length("states.T", states.T, "probability", probability)
     below = np.arange(states.shape[1])
     kept, lost = [], []
-    for layer in states.astype(np.int64):
+    for layer in states:
+        layer = np.unique(layer, return_inverse=True)[1]  # without gaps
         both = np.unique(below * (layer.max() + 1) + layer, return_inverse=True)[1].reshape(-1)
         (h_below, _), (h, ity), (h_both, ity_both) = (
             state_information(s, probability) for s in (below, layer, both)
@@ -78,13 +90,23 @@ def rate_needed(curve_ixt: ArrayLike, curve_ity: ArrayLike, ity: ArrayLike) -> n
     Args:
         curve_ixt: (point,) rates, with the end of the curve, where T is all of X.
         curve_ity: (point,) the I(T;Y) there.
-        ity: (...) relevance, at most that of the end.
+        ity: (...) relevance, at most that of the end; NaN where it is not known.
+
+    Raises:
+        ValueError: for other shapes, a curve that is negative or not finite, and a relevance that is
+            negative or more than the end's.
 
     Example:
         >>> rate_needed(np.array([1.0, 3.0]), np.array([0.5, 0.7]), np.array([0.25, 0.6])).tolist()
         [0.5, 2.0]
     """
-    curve_ixt, curve_ity = np.asarray(curve_ixt), np.asarray(curve_ity)
+    curve_ixt, curve_ity = as_curve(curve_ixt, curve_ity)
+    ity = as_numbers("ity", ity, "(...)")
+    most = curve_ity.max()
+    if (ity < 0).any() or (ity > most + ROUNDING_BITS).any():
+        raise ValueError(
+            f"ity: expected 0 to the curve's {most:.6g} bits, got {np.nanmin(ity)} to {np.nanmax(ity)}"
+        )
     order = np.argsort(curve_ixt, kind="stable")
     x, y = np.append(0.0, curve_ixt[order]), np.append(0.0, curve_ity[order])
     rising = np.append(True, np.diff(np.maximum.accumulate(y)) > 0)

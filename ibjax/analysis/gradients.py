@@ -14,15 +14,24 @@ from typing import cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import xarray as xr
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
-from ibjax.checks import check_known, check_whole
+from ibjax.analysis.inputs import (
+    as_floats,
+    as_rows,
+    as_targets,
+    check_model,
+    check_results,
+    known_layers,
+)
+from ibjax.checks import as_whole, check_known
 from ibjax.models import ACTIVATIONS, MLP
 from ibjax.numerics import product
 from ibjax.training.config import LOSSES
-from ibjax.types import PyTree, Record, Samples, Split
+from ibjax.types import ArrayLike, PyTree, Record, Samples, Split
 
 __all__ = [
     "DEFINITIONS",
@@ -40,7 +49,9 @@ DEFINITIONS = ("saxe", "normalised")
 SATURATED_SLOPE = 0.1
 
 
-def gradient_record(model: MLP, *, batch_size: int = 256, loss: str = "cross_entropy") -> Record:
+def gradient_record(
+    model: MLP, *, batch_size: int | np.integer = 256, loss: str = "cross_entropy"
+) -> Record:
     """A record function of the gradients' signal and noise, for use beside ``plane_record``.
 
     Args:
@@ -57,10 +68,11 @@ def gradient_record(model: MLP, *, batch_size: int = 256, loss: str = "cross_ent
         program is compiled once.
 
     Raises:
-        ValueError: for a batch size that is no whole number or an unknown loss; by the record, for a
-            batch of more than half the training rows.
+        ValueError: for what is no ``MLP``, a batch size that is no whole number or an unknown loss; by
+            the record, for a batch of more than half the training rows.
     """
-    check_whole("batch_size", batch_size)
+    check_model(model)
+    batch_size = as_whole("batch_size", batch_size)
     check_known("loss", loss, LOSSES)
     return _gradient_record(cast(Hashable, model), batch_size, loss)
 
@@ -89,9 +101,9 @@ def minibatch_gradients(
     model: MLP,
     params: PyTree,
     data: Samples,
-    rows: Int[Array, " n_train"],
+    rows: ArrayLike,
     *,
-    batch_size: int,
+    batch_size: int | np.integer,
     loss: str = "cross_entropy",
 ) -> tuple[Float[Array, " layer"], Float[Array, " layer"]]:
     """|mean_b g| and |std_b g| of every layer's kernel over the minibatches b of one epoch.
@@ -114,14 +126,18 @@ def minibatch_gradients(
         Two (layer,) arrays, "saxe" in the module's terms, nats of cross-entropy.
 
     Raises:
-        ValueError: for a batch size with fewer than two batches or that is no whole number, or for an
-            unknown loss.
+        ValueError: for a batch size with fewer than two batches or that is no whole number, an unknown
+            loss, parameters of another network, samples of other shapes, rows that are none of theirs.
 
     Source:
         Saxe et al. (2018), appendix on the phase transition of the gradient's SNR.
     """
-    check_whole("batch_size", batch_size)
+    check_model(model)
+    batch_size = as_whole("batch_size", batch_size)
     check_known("loss", loss, LOSSES)
+    x, y = as_targets(data, loss, model.widths[-1])
+    known_layers(params, model, x.shape[1])
+    rows = as_rows("rows", rows, len(x))
     num_batches = len(rows) // batch_size
     if num_batches < 2:
         raise ValueError(
@@ -130,8 +146,8 @@ def minibatch_gradients(
         )
 
     def batch_loss(params, batch):
-        outputs, _ = model.apply(params, data.x[batch].T, method="feature_major")
-        return LOSSES[loss](outputs, data.y[batch].T).mean()
+        outputs, _ = model.apply(params, x[batch].T, method="feature_major")
+        return LOSSES[loss](outputs, y[batch].T).mean()
 
     def add(totals, numbered):
         count, batch = numbered
@@ -149,7 +165,7 @@ def minibatch_gradients(
     return _norms(mean), _norms([jnp.sqrt(s / num_batches) for s in squares])
 
 
-def saturated_share(model: MLP, params: PyTree, x: Float[Array, "n d"]) -> Float[Array, " layer"]:
+def saturated_share(model: MLP, params: PyTree, x: ArrayLike) -> Float[Array, " layer"]:
     """Share of inputs and units at which a layer's activation is too flat to learn by.
 
     Flat is a slope below a tenth of the activation's steepest. For tanh that is |t| > 0.949, at both
@@ -159,12 +175,17 @@ def saturated_share(model: MLP, params: PyTree, x: Float[Array, "n d"]) -> Float
 
     Returns:
         (layer,) from 0 to 1, NaN for the output, which is no unit's, and where activations are.
+
+    Raises:
+        ValueError: for parameters of another network, inputs of other shapes or not finite.
     """
+    check_model(model)
+    x = as_floats("x", x, "(n, d)")
+    layers = known_layers(params, model, x.shape[1])
     _, hidden = model.apply(params, x.T, method="feature_major")
-    layers = params["params"]
     shares = []
-    for i, (name, h) in enumerate(zip(model.activations, [x.T, *hidden], strict=False), 1):
-        z = product(layers[f"layer_{i}"]["kernel"].T, h) + layers[f"layer_{i}"]["bias"][:, None]
+    for layer, name, h in zip(layers, model.activations, [x.T, *hidden], strict=False):
+        z = product(layer["kernel"].T, h) + layer["bias"][:, None]
         slope = jnp.abs(_slope(name, z))
         flat = slope < SATURATED_SLOPE * _slope(name, jnp.linspace(-10.0, 10.0, 2001)).max()
         shares.append(jnp.where(jnp.isfinite(z), flat, jnp.nan).mean())
@@ -179,9 +200,11 @@ def gradient_curves(results: xr.Dataset, definition: str = "saxe") -> tuple[xr.D
         definition: "saxe" or "normalised", see the module.
 
     Raises:
-        ValueError: for an unknown definition.
+        ValueError: for other variables or dims, and an unknown definition.
     """
     check_known("definition", definition, DEFINITIONS)
+    measured = ("gradient_mean", "gradient_std", "weight_norm")
+    check_results("results", results, dict.fromkeys(measured, ()), factors=True)
     scale = results.weight_norm if definition == "normalised" else 1.0
     return results.gradient_mean / scale, results.gradient_std / scale
 
@@ -191,8 +214,7 @@ def _slope(name: str, z: Array) -> Array:
 
 
 def _kernels(params: PyTree) -> list[Array]:
-    layers = params["params"]
-    return [layers[f"layer_{i}"]["kernel"] for i in range(1, len(layers) + 1)]
+    return [layer["kernel"] for layer in known_layers(params)]
 
 
 def _norms(kernels: list[Array]) -> Float[Array, " layer"]:

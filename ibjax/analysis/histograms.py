@@ -13,14 +13,22 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ibjax.analysis.inputs import (
+    as_floats,
+    as_integers,
+    as_numbers,
+    as_rows,
+    check_model,
+    check_same_seeds,
+)
 from ibjax.analysis.phases import rank_correlation
-from ibjax.checks import check_same_length, check_whole
+from ibjax.checks import as_whole, check_positive, check_same_length
 from ibjax.mi.binnings import BY_EDGES, BY_WIDTH
 from ibjax.mi.states import binned_states
 from ibjax.models import MLP
 from ibjax.numerics import clog2c_table, output_units
 from ibjax.presets import revisiting_edges
-from ibjax.types import Record
+from ibjax.types import ArrayLike, Record
 
 __all__ = [
     "StateShares",
@@ -58,11 +66,11 @@ class StateShares(NamedTuple):
 
 
 def histogram_counts(
-    t: Float[Array, "n width"],
+    t: ArrayLike,
     activation: str,
     bin_width: float | int,
     *,
-    num_bins: int = NUM_BINS,
+    num_bins: int | np.integer = NUM_BINS,
 ) -> Int[Array, " bins"]:
     """How many of a layer's activations, over samples and units, are in each bin.
 
@@ -74,13 +82,18 @@ def histogram_counts(
             is below the first in the first.
 
     Returns:
-        (bins,) counts; 0 in bins beyond a bounded activation's upper end, and in all if an activation
-        is not finite.
+        (bins,) counts; 0 in bins beyond a bounded activation's upper end, and in all if a traced
+        activation is not finite.
 
     Raises:
-        ValueError: for fewer bins than a bounded activation has, a width that is not positive.
+        ValueError: for other shapes, known activations that are not finite, an unknown activation,
+            fewer bins than a bounded one has, a width that is not positive.
     """
-    check_whole("num_bins", num_bins)
+    t = as_floats("t", t, "(n, width)")
+    return _counts(t, activation, bin_width, as_whole("num_bins", num_bins))
+
+
+def _counts(t, activation, bin_width, num_bins):
     edges = revisiting_edges(activation, bin_width)
     if edges is None:
         index = BY_WIDTH.index(t, jnp.asarray(bin_width, jnp.float32))
@@ -95,7 +108,7 @@ def histogram_counts(
     return jnp.where(jnp.isfinite(t).all(), counts, 0)
 
 
-def state_shares(states: Int[Array, " n"], y: Int[Array, " n"], num_classes: int) -> StateShares:
+def state_shares(states: ArrayLike, y: ArrayLike, num_classes: int | np.integer) -> StateShares:
     """Which samples share their state, with whom, and what is lost by it.
 
     Args:
@@ -107,6 +120,9 @@ def state_shares(states: Int[Array, " n"], y: Int[Array, " n"], num_classes: int
         ``StateShares`` of scalars: shares of the n samples, and bits. Exact for these n samples, which
         are distinct and equally likely.
 
+    Raises:
+        ValueError: for other shapes or lengths, and known states and labels that are no such numbers.
+
     Source:
         The cases are those of figure 3 of "Revisiting the Information Plane" (2019).
 
@@ -115,6 +131,10 @@ def state_shares(states: Int[Array, " n"], y: Int[Array, " n"], num_classes: int
         >>> [round(float(x), 3) for x in shares]
         [0.2, 0.4, 0.4, 0.4, 0.4, 0.4]
     """
+    num_classes = as_whole("num_classes", num_classes)
+    states = as_rows("states", states)
+    y = as_rows("y", y, num_classes)
+    check_same_length("states", states, "y", y)
     n = len(states)
     table = jnp.zeros((n, num_classes), jnp.int32).at[states, y].add(1)  # (state, class)
     count = table.sum(axis=1)
@@ -136,7 +156,11 @@ def state_shares(states: Int[Array, " n"], y: Int[Array, " n"], num_classes: int
 
 
 def bins_record(
-    model: MLP, num_classes: int, bin_width: float | int, *, num_bins: int = NUM_BINS
+    model: MLP,
+    num_classes: int | np.integer,
+    bin_width: float | int,
+    *,
+    num_bins: int | np.integer = NUM_BINS,
 ) -> Record:
     """A record function of what bins see of the training samples.
 
@@ -152,9 +176,13 @@ def bins_record(
         not finite counts are 0 and the others NaN. The same arguments give the same function.
 
     Raises:
-        ValueError: by the record, as :func:`histogram_counts`.
+        ValueError: for what is no ``MLP``, numbers that are not whole, a width that is not positive; by
+            the record, as :func:`histogram_counts`.
     """
-    return _bins_record(cast(Hashable, model), num_classes, bin_width, num_bins)
+    check_model(model)
+    num_classes, num_bins = as_whole("num_classes", num_classes), as_whole("num_bins", num_bins)
+    check_positive("bin_width", bin_width)
+    return _bins_record(cast(Hashable, model), num_classes, float(bin_width), num_bins)
 
 
 @functools.lru_cache(maxsize=64)
@@ -165,7 +193,7 @@ def _bins_record(model, num_classes: int, bin_width: float, num_bins: int) -> Re
         logits, hidden = model.apply(params, data.x[split.train].T, method="feature_major")
         counts, shares = [], []
         for name, h in zip(names, [*hidden, output_units(logits)], strict=True):
-            counts.append(histogram_counts(h.T, name, bin_width, num_bins=num_bins))
+            counts.append(_counts(h.T, name, bin_width, num_bins))
             edges = revisiting_edges(name, bin_width)
             bins = {"bin_width": bin_width} if edges is None else {"bins": jnp.asarray(edges)}
             states = binned_states(h.T, **bins)
@@ -178,20 +206,25 @@ def _bins_record(model, num_classes: int, bin_width: float, num_bins: int) -> Re
     return record
 
 
-def occupied_range(counts: np.ndarray) -> np.ndarray:
+def occupied_range(counts: ArrayLike) -> np.ndarray:
     """Bins up to the largest activation of all epochs, as the range of a ReLU layer's histogram.
 
     Args:
         counts: (..., epoch, layer, bins).
 
     Returns:
-        (..., layer): how many bins that is.
+        (..., layer): how many bins that is; 0 where nothing is counted.
+
+    Raises:
+        ValueError: for other axes, and counts that are not whole or negative.
     """
+    counts = _checked_counts(counts)
     filled = counts.any(axis=-3)  # (..., layer, bins)
-    return counts.shape[-1] - np.flip(filled, axis=-1).argmax(axis=-1)
+    last = counts.shape[-1] - np.flip(filled, axis=-1).argmax(axis=-1)
+    return np.where(filled.any(axis=-1), last, 0)
 
 
-def empty_bins(counts: np.ndarray, num_bins: np.ndarray) -> np.ndarray:
+def empty_bins(counts: ArrayLike, num_bins: ArrayLike) -> np.ndarray:
     """Bins of the range that hold no activation.
 
     Args:
@@ -200,12 +233,18 @@ def empty_bins(counts: np.ndarray, num_bins: np.ndarray) -> np.ndarray:
 
     Returns:
         (..., epoch, layer); NaN where nothing is counted.
+
+    Raises:
+        ValueError: as :func:`occupied_range`, for ranges of other axes, or of no bin or more than there
+            are where something is counted.
     """
+    counts = _checked_counts(counts)
+    num_bins = _checked_range(num_bins, counts)
     empty = num_bins[..., None, :] - (counts > 0).sum(axis=-1)
     return np.where(counts.any(axis=-1), empty, np.nan)
 
 
-def extreme_share(counts: np.ndarray, num_bins: np.ndarray) -> np.ndarray:
+def extreme_share(counts: ArrayLike, num_bins: ArrayLike) -> np.ndarray:
     """Share of activations in the two outermost bins of the range: saturation, seen by bins.
 
     Of tanh these are both flat ends, of ReLU the bin of 0 and that of the largest activation.
@@ -216,15 +255,20 @@ def extreme_share(counts: np.ndarray, num_bins: np.ndarray) -> np.ndarray:
 
     Returns:
         (..., epoch, layer) from 0 to 1; NaN where nothing is counted.
+
+    Raises:
+        ValueError: as :func:`empty_bins`.
     """
-    last = np.broadcast_to(num_bins[..., None, :, None] - 1, (*counts.shape[:-1], 1))
+    counts = _checked_counts(counts)
+    num_bins = _checked_range(num_bins, counts)
+    last = np.broadcast_to(np.maximum(num_bins, 1)[..., None, :, None] - 1, (*counts.shape[:-1], 1))
     top = np.take_along_axis(counts, last, axis=-1)[..., 0]
     extreme = counts[..., 0] + np.where(last[..., 0] > 0, top, 0)
     total = counts.sum(axis=-1)
     return np.where(total > 0, extreme / np.maximum(total, 1), np.nan)
 
 
-def correlation_over_epochs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def correlation_over_epochs(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     """Spearman's correlation of two curves within each seed and layer.
 
     Args:
@@ -233,9 +277,35 @@ def correlation_over_epochs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     Returns:
         (seed, layer); NaN where a curve is constant or fewer than four epochs are known.
+
+    Raises:
+        ValueError: for other shapes, and labelled arrays of different seeds.
     """
-    check_same_length("a", a, "b", b)
+    check_same_seeds(a=a, b=b)
+    a, b = (as_numbers(name, x, "(seed, epoch, layer)") for name, x in (("a", a), ("b", b)))
+    if a.shape != b.shape:
+        raise ValueError(f"a, b: expected the same shape, got {a.shape} and {b.shape}")
     seeds, _, layers = a.shape
     return np.array(
         [[rank_correlation(a[s, :, i], b[s, :, i]).rho for i in range(layers)] for s in range(seeds)]
     )
+
+
+def _checked_counts(counts) -> np.ndarray:
+    return as_integers("counts", counts, "(..., epoch, layer, bins)", at_least=0)
+
+
+def _checked_range(num_bins, counts) -> np.ndarray:
+    """How many bins, (..., layer), for counts (..., epoch, layer, bins)."""
+    num_bins = as_integers("num_bins", num_bins, "(..., layer)", at_least=0)
+    filled = counts.any(axis=(-3, -1))  # (..., layer)
+    if num_bins.shape != filled.shape[filled.ndim - num_bins.ndim :]:
+        raise ValueError(
+            f"num_bins: expected the last axes of {filled.shape}, got shape {num_bins.shape}"
+        )
+    if num_bins.max() > counts.shape[-1] or (filled & (num_bins == 0)).any():
+        raise ValueError(
+            f"num_bins: expected 1 to the {counts.shape[-1]} bins of counts, "
+            f"got {num_bins.min()} to {num_bins.max()}"
+        )
+    return num_bins

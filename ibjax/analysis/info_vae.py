@@ -32,7 +32,17 @@ import optax
 from jax import lax
 from jaxtyping import Array, Float, Key
 
-from ibjax.checks import check_positive, check_whole
+from ibjax.analysis.inputs import as_floats, as_integers, as_sequence, check_broadcast
+from ibjax.arrays import as_array, as_float32
+from ibjax.checks import (
+    as_key,
+    as_whole,
+    check_nonempty,
+    check_number,
+    check_positive,
+    is_concrete,
+    kind_of,
+)
 from ibjax.numerics import product, to_bits
 from ibjax.types import ArrayLike, PyTree
 
@@ -111,10 +121,13 @@ def init_vae(key: Key[Array, ""], *, hidden: Sequence[int] = (16, 16)) -> VAE:
 
     Args:
         key: of all draws.
-        hidden: widths of the decoder's tanh layers.
+        hidden: widths of the decoder's tanh layers, one or more.
+
+    Raises:
+        ValueError: for what is no key, and widths that are not whole numbers.
     """
-    for width in hidden:
-        check_whole("hidden", width)
+    key = as_key("key", key)
+    hidden = [as_whole("hidden", width) for width in as_sequence("hidden", hidden, "whole numbers")]
     key_mean, key_width, *keys = jax.random.split(key, 2 + len(hidden) + 1)
     widths = (1, *hidden, 2)
     layers = []
@@ -129,12 +142,36 @@ def init_vae(key: Key[Array, ""], *, hidden: Sequence[int] = (16, 16)) -> VAE:
 
 
 def encodings(vae: VAE, free_width: ArrayLike = 1.0) -> Encodings:
-    """q(z|x) of both points."""
-    return Encodings(vae.mean, jnp.where(jnp.asarray(free_width) > 0, jnp.exp(vae.log_width), 1.0))
+    """q(z|x) of both points.
+
+    Args:
+        vae: its parameters.
+        free_width: of a ``Setting``.
+
+    Raises:
+        ValueError: for what is no ``VAE``, or no number.
+    """
+    _check_vae(vae)
+    check_number("free_width", free_width)
+    free_width = as_float32("free_width", free_width)
+    return Encodings(vae.mean, jnp.where(free_width > 0, jnp.exp(vae.log_width), 1.0))
 
 
-def decode(vae: VAE, z: Float[Array, " n"], *, floor: ArrayLike) -> tuple[Array, Array]:
-    """m(z) and s(z) >= ``floor``, each (n,)."""
+def decode(vae: VAE, z: ArrayLike, *, floor: ArrayLike) -> tuple[Array, Array]:
+    """m(z) and s(z) >= ``floor``, each (n,).
+
+    Args:
+        vae: its parameters.
+        z: (n,) latent numbers.
+        floor: of a ``Setting``.
+
+    Raises:
+        ValueError: for what is no ``VAE``, latents of another shape, a negative floor.
+    """
+    _check_vae(vae)
+    z = as_floats("z", z, "(n,)")
+    check_number("floor", floor, at_least=0.0)
+    floor = as_float32("floor", floor)
     h = z[None, :]
     for kernel, bias in vae.decoder[:-1]:
         h = jnp.tanh(product(kernel.T, h) + bias[:, None])
@@ -143,20 +180,42 @@ def decode(vae: VAE, z: Float[Array, " n"], *, floor: ArrayLike) -> tuple[Array,
     return m, floor + jax.nn.softplus(raw)
 
 
-def encoding_information(mean: Float[Array, "2"], width: Float[Array, "2"]) -> Float[Array, ""]:
+def encoding_information(mean: ArrayLike, width: ArrayLike) -> Float[Array, ""]:
     """I_q(x;z) of two equally likely Gaussian encodings, in bits.
 
     By I = 1 - E log2(1 + q(z|x') / q(z|x)), x' the other point: never above 1 bit, and 0 for equal ones.
+
+    Args:
+        mean: (2,) of both encodings.
+        width: (2,) their standard deviations.
+
+    Raises:
+        ValueError: for other shapes, and known widths that are not positive.
 
     Example:
         >>> round(float(encoding_information(jnp.array([-1.0, 1.0]), jnp.ones(2))), 4)
         0.4859
     """
-    return to_bits(_information(Encodings(jnp.asarray(mean), jnp.asarray(width))))
+    mean, width = as_floats("mean", mean, "(2,)"), as_floats("width", width, "(2,)")
+    for name, value in (("mean", mean), ("width", width)):
+        if value.shape != (2,):
+            raise ValueError(f"{name}: expected shape (2,), got shape {value.shape}")
+    if is_concrete(width) and np.asarray(width).min() <= 0:
+        raise ValueError(f"width: expected positive numbers, got {width.tolist()}")
+    return to_bits(_information(Encodings(mean, width)))
 
 
 def vae_terms(vae: VAE, setting: Setting) -> Terms:
-    """The terms of every objective, by quadrature."""
+    """The terms of every objective, by quadrature.
+
+    Args:
+        vae: its parameters.
+        setting: of which the floor and the free widths count.
+
+    Raises:
+        ValueError: for what is no ``VAE`` or no ``Setting`` of numbers.
+    """
+    _check_setting(setting)
     q = encodings(vae, setting.free_width)
     m, s = decode(vae, _nodes(q).reshape(-1), floor=setting.floor)
     m, s = m.reshape(2, -1), s.reshape(2, -1)  # (point, node)
@@ -167,12 +226,27 @@ def vae_terms(vae: VAE, setting: Setting) -> Terms:
 
 
 def objective(terms: Terms, alpha: ArrayLike, lam: ArrayLike) -> Float[Any, "*shape"]:
-    """L of the module's head, nats, of terms of any shape; with alpha = 0 and lambda = 1 the ELBO."""
+    """L of the module's head, nats, of terms of any shape; with alpha = 0 and lambda = 1 the ELBO.
+
+    Args:
+        terms: of ``vae_terms``.
+        alpha: of a ``Setting``.
+        lam: of a ``Setting``.
+
+    Raises:
+        ValueError: for what are no ``Terms``, weights that are no numbers or do not go with them.
+    """
+    if not isinstance(terms, Terms):
+        raise ValueError(f"terms: expected Terms, as of vae_terms, got {kind_of(terms)}")
+    for name, weight in (("alpha", alpha), ("lam", lam)):
+        check_nonempty(name, as_array(name, weight))
+    alpha, lam = as_float32("alpha", alpha), as_float32("lam", lam)
+    check_broadcast(**terms._asdict(), alpha=alpha, lam=lam)
     return terms.reconstruction - (1 - alpha) * terms.information - lam * terms.divergence
 
 
 def train_vae(
-    vae: VAE, setting: Setting, steps: np.ndarray, *, learning_rate: float = 1e-2
+    vae: VAE, setting: Setting, steps: ArrayLike, *, learning_rate: float | int = 1e-2
 ) -> tuple[VAE, PyTree]:
     """Adam on L, gradients clipped, with a rate that falls to 0 by a cosine; for ``jit`` and ``vmap``.
 
@@ -187,12 +261,16 @@ def train_vae(
         ``(step,)``.
 
     Raises:
-        ValueError: for steps that do not begin with 0 or do not increase, a rate that is not positive.
+        ValueError: for what is no ``VAE`` or no ``Setting`` of numbers, steps that do not begin with 0
+            or do not increase, a rate that is not positive.
     """
+    _check_vae(vae)
+    _check_setting(setting)
     check_positive("learning_rate", learning_rate)
-    steps = np.asarray(steps)
-    if steps.ndim != 1 or len(steps) < 2 or steps[0] != 0 or (np.diff(steps) <= 0).any():
-        raise ValueError(f"steps: expected numbers that increase from 0, got {steps}")
+    learning_rate = as_float32("learning_rate", learning_rate)
+    steps = as_integers("steps", steps, "(step,)")
+    if len(steps) < 2 or steps[0] != 0 or (np.diff(steps) <= 0).any():
+        raise ValueError(f"steps: expected numbers that increase from 0, got {kind_of(steps.tolist())}")
     schedule = optax.cosine_decay_schedule(learning_rate, int(steps[-1]))
     optimizer = optax.chain(optax.clip_by_global_norm(LARGEST_GRADIENT), optax.adam(schedule))
 
@@ -215,6 +293,18 @@ def train_vae(
     (vae, _), later = lax.scan(stretch, start, jnp.asarray(np.diff(steps), jnp.int32))
     records = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), seen(start[0]), later)
     return vae, records
+
+
+def _check_vae(vae) -> None:
+    if not isinstance(vae, VAE):
+        raise ValueError(f"vae: expected a VAE, as of init_vae, got {kind_of(vae)}")
+
+
+def _check_setting(setting) -> None:
+    if not isinstance(setting, Setting):
+        raise ValueError(f"setting: expected a Setting, got {kind_of(setting)}")
+    for name, value in setting._asdict().items():
+        check_number(f"setting.{name}", value, at_least=0.0 if name == "floor" else None)
 
 
 def _nodes(q: Encodings) -> Float[Array, "2 node"]:

@@ -15,12 +15,14 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float
 
-from ibjax.checks import check_positive
+from ibjax.analysis.inputs import as_floats, check_model, known_layers
+from ibjax.arrays import as_float32
+from ibjax.checks import as_whole, check_positive, check_rank, kind_of
 from ibjax.datasets.linear_teacher import TeacherSamples
 from ibjax.models import MLP
 from ibjax.numerics import squared_error, to_bits
 from ibjax.results import history_to_dataset
-from ibjax.types import MI, History, PyTree, Record, Split
+from ibjax.types import MI, ArrayLike, History, PyTree, Record, Split
 
 __all__ = [
     "generalisation_error",
@@ -43,7 +45,9 @@ PARTS = {
 }
 
 
-def linear_record(model: MLP, *, noise_variance: float, num_relevant: int | None = None) -> Record:
+def linear_record(
+    model: MLP, *, noise_variance: float | int, num_relevant: int | np.integer | None = None
+) -> Record:
     """A record function for deep linear networks that learn from ``linear_teacher``.
 
     Args:
@@ -60,18 +64,21 @@ def linear_record(model: MLP, *, noise_variance: float, num_relevant: int | None
         function.
 
     Raises:
-        ValueError: for a nonlinear layer, more than one output, or a variance that is not positive.
+        ValueError: for what is no ``MLP``, a nonlinear layer, more than one output, a variance that is
+            not positive, a number that is not whole; by the record, for one that leaves a part empty.
 
     References:
         Saxe et al. (2018), sections 3 and 5.
     """
+    check_model(model)
     check_positive("noise_variance", noise_variance)
+    num_relevant = None if num_relevant is None else as_whole("num_relevant", num_relevant)
     if set(model.activations) - {"linear"} or model.widths[-1] != 1:
         raise ValueError(
             "model: expected linear hidden layers and one output, "
             f"got {', '.join(model.activations)} and {model.widths[-1]}"
         )
-    return _linear_record(cast(Hashable, model), noise_variance, num_relevant)
+    return _linear_record(cast(Hashable, model), float(noise_variance), num_relevant)
 
 
 @functools.lru_cache(maxsize=64)
@@ -96,9 +103,16 @@ def _linear_record(model, noise_variance: float, num_relevant: int | None) -> Re
 
 
 def layer_maps(params: PyTree) -> list[Float[Array, "d width"]]:
-    """What each layer of a deep linear network does to the inputs: the product of kernels up to it."""
+    """What each layer of a deep linear network does to the inputs: the product of kernels up to it.
+
+    Args:
+        params: of an ``MLP``, whose activations are taken to be linear.
+
+    Raises:
+        ValueError: for what are no parameters of an ``MLP``.
+    """
     maps, product = [], None
-    for layer in _layers(params):
+    for layer in known_layers(params):
         kernel = layer["kernel"]
         product = kernel if product is None else _product(product, kernel)
         maps.append(product)
@@ -112,17 +126,28 @@ def generalisation_error(params: PyTree, data: TeacherSamples) -> Float[Array, "
 
         E (f(x) - y)^2 = |w - teacher|^2 / d + b^2 + noise variance of the labels.
 
+    Args:
+        params: of the network, with one output.
+        data: the teacher with its labels' noise; the samples do not matter.
+
+    Raises:
+        ValueError: for what are no such parameters, samples of no teacher, another number of inputs.
+
     References:
         Saxe et al. (2018), equation 5, there without biases and for inputs of variance 1.
     """
+    _check_teacher(data)
+    layers = known_layers(params, num_inputs=len(data.teacher))
+    if layers[-1]["kernel"].shape[1] != 1:
+        raise ValueError(f"params: expected one output, got {layers[-1]['kernel'].shape[1]}")
     offset = jnp.zeros(len(data.teacher))
-    for layer in _layers(params):
+    for layer in layers:
         offset = _product(offset, layer["kernel"]) + layer["bias"]
     missed = layer_maps(params)[-1][:, 0] - data.teacher
     return jnp.square(missed).sum() / len(missed) + jnp.square(offset[0]) + data.noise_variance
 
 
-def optimal_test_error(data: TeacherSamples, *, weight_variance: float) -> float:
+def optimal_test_error(data: TeacherSamples, *, weight_variance: float | int) -> float:
     """E (f(x) - y)^2 of the best f that can be learnt from these samples.
 
     Where the teacher's weights are N(0, weight_variance), all inputs relevant, nothing does better on
@@ -135,14 +160,19 @@ def optimal_test_error(data: TeacherSamples, *, weight_variance: float) -> float
 
     Returns:
         In squared units of the labels; at least the noise's variance.
+
+    Raises:
+        ValueError: for samples of no teacher, a variance that is not positive.
     """
+    _check_teacher(data)
+    check_positive("weight_variance", weight_variance)
     x, y, teacher, noise_variance = (np.asarray(part, np.float64) for part in data)
     curvature = x.T @ x + noise_variance / weight_variance * np.eye(x.shape[1])
     weights = np.linalg.solve(curvature, x.T @ y[:, 0])
     return float(((weights - teacher) ** 2).sum() / len(teacher) + noise_variance)
 
 
-def teacher_mi(w: Float[Array, "d width"], data: TeacherSamples, *, noise_variance: float) -> MI:
+def teacher_mi(w: ArrayLike, data: TeacherSamples, *, noise_variance: float | int) -> MI:
     """I(X;T) and I(T;Y) of T = X w + N(0, noise_variance I) with the teacher's noisy labels.
 
     ::
@@ -162,22 +192,31 @@ def teacher_mi(w: Float[Array, "d width"], data: TeacherSamples, *, noise_varian
         ``MI``, bits. No samples are involved and there is no bias; within 1e-4 bits of float64
         for 100 units.
 
+    Raises:
+        ValueError: for other shapes, samples of no teacher of as many inputs, a variance that is not
+            positive.
+
     References:
         Saxe et al. (2018), section 3, equation 6.
     """
+    w = as_floats("w", w, "(d, width)")
+    _check_teacher(data)
+    variance = _checked_variance(noise_variance)
     d = len(w)
-    of_t = _product(w.T, w) / d + noise_variance * jnp.eye(w.shape[1])
+    if d != len(data.teacher):
+        raise ValueError(f"w: expected a row for each of the {len(data.teacher)} inputs, got {d}")
+    of_t = _product(w.T, w) / d + variance * jnp.eye(w.shape[1])
     with_label = _product(w.T, data.teacher[:, None]) / d
     of_label = jnp.square(data.teacher).sum() / d + data.noise_variance
     joint = jnp.block([[of_t, with_label], [with_label.T, of_label]])
     pivots = _pivots(joint)
-    ixt = 0.5 * jnp.log(pivots[:-1] / noise_variance).sum()
+    ixt = 0.5 * jnp.log(pivots[:-1] / variance).sum()
     ity = 0.5 * jnp.log(of_label / pivots[-1])
     return MI(to_bits(ixt), to_bits(ity))
 
 
 def parts_mi(
-    w: Float[Array, "d width"], num_relevant: int, *, noise_variance: float
+    w: ArrayLike, num_relevant: int | np.integer, *, noise_variance: float | int
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """I(X_rel;T) and I(X_irr;T) of T = X w + N(0, noise_variance I), bits.
 
@@ -190,17 +229,21 @@ def parts_mi(
         noise_variance: of the noise at the layer.
 
     Raises:
-        ValueError: for a ``num_relevant`` that leaves a part empty.
+        ValueError: for another shape, a ``num_relevant`` that leaves a part empty, a variance that is
+            not positive.
 
     References:
         Saxe et al. (2018), section 5.
     """
+    w = as_floats("w", w, "(d, width)")
+    num_relevant = as_whole("num_relevant", num_relevant)
+    variance = _checked_variance(noise_variance)
     d = len(w)
-    if not 0 < num_relevant < d:
+    if num_relevant >= d:
         raise ValueError(f"num_relevant: expected 1 to {d - 1} of {d} inputs, got {num_relevant}")
-    total = _input_mi(w, d, noise_variance)
-    given_relevant = _input_mi(w[num_relevant:], d, noise_variance)
-    given_irrelevant = _input_mi(w[:num_relevant], d, noise_variance)
+    total = _input_mi(w, d, variance)
+    given_relevant = _input_mi(w[num_relevant:], d, variance)
+    given_irrelevant = _input_mi(w[:num_relevant], d, variance)
     return total - given_relevant, total - given_irrelevant
 
 
@@ -209,7 +252,22 @@ def linear_dataset(history: History, attributes: Mapping[str, Any] | None = None
 
     ``train_loss`` and ``test_loss`` are mean squared errors, in squared units of the labels;
     ``ixt_relevant`` and ``ixt_irrelevant`` (seed, epoch, layer), bits, where recorded.
+
+    Args:
+        history: of a ``linear_record``.
+        attributes: as ``history_to_dataset``.
+
+    Raises:
+        ValueError: for what is no history of that record.
     """
+    recorded = history.records if isinstance(history, History) else ()
+    if not isinstance(recorded, Mapping) or not {"ixt", "ity", "train_loss", "test_loss"} <= set(
+        recorded
+    ):
+        raise ValueError(f"history: expected a History of linear_record, got {kind_of(history)}")
+    named = isinstance(attributes, Mapping) and all(isinstance(name, str) for name in attributes)
+    if not (attributes is None or named):
+        raise ValueError(f"attributes: expected a mapping of names to values, got {kind_of(attributes)}")
     of_plane = {k: v for k, v in history.records.items() if k not in PARTS}
     results = history_to_dataset(history._replace(records=of_plane), attributes)
     for name, where in (("train_loss", "training samples"), ("test_loss", "new samples, exact")):
@@ -220,7 +278,19 @@ def linear_dataset(history: History, attributes: Mapping[str, Any] | None = None
     return results
 
 
-def _input_mi(w, d: int, noise_variance: float) -> Float[Array, ""]:
+def _check_teacher(data) -> None:
+    if not isinstance(data, TeacherSamples):
+        raise ValueError(f"data: expected TeacherSamples, as of linear_teacher, got {kind_of(data)}")
+    for field, rank, axes in (("x", 2, "(n, d)"), ("y", 2, "(n, 1)"), ("teacher", 1, "(d,)")):
+        check_rank(f"data.{field}", getattr(data, field), rank, axes)
+
+
+def _checked_variance(noise_variance) -> Array:
+    check_positive("noise_variance", noise_variance)
+    return as_float32("noise_variance", noise_variance)
+
+
+def _input_mi(w, d: int, noise_variance: Array) -> Float[Array, ""]:
     """1/2 log2 |I + w^T w / (d noise_variance)|, w on all inputs or on some."""
     narrow = w if w.shape[1] <= w.shape[0] else w.T  # of the same determinant
     ratio = jnp.eye(narrow.shape[1]) + _product(narrow.T, narrow) / (d * noise_variance)
@@ -254,9 +324,3 @@ def _eliminated(rows: Float[Array, "m n"]) -> Float[Array, "m n"]:
         return rows - factor[:, None] * rows[k][None, :], None
 
     return jax.lax.scan(eliminate, rows, numbers)[0]
-
-
-def _layers(params: PyTree) -> list[PyTree]:
-    """From the input on."""
-    layers = params["params"]
-    return [layers[f"layer_{i}"] for i in range(1, len(layers) + 1)]

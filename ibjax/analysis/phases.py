@@ -11,7 +11,9 @@ import scipy.stats
 import xarray as xr
 
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary, mean_interval
-from ibjax.checks import check_rank, check_same_length
+from ibjax.analysis.inputs import as_numbers, check_epochs, check_results, check_same_seeds
+from ibjax.checks import check_number, check_same_length
+from ibjax.types import ArrayLike
 
 __all__ = [
     "Correlation",
@@ -32,6 +34,8 @@ __all__ = [
 
 # Curves are smoothed over the recorded epochs within this factor of each.
 SMOOTHING = 1.5
+
+OF_LAYERS = ("seed", "epoch", "layer")
 
 # Compression has started when this part of it is done, and is complete when that part is.
 STARTED, COMPLETE = 0.1, 0.9
@@ -55,7 +59,7 @@ class Correlation(NamedTuple):
     num_seeds: int
 
 
-def running_median(values: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+def running_median(values: ArrayLike, epochs: ArrayLike) -> np.ndarray:
     """Median over the recorded epochs from e / 1.5 to 1.5 e, at every recorded epoch e.
 
     Epochs weigh as much as they span on a log scale, so that the median leans to neither side where
@@ -67,9 +71,12 @@ def running_median(values: np.ndarray, epochs: np.ndarray) -> np.ndarray:
 
     Returns:
         (seed, epoch); NaN where a value within reach is.
+
+    Raises:
+        ValueError: for other shapes, and epochs that do not increase.
     """
-    check_rank("values", values, 2, "(seed, epoch)")
-    check_same_length("values.T", values.T, "epochs", epochs)
+    values = as_numbers("values", values, "(seed, epoch)")
+    epochs = check_epochs(epochs, "values", values)
     # Each spans half the way to its neighbours.
     edges = np.log(np.concatenate([epochs[:1], (epochs[1:] + epochs[:-1]) / 2, epochs[-1:]]) + 1)
     first = np.searchsorted(epochs, epochs / SMOOTHING, side="left")
@@ -90,7 +97,7 @@ def _weighted_median(values, weights):
     return np.where(np.isnan(values).any(axis=1), np.nan, chosen)
 
 
-def diffusion_start(snr: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+def diffusion_start(snr: ArrayLike, epochs: ArrayLike) -> np.ndarray:
     """The epoch at which drift turns into diffusion, for each seed.
 
     Drift is a signal-to-noise ratio of 1 or more, diffusion one below. Diffusion starts at the first
@@ -104,17 +111,21 @@ def diffusion_start(snr: np.ndarray, epochs: np.ndarray) -> np.ndarray:
         (seed,) epochs; NaN where there is no drift, no diffusion at the end, or a ratio that is not
         known (a dead layer, a diverged network).
 
+    Raises:
+        ValueError: as ``running_median``.
+
     Source:
         The phases are those of Shwartz-Ziv & Tishby (2017), section 3.4; the rule is ours.
     """
-    smooth = running_median(np.asarray(snr, np.float64), epochs)
+    snr, epochs = _checked_curves("snr", snr, epochs)
+    smooth = running_median(snr, epochs)
     drifts = smooth >= 1
     last = smooth.shape[1] - 1 - drifts[:, ::-1].argmax(axis=1)  # drift's, where there is any
     known = drifts.any(axis=1) & ~drifts[:, -1] & ~np.isnan(smooth).any(axis=1)
     return np.where(known, epochs[np.minimum(last + 1, len(epochs) - 1)], np.nan)
 
 
-def compression_start(ixt: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+def compression_start(ixt: ArrayLike, epochs: ArrayLike) -> np.ndarray:
     """The epoch at which a layer starts to compress, for each seed.
 
     That is the last recorded epoch at which the running median of I(X;T) has lost no more than a tenth
@@ -128,11 +139,14 @@ def compression_start(ixt: np.ndarray, epochs: np.ndarray) -> np.ndarray:
         (seed,) epochs; NaN where the loss is at most ``NEGLIGIBLE_BITS`` or not known. A seed's own
         largest value minus its last is never negative: whether a layer compresses at all is for
         ``compression_summary`` to say.
+
+    Raises:
+        ValueError: as ``running_median``.
     """
     return _compressed(ixt, epochs, STARTED)
 
 
-def compression_end(ixt: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+def compression_end(ixt: ArrayLike, epochs: ArrayLike) -> np.ndarray:
     """The epoch at which a layer has all but compressed, for each seed.
 
     As ``compression_start``, with nine tenths of what is lost in place of a tenth. A layer that still
@@ -144,13 +158,17 @@ def compression_end(ixt: np.ndarray, epochs: np.ndarray) -> np.ndarray:
 
     Returns:
         (seed,) epochs; NaN as there.
+
+    Raises:
+        ValueError: as ``running_median``.
     """
     return _compressed(ixt, epochs, COMPLETE)
 
 
 def _compressed(ixt, epochs, part) -> np.ndarray:
     """The last recorded epoch at which no more than a part of the loss is done."""
-    smooth = running_median(np.asarray(ixt, np.float64), epochs)
+    ixt, epochs = _checked_curves("ixt", ixt, epochs)
+    smooth = running_median(ixt, epochs)
     peak = smooth.max(axis=1)
     lost = peak - smooth[:, -1]
     before = smooth >= (peak - part * lost)[:, None]
@@ -158,7 +176,7 @@ def _compressed(ixt, epochs, part) -> np.ndarray:
     return np.where(lost > NEGLIGIBLE_BITS, epochs[last], np.nan)
 
 
-def fitting_end(ity: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+def fitting_end(ity: ArrayLike, epochs: ArrayLike) -> np.ndarray:
     """The epoch at which a layer has all but fitted the labels, for each seed.
 
     That is the first recorded epoch at which the running median of I(T;Y) has gained nine tenths of what
@@ -171,8 +189,12 @@ def fitting_end(ity: np.ndarray, epochs: np.ndarray) -> np.ndarray:
     Returns:
         (seed,) epochs; NaN where the gain is at most ``NEGLIGIBLE_BITS`` or not known: fine bins show
         I(T;Y) = H(Y) of many layers before any training.
+
+    Raises:
+        ValueError: as ``running_median``.
     """
-    smooth = running_median(np.asarray(ity, np.float64), epochs)
+    ity, epochs = _checked_curves("ity", ity, epochs)
+    smooth = running_median(ity, epochs)
     gained = smooth.max(axis=1) - smooth[:, 0]
     done = smooth >= (smooth[:, 0] + COMPLETE * gained)[:, None]
     return np.where(gained > NEGLIGIBLE_BITS, epochs[done.argmax(axis=1)], np.nan)
@@ -189,7 +211,11 @@ def plane_phases(arm: xr.Dataset) -> xr.Dataset:
         it has lost of it at the end, bits (never negative: whether a layer compresses is for
         ``compression_summary`` to say); ``peak_epoch``, ``fitting_end``, ``compression_start`` and
         ``compression_end``, epochs, NaN as in the functions of these names and where a seed diverged.
+
+    Raises:
+        ValueError: for other variables or dims.
     """
+    check_results("arm", arm, dict.fromkeys(("ixt", "ity"), OF_LAYERS))
     epochs = arm.epoch.values
     smooth = np.moveaxis(_of_layers(running_median, arm, "ixt"), 1, 2)  # (seed, epoch, layer)
     peak_epoch = epochs[np.nan_to_num(smooth).argmax(axis=1)]
@@ -205,7 +231,7 @@ def plane_phases(arm: xr.Dataset) -> xr.Dataset:
     return xr.Dataset(data, {"layer": arm.layer.values})
 
 
-def reaching_epoch(values: np.ndarray, epochs: np.ndarray, level: float) -> np.ndarray:
+def reaching_epoch(values: ArrayLike, epochs: ArrayLike, level: float | int) -> np.ndarray:
     """The first recorded epoch at which the running median of a curve is at a level or above.
 
     Args:
@@ -215,9 +241,19 @@ def reaching_epoch(values: np.ndarray, epochs: np.ndarray, level: float) -> np.n
 
     Returns:
         (seed,) epochs; NaN for a seed that never reaches it.
+
+    Raises:
+        ValueError: as ``running_median``, and for a level that is no finite number.
     """
-    reached = running_median(np.asarray(values, np.float64), epochs) >= level
+    values, epochs = _checked_curves("values", values, epochs)
+    check_number("level", level)
+    reached = running_median(values, epochs) >= level
     return np.where(reached.any(axis=1), epochs[reached.argmax(axis=1)], np.nan)
+
+
+def _checked_curves(name: str, values, epochs) -> tuple[np.ndarray, np.ndarray]:
+    values = as_numbers(name, values, "(seed, epoch)")
+    return values, check_epochs(epochs, name, values)
 
 
 def _of_layers(rule, arm: xr.Dataset, name: str) -> np.ndarray:
@@ -234,7 +270,11 @@ def network_snr(arm: xr.Dataset) -> xr.DataArray:
 
     Returns:
         (seed, epoch); NaN where all gradients are 0.
+
+    Raises:
+        ValueError: for other variables or dims.
     """
+    check_results("arm", arm, dict.fromkeys(("gradient_mean", "gradient_std"), OF_LAYERS))
     mean = (arm.gradient_mean**2).sum("layer", skipna=False)
     variance = (arm.gradient_std**2).sum("layer", skipna=False)
     return (mean / variance.where(variance > 0)) ** 0.5
@@ -250,19 +290,27 @@ def phase_epochs(arm: xr.Dataset) -> xr.Dataset:
         Dataset of ``diffusion`` (seed, layer) by the layer's own ratio, ``network_diffusion`` (seed,)
         by the network's, ``compression`` (seed, layer), all in epochs, NaN where there is none; and
         ``compresses`` (layer,): whether the 95% interval of the layer's compression over seeds lies
-        above ``NEGLIGIBLE_BITS``.
+        above ``NEGLIGIBLE_BITS``. Where fewer than two seeds are known there is no interval, and the
+        attribute ``note`` says so.
+
+    Raises:
+        ValueError: for other variables or dims.
     """
+    measured = ("ixt", "gradient_mean", "gradient_std", "gradient_snr")
+    check_results("arm", arm, dict.fromkeys(measured, OF_LAYERS))
     arm = arm.transpose("seed", "epoch", "layer", ...)
     units = {"units": "epochs"}
     of_network = diffusion_start(network_snr(arm).values, arm.epoch.values)
+    summary = compression_summary(arm)
     return xr.Dataset(
         {
             "diffusion": (("seed", "layer"), _of_layers(diffusion_start, arm, "gradient_snr"), units),
             "network_diffusion": (("seed",), of_network, units),
             "compression": (("seed", "layer"), _of_layers(compression_start, arm, "ixt"), units),
-            "compresses": compression_summary(arm).compression_low > NEGLIGIBLE_BITS,
+            "compresses": summary.compression_low > NEGLIGIBLE_BITS,
         },
         {"layer": arm.layer.values},
+        summary.attrs,
     )
 
 
@@ -276,8 +324,14 @@ def phase_agreement(phases: xr.Dataset) -> xr.Dataset:
         Dataset over ``layer``: ``ratio`` (geometric mean of compression's epoch over the network's
         diffusion's, epoch 0 counted as 1) with ``ratio_low`` and ``ratio_high``, 95% by Student's t on
         logarithms; ``rho`` and ``rho_own`` (with the layer's own diffusion), as of
-        :func:`rank_correlation`, each with ``_low``, ``_high`` and ``_seeds``.
+        :func:`rank_correlation`, each with ``_low``, ``_high`` and ``_seeds``. NaN where fewer than two
+        seeds, or four for correlations, have both.
+
+    Raises:
+        ValueError: for other variables or dims.
     """
+    of_layers = dict.fromkeys(("diffusion", "compression"), ("seed", "layer"))
+    check_results("phases", phases, of_layers | {"network_diffusion": ("seed",)})
     rows = []
     for layer in phases.layer.values:
         start = phases.compression.sel(layer=layer).values
@@ -292,16 +346,23 @@ def phase_agreement(phases: xr.Dataset) -> xr.Dataset:
     return xr.Dataset(data, {"layer": phases.layer.values})
 
 
-def median_interval(values: np.ndarray) -> Median:
+def median_interval(values: ArrayLike) -> Median:
     """Median with its 95% interval between order statistics; NaN is left out and counted.
 
     The interval is the binomial one, exact whatever the distribution, and covers at least 95%; NaN for
     fewer than 6 values, which are too few for it.
 
+    Args:
+        values: (seed,).
+
+    Raises:
+        ValueError: for what is no array of numbers of that shape.
+
     Example:
         >>> median_interval(np.arange(1.0, 10.0))
         Median(median=5.0, low=2.0, high=8.0, num_seeds=9)
     """
+    values = as_numbers("values", values, "(seed,)")
     known = np.sort(values[np.isfinite(values)])
     count = len(known)
     if count == 0:
@@ -312,7 +373,7 @@ def median_interval(values: np.ndarray) -> Median:
     return Median(float(np.median(known)), float(low), float(high), count)
 
 
-def rank_correlation(a: np.ndarray, b: np.ndarray) -> Correlation:
+def rank_correlation(a: ArrayLike, b: ArrayLike) -> Correlation:
     """Spearman's correlation with its 95% interval; pairs with NaN are left out and counted.
 
     The interval is Fisher's, arctanh(rho) +- 1.96 sqrt((1 + rho^2 / 2) / (n - 3)), with the variance of
@@ -323,9 +384,10 @@ def rank_correlation(a: np.ndarray, b: np.ndarray) -> Correlation:
         b: (seed,).
 
     Raises:
-        ValueError: for arrays of other shapes or lengths.
+        ValueError: for arrays of other shapes or lengths, and labelled ones of different seeds.
     """
-    check_rank("a", a, 1, "(seed,)")
+    check_same_seeds(a=a, b=b)
+    a, b = as_numbers("a", a, "(seed,)"), as_numbers("b", b, "(seed,)")
     check_same_length("a", a, "b", b)
     both = np.isfinite(a) & np.isfinite(b)
     a, b, count = a[both], b[both], int(both.sum())

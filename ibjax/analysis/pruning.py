@@ -2,12 +2,14 @@
 
 import numpy as np
 
-from ibjax.checks import check_positive, check_same_length
+from ibjax.analysis.inputs import as_numbers, as_positions, check_same_seeds
+from ibjax.checks import check_finite, check_positive, check_same_length
+from ibjax.types import ArrayLike
 
 __all__ = ["similar_end_layers", "trajectory_distances"]
 
 
-def trajectory_distances(ixt: np.ndarray, ity: np.ndarray, stop: np.ndarray) -> np.ndarray:
+def trajectory_distances(ixt: ArrayLike, ity: ArrayLike, stop: ArrayLike) -> np.ndarray:
     """How far apart neighbouring layers move through the plane until training stops.
 
     The root mean square, over recorded epochs up to the stop, of the distance between the two layers'
@@ -24,21 +26,23 @@ def trajectory_distances(ixt: np.ndarray, ity: np.ndarray, stop: np.ndarray) -> 
         (seed, layer - 1) bits; NaN for seeds without a stop.
 
     Raises:
-        ValueError: for other shapes.
+        ValueError: for other shapes, stops that are no positions, labelled arrays of different seeds.
     """
+    check_same_seeds(ixt=ixt, ity=ity, stop=stop)
+    ixt = as_numbers("ixt", ixt, "(seed, epoch, layer)")
+    ity = as_numbers("ity", ity, "(seed, epoch, layer)")
+    if ixt.shape != ity.shape:
+        raise ValueError(f"ixt, ity: expected the same shape, got {ixt.shape} and {ity.shape}")
+    stop = as_positions("stop", stop, ixt.shape[1])
     check_same_length("ixt", ixt, "stop", stop)
-    if np.shape(ixt) != np.shape(ity) or np.ndim(ixt) != 3:
-        raise ValueError(
-            f"ixt, ity: expected shape (seed, epoch, layer), got {np.shape(ixt)} and {np.shape(ity)}"
-        )
     squares = np.diff(ixt, axis=-1) ** 2 + np.diff(ity, axis=-1) ** 2
-    until = np.arange(squares.shape[1]) <= np.asarray(stop)[:, None]  # (seed, epoch)
+    until = np.arange(squares.shape[1]) <= stop[:, None]  # (seed, epoch)
     total = np.where(until[..., None], squares, 0.0).sum(axis=1)
     mean = total / np.maximum(until.sum(axis=1), 1)[:, None]
-    return np.where(np.asarray(stop)[:, None] >= 0, np.sqrt(mean), np.nan)
+    return np.where(stop[:, None] >= 0, np.sqrt(mean), np.nan)
 
 
-def similar_end_layers(distances: np.ndarray, threshold: float | int) -> int:
+def similar_end_layers(distances: ArrayLike, threshold: float | int) -> int:
     """How many layers at the end move as the layer before each does.
 
     Counted from the last layer backwards until one is farther than the threshold from the layer before.
@@ -59,7 +63,7 @@ def similar_end_layers(distances: np.ndarray, threshold: float | int) -> int:
         2
     """
     check_positive("threshold", threshold)
-    if np.ndim(distances) != 1 or not np.isfinite(distances).all():
-        raise ValueError(f"distances: expected (layer - 1,) finite numbers, got {distances}")
-    far = np.flatnonzero(np.asarray(distances)[::-1] >= threshold)
+    distances = as_numbers("distances", distances, "(layer - 1,)")
+    check_finite("distances", distances)
+    far = np.flatnonzero(distances[::-1] >= threshold)
     return int(far[0]) if len(far) else len(distances)

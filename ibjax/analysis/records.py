@@ -5,8 +5,10 @@ from collections.abc import Hashable, Sequence
 from typing import cast
 
 import jax.numpy as jnp
+import numpy as np
 
-from ibjax.checks import check_known
+from ibjax.analysis.inputs import as_estimators, as_sequence, check_model
+from ibjax.checks import as_whole, check_known, kind_of
 from ibjax.models import MLP
 from ibjax.numerics import cross_entropy, output_units, two_logits
 from ibjax.types import Dataset, Estimator, History, Record, Split
@@ -32,10 +34,13 @@ def plane_record(model: MLP, estimator: Estimator | Sequence[Estimator], *, rows
         once.
 
     Raises:
-        ValueError: for unknown ``rows``, more or fewer estimators than layers.
+        ValueError: for what is no ``MLP``, unknown ``rows``, estimators that are no functions, more or
+            fewer of them than layers.
     """
+    check_model(model)
     check_known("rows", rows, ROWS)
-    return _plane_record(cast(Hashable, model), _of_layers(model, estimator), rows)
+    of_layers = as_estimators("estimator", estimator, len(model.widths))
+    return _plane_record(cast(Hashable, model), of_layers, rows)
 
 
 def planes_record(
@@ -45,26 +50,37 @@ def planes_record(
 
     Where an estimator gives arrays, one value a setting, its axes come between: (estimator, setting,
     layer).
+
+    Raises:
+        ValueError: as ``plane_record``, and for no estimators.
     """
+    check_model(model)
     check_known("rows", rows, ROWS)
-    of_layers = tuple(_of_layers(model, estimator) for estimator in estimators)
+    of_layers = tuple(
+        as_estimators("estimators", estimator, len(model.widths))
+        for estimator in as_sequence("estimators", estimators, "estimators")
+    )
     return _planes_record(cast(Hashable, model), of_layers, rows)
 
 
 def select_estimator(history: History, *index: int) -> History:
-    """What one estimator, in one of its settings if it has several, saw of a ``planes_record``."""
+    """Select one estimator (and setting) from the records of ``planes_record``.
+
+    Args:
+        history: of a ``planes_record``.
+        index: of the estimator, and of its setting if it has several.
+
+    Raises:
+        ValueError: for what is no history of that record, and an index that it does not have.
+    """
+    if not isinstance(history, History) or not {"ixt", "ity"} <= set(history.records):
+        raise ValueError(f"history: expected a History of planes_record, got {kind_of(history)}")
+    index = tuple(as_whole("index", i, at_least=0) for i in index)
+    sizes = np.shape(history.records["ixt"])[2:-1]  # (seed, epoch, estimator, settings..., layer)
+    if len(index) > len(sizes) or any(i >= n for i, n in zip(index, sizes, strict=False)):
+        raise ValueError(f"index: expected numbers below {sizes}, got {index}")
     seen = {k: history.records[k][:, :, *index] for k in ("ixt", "ity")}
     return history._replace(records=history.records | seen)
-
-
-def _of_layers(model: MLP, estimator) -> tuple[Estimator, ...]:
-    """One for each layer, the output last."""
-    count = len(model.widths)
-    given: tuple[Estimator, ...]
-    given = (cast(Estimator, estimator),) * count if callable(estimator) else tuple(estimator)
-    if len(given) != count:
-        raise ValueError(f"estimator: expected one for each of the {count} layers, got {len(given)}")
-    return given
 
 
 @functools.lru_cache(maxsize=64)

@@ -23,6 +23,10 @@ FARTHEST = 9.0
 MASSES = 46
 
 
+# Bins or masses beyond this take too much memory.
+MOST_CELLS = 10**8
+
+
 class Unit(NamedTuple):
     """An increasing activation by its inverse.
 
@@ -45,6 +49,10 @@ class Unit(NamedTuple):
         """Of ``width``, around all of h."""
         low = -FARTHEST * weight if self.lowest is None else self.lowest
         high = FARTHEST * weight if self.highest is None else self.highest
+        if (high - low) / width > MOST_CELLS:
+            raise ValueError(
+                f"weight: expected up to {MOST_CELLS} bins or masses, got a range of {high - low:g}"
+            )
         return width * np.arange(np.floor(low / width + 1e-9), np.ceil(high / width - 1e-9) + 1)
 
 
@@ -57,7 +65,9 @@ UNITS = {
 }
 
 
-def unit_bins(activation: str, weight: float, *, bin_width: float) -> tuple[np.ndarray, np.ndarray]:
+def unit_bins(
+    activation: str, weight: float | int, *, bin_width: float | int
+) -> tuple[np.ndarray, np.ndarray]:
     """The bins of h = f(w X), X ~ N(0, 1), and their probabilities.
 
     Args:
@@ -71,12 +81,12 @@ def unit_bins(activation: str, weight: float, *, bin_width: float) -> tuple[np.n
     Raises:
         ValueError: for an unknown activation, a weight or a width that is not positive.
     """
-    _check(activation, weight, "bin_width", bin_width)
+    weight, bin_width = _checked(activation, weight, "bin_width", bin_width)
     edges = UNITS[activation].multiples(weight, bin_width)
     return edges[:-1], _probabilities(activation, weight, edges[1:-1])
 
 
-def binned_unit_mi(activation: str, weight: float, *, bin_width: float) -> float:
+def binned_unit_mi(activation: str, weight: float | int, *, bin_width: float | int) -> float:
     """I(h;X) in bits, of bins: their entropy, as h is a function of X.
 
     No sampling and no bias; arguments and errors as in :func:`unit_bins`.
@@ -88,7 +98,7 @@ def binned_unit_mi(activation: str, weight: float, *, bin_width: float) -> float
     return float(entr(p).sum() / np.log(2))
 
 
-def noisy_unit_mi(activation: str, weight: float, *, noise_variance: float) -> float:
+def noisy_unit_mi(activation: str, weight: float | int, *, noise_variance: float | int) -> float:
     """I(h + Z; X) in bits, Z ~ N(0, noise_variance) independent of X: h(h + Z) - h(Z).
 
     The density of h + Z is summed from masses of h, about 1/46 of a standard deviation of Z, or of w X,
@@ -105,7 +115,7 @@ def noisy_unit_mi(activation: str, weight: float, *, noise_variance: float) -> f
     Source:
         Goldfeld et al. (2019), section 2.
     """
-    _check(activation, weight, "noise_variance", noise_variance)
+    weight, noise_variance = _checked(activation, weight, "noise_variance", noise_variance)
     deviation = np.sqrt(noise_variance)
     step = 1 / np.ceil(MASSES / min(deviation, weight))  # divides the ranges
     masses = UNITS[activation].multiples(weight, step)
@@ -126,7 +136,8 @@ def _probabilities(activation: str, weight: float, inner_edges: np.ndarray) -> n
     return np.where(x[:-1] > 0, above, below)
 
 
-def _check(activation, weight, name, value):
+def _checked(activation, weight, name, value) -> tuple[float, float]:
     check_known("activation", activation, UNITS)
     check_positive("weight", weight)
     check_positive(name, value)
+    return float(weight), float(value)

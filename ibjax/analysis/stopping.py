@@ -7,14 +7,22 @@ is an index into records and no training of its own. Losses are seen at recorded
 import numpy as np
 import xarray as xr
 
-from ibjax.checks import check_positive, check_rank, check_same_length
+from ibjax.analysis.inputs import (
+    as_numbers,
+    as_positions,
+    check_epochs,
+    check_labelled,
+    check_same_seeds,
+)
+from ibjax.checks import check_number, check_positive
+from ibjax.types import ArrayLike
 
 __all__ = ["at_position", "early_stopping", "perfect_stopping", "stopped_at"]
 
 
 def early_stopping(
-    loss: np.ndarray,
-    epochs: np.ndarray,
+    loss: ArrayLike,
+    epochs: ArrayLike,
     *,
     patience: float | int,
     min_decrease: float | int = 0.0,
@@ -35,16 +43,18 @@ def early_stopping(
         (seed,) positions on the axis of epochs; -1 for a seed with a loss that is not a number.
 
     Raises:
-        ValueError: for other shapes, a patience that is not positive.
+        ValueError: for other shapes, epochs that do not increase, a patience that is not positive, a
+            ``min_decrease`` that is negative.
 
     Example:
         >>> loss = np.array([[1.0, 0.5, 0.6, 0.7, 0.4]])
         >>> early_stopping(loss, np.array([0, 10, 20, 30, 40]), patience=15)
         array([3])
     """
-    check_rank("loss", loss, 2, "(seed, epoch)")
-    check_same_length("loss.T", loss.T, "epochs", epochs)
+    loss = as_numbers("loss", loss, "(seed, epoch)")
+    epochs = check_epochs(epochs, "loss", loss)
     check_positive("patience", patience)
+    check_number("min_decrease", min_decrease, at_least=0.0)
     best = np.full(len(loss), np.inf)
     best_epoch = np.full(len(loss), epochs[0])
     stop = np.full(len(loss), len(epochs) - 1)
@@ -59,7 +69,7 @@ def early_stopping(
     return np.where(np.isfinite(loss).all(axis=1), stop, -1)
 
 
-def perfect_stopping(loss: np.ndarray) -> np.ndarray:
+def perfect_stopping(loss: ArrayLike) -> np.ndarray:
     """Where the validation loss is smallest over all of training, which is known only afterwards.
 
     Args:
@@ -68,14 +78,17 @@ def perfect_stopping(loss: np.ndarray) -> np.ndarray:
     Returns:
         (seed,) positions on the axis of epochs, the first of equal ones; -1 for a seed with a loss that
         is not a number.
+
+    Raises:
+        ValueError: for what is no array of numbers of that shape.
     """
-    check_rank("loss", loss, 2, "(seed, epoch)")
+    loss = as_numbers("loss", loss, "(seed, epoch)")
     known = np.isfinite(loss).all(axis=1)
     lowest = np.where(np.isfinite(loss), loss, np.inf).argmin(axis=1)
     return np.where(known, lowest, -1)
 
 
-def at_position(values: xr.DataArray, position: np.ndarray) -> xr.DataArray:
+def at_position(values: xr.DataArray, position: ArrayLike) -> xr.DataArray:
     """Each seed's values at an epoch of its own.
 
     Args:
@@ -84,14 +97,17 @@ def at_position(values: xr.DataArray, position: np.ndarray) -> xr.DataArray:
 
     Returns:
         Without ``epoch``; NaN where there is no position.
+
+    Raises:
+        ValueError: for other dims, positions that are none of the epochs', another number of seeds.
     """
-    where = xr.DataArray(np.asarray(position), dims="seed")
+    where = xr.DataArray(_checked_positions(values, position), dims="seed")
     seed = xr.DataArray(np.arange(values.sizes["seed"]), dims="seed")
     chosen = values.isel(seed=seed, epoch=where.clip(min=0)).drop_vars("epoch", errors="ignore")
     return chosen.where(where >= 0)
 
 
-def stopped_at(values: xr.DataArray, position: np.ndarray) -> xr.DataArray:
+def stopped_at(values: xr.DataArray, position: ArrayLike) -> xr.DataArray:
     """Values of networks that are stopped: up to each seed's own epoch, and unchanged from there on.
 
     A mean over seeds at an epoch is then that of all networks, trained until then or stopped before.
@@ -102,9 +118,24 @@ def stopped_at(values: xr.DataArray, position: np.ndarray) -> xr.DataArray:
 
     Returns:
         The same dims; NaN for seeds without a position.
+
+    Raises:
+        ValueError: as ``at_position``.
     """
-    epoch = np.minimum(np.arange(values.sizes["epoch"]), np.asarray(position)[:, None])
+    position = _checked_positions(values, position)
+    epoch = np.minimum(np.arange(values.sizes["epoch"]), position[:, None])
     where = xr.DataArray(epoch, dims=("seed", "epoch"))
     seed = xr.DataArray(np.arange(values.sizes["seed"]), dims="seed")
     held = values.isel(seed=seed, epoch=where.clip(min=0))
     return held.assign_coords(epoch=values.epoch).where(where >= 0).transpose(*values.dims)
+
+
+def _checked_positions(values, position) -> np.ndarray:
+    check_labelled("values", values, ("seed", "epoch"), factors=True)
+    check_same_seeds(values=values, position=position)
+    position = as_positions("position", position, values.sizes["epoch"])
+    if len(position) != values.sizes["seed"]:
+        raise ValueError(
+            f"position: expected one for each of the {values.sizes['seed']} seeds, got {len(position)}"
+        )
+    return position

@@ -7,6 +7,7 @@ Correlations are cosines, without taking means off: weights are drawn around 0, 
 the negated mean. Biases, which start at 0, are left out. Float64 by NumPy.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +16,9 @@ import scipy.stats
 from scipy.optimize import linear_sum_assignment
 
 from ibjax.analysis.compression import Interval
-from ibjax.checks import check_whole
+from ibjax.analysis.inputs import as_numbers, as_sequence
+from ibjax.checks import as_whole, check_flag, check_number, kind_of
+from ibjax.types import ArrayLike
 
 __all__ = [
     "expected_cosine",
@@ -28,7 +31,7 @@ __all__ = [
 ]
 
 
-def expected_cosine(dimension: int) -> float:
+def expected_cosine(dimension: int | np.integer) -> float:
     """E|cos| of two random Gaussian vectors: Gamma(d/2) / (sqrt(pi) Gamma((d+1)/2)).
 
     Raises:
@@ -38,12 +41,12 @@ def expected_cosine(dimension: int) -> float:
         >>> expected_cosine(1), round(expected_cosine(2), 4)  # parallel; 2 / pi
         (1.0, 0.6366)
     """
-    check_whole("dimension", dimension)
+    dimension = as_whole("dimension", dimension)
     gammaln = scipy.special.gammaln
     return float(np.exp(gammaln(dimension / 2) - gammaln((dimension + 1) / 2)) / np.sqrt(np.pi))
 
 
-def within_cosines(kernels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def within_cosines(kernels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Cosines of the weight vectors of different units of a layer, averaged over pairs of units.
 
     Args:
@@ -53,11 +56,12 @@ def within_cosines(kernels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         The means of |cos| and of cos, (...); NaN where a unit has no weights or infinite ones.
 
     Raises:
-        ValueError: for fewer than two units.
+        ValueError: for what is no array of numbers of these axes, and fewer than two units.
     """
-    if np.ndim(kernels) < 2 or np.shape(kernels)[-1] < 2:
+    kernels = as_numbers("kernels", kernels, "(..., fan_in, width)")
+    if kernels.shape[-1] < 2:
         raise ValueError(
-            f"kernels: expected (..., fan_in, width) of two units or more, got shape {np.shape(kernels)}"
+            f"kernels: expected (..., fan_in, width) of two units or more, got shape {kernels.shape}"
         )
     unit = _normed(kernels, axis=-2)
     cosines = np.swapaxes(unit, -1, -2) @ unit
@@ -66,7 +70,7 @@ def within_cosines(kernels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def match_units(
-    kernels: Sequence[np.ndarray], others: Sequence[np.ndarray], *, signs: bool
+    kernels: Sequence[ArrayLike], others: Sequence[ArrayLike], *, signs: bool
 ) -> list[np.ndarray]:
     """The second network's kernels with its hidden units in the order, and of the sign, of the first's.
 
@@ -80,13 +84,11 @@ def match_units(
         signs: whether units may be negated, as those of tanh may.
 
     Raises:
-        ValueError: for networks of other shapes than each other.
+        ValueError: for kernels that are no arrays of numbers or do not follow one another, and networks
+            of other shapes than each other.
     """
-    if [np.shape(k) for k in kernels] != [np.shape(k) for k in others]:
-        raise ValueError(
-            f"others: expected the shapes {[np.shape(k) for k in kernels]}, "
-            f"got {[np.shape(k) for k in others]}"
-        )
+    kernels, others = _checked_pair(kernels, others)
+    check_flag("signs", signs)
     order, sign = np.arange(len(others[0])), np.ones(len(others[0]))
     matched = []
     for layer, (kernel, other) in enumerate(zip(kernels, others, strict=True), 1):
@@ -103,21 +105,27 @@ def match_units(
     return matched
 
 
-def weight_correlation(kernels: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> np.ndarray:
+def weight_correlation(kernels: Sequence[ArrayLike], others: Sequence[ArrayLike]) -> np.ndarray:
     """(layer,) correlation of corresponding weights of two networks: the cosine of the whole kernels.
 
     A softmax ignores what all classes have in common: of the last kernel the mean over classes is taken
     off. (Of a single output unit nothing is taken off.)
+
+    Args:
+        kernels: (fan_in, width) of each layer, the output's last.
+        others: the same shapes.
+
+    Raises:
+        ValueError: as :func:`match_units`.
     """
+    kernels, others = _checked_pair(kernels, others)
     pairs = [*zip(kernels, others, strict=True)]
     if kernels[-1].shape[1] > 1:
         pairs[-1] = tuple(k - k.mean(axis=1, keepdims=True) for k in pairs[-1])
     return np.array([np.vdot(_normed(a, axis=None), _normed(b, axis=None)) for a, b in pairs])
 
 
-def matched_correlations(
-    networks: Sequence[np.ndarray], *, signs: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def matched_correlations(networks: Sequence[ArrayLike], *, signs: bool) -> tuple[np.ndarray, np.ndarray]:
     """Correlations of corresponding weights for all pairs of networks, matched and as they are.
 
     Args:
@@ -127,11 +135,20 @@ def matched_correlations(
     Returns:
         Two (seed, seed, layer), symmetric, NaN for a network with itself: after matching the hidden
         units, and without.
+
+    Raises:
+        ValueError: as :func:`match_units`, and for layers of other numbers of networks.
     """
+    networks = [
+        as_numbers("networks", layer, "(seed, fan_in, width)")
+        for layer in as_sequence("networks", networks, "arrays (seed, fan_in, width)")
+    ]
     count = len(networks[0])
+    if any(len(layer) != count for layer in networks):
+        raise ValueError(f"networks: expected as many in each layer, got {[*map(len, networks)]}")
     matched = np.full((count, count, len(networks)), np.nan)
     unmatched = matched.copy()
-    of_seed = [[np.asarray(layer[i], np.float64) for layer in networks] for i in range(count)]
+    of_seed = [[layer[i] for layer in networks] for i in range(count)]
     for i, j in zip(*np.triu_indices(count, 1), strict=True):
         own = match_units(of_seed[i], of_seed[j], signs=signs)
         matched[i, j] = matched[j, i] = weight_correlation(of_seed[i], own)
@@ -140,7 +157,11 @@ def matched_correlations(
 
 
 def random_correlations(
-    shapes: Sequence[tuple[int, int]], *, num_pairs: int, signs: bool, seed: int
+    shapes: Sequence[Sequence[int | np.integer]],
+    *,
+    num_pairs: int | np.integer,
+    signs: bool,
+    seed: int | np.integer,
 ) -> np.ndarray:
     """(num_pairs, layer) matched correlations of independent pairs of networks of Gaussian weights.
 
@@ -149,8 +170,19 @@ def random_correlations(
         num_pairs: of networks.
         signs: of :func:`match_units`.
         seed: of the draws.
+
+    Raises:
+        ValueError: for shapes that are none or do not follow one another, and numbers that are not
+            whole.
     """
-    check_whole("num_pairs", num_pairs)
+    shapes = [
+        tuple(as_whole("shapes", size) for size in as_sequence("shapes", shape, "(fan_in, width)"))
+        for shape in as_sequence("shapes", shapes, "pairs (fan_in, width)")
+    ]
+    _check_chain("shapes", shapes)
+    num_pairs = as_whole("num_pairs", num_pairs)
+    check_flag("signs", signs)
+    seed = as_whole("seed", seed, at_least=0)
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(num_pairs):
@@ -159,7 +191,7 @@ def random_correlations(
     return np.array(found)
 
 
-def jackknife_interval(pairs: np.ndarray, level: float = 0.95) -> Interval:
+def jackknife_interval(pairs: ArrayLike, level: float | int = 0.95) -> Interval:
     """Mean over pairs of seeds and its interval by the jackknife over seeds.
 
     A seed's pairs are not independent. With m the mean over all pairs and m_i that without seed i, the
@@ -173,8 +205,16 @@ def jackknife_interval(pairs: np.ndarray, level: float = 0.95) -> Interval:
 
     Returns:
         ``Interval`` of arrays (...); NaN limits for fewer than three seeds.
+
+    Raises:
+        ValueError: for pairs of other axes, a level that is not between 0 and 1.
     """
-    pairs = np.array(pairs, np.float64)
+    pairs = as_numbers("pairs", pairs, "(...)")
+    check_number("level", level, above=0.0, below=1.0)
+    if pairs.ndim < 2 or pairs.shape[0] != pairs.shape[1]:
+        raise ValueError(f"pairs: expected shape (seed, seed, ...), got shape {pairs.shape}")
+    if not np.allclose(pairs, pairs.swapaxes(0, 1), equal_nan=True):
+        raise ValueError(f"pairs: expected the same in both orders, got {kind_of(pairs)} of others")
     pairs[np.diag_indices(len(pairs))] = np.nan
     valid = np.isfinite(pairs)
     total = np.where(valid, pairs, 0.0).sum(axis=(0, 1))
@@ -191,6 +231,26 @@ def jackknife_interval(pairs: np.ndarray, level: float = 0.95) -> Interval:
     half = scipy.stats.t.ppf(0.5 + level / 2, np.maximum(count - 1, 1)) * error
     half = np.where(count > 2, half, np.nan)
     return Interval(mean, mean - half, mean + half, count)
+
+
+def _checked_pair(kernels, others) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Two networks of the same shapes, in float64."""
+    pair = []
+    for name, network in (("kernels", kernels), ("others", others)):
+        layers = as_sequence(name, network, "kernels (fan_in, width)")
+        pair.append([as_numbers(name, kernel, "(fan_in, width)") for kernel in layers])
+        _check_chain(name, [kernel.shape for kernel in pair[-1]])
+    shapes = [[kernel.shape for kernel in network] for network in pair]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"others: expected the shapes {shapes[0]}, got {shapes[1]}")
+    return pair[0], pair[1]
+
+
+def _check_chain(name: str, shapes: list[tuple[int, ...]]) -> None:
+    """Refuse layers of which one does not follow the other."""
+    pairs = all(len(shape) == 2 for shape in shapes)
+    if not pairs or any(a[1] != b[0] for a, b in itertools.pairwise(shapes)):
+        raise ValueError(f"{name}: expected (fan_in, width) of consecutive layers, got {shapes}")
 
 
 def _normed(kernel: np.ndarray, axis: int | None = 0) -> np.ndarray:

@@ -7,6 +7,8 @@ from typing import cast
 import jax.numpy as jnp
 import numpy as np
 
+from ibjax.analysis.inputs import as_numbers, check_model
+from ibjax.checks import as_whole
 from ibjax.models import MLP
 from ibjax.types import ArrayLike, Record
 
@@ -25,7 +27,11 @@ def zeros_record(model: MLP) -> Record:
         share a state without any bins; ``zero_activations``, the share of units and samples at 0;
         ``dead_units``, how many units are 0 on every sample. All are NaN where activations are not
         finite. The same model gives the same function, so that its program is compiled once.
+
+    Raises:
+        ValueError: for what is no ``MLP``.
     """
+    check_model(model)
     return _zeros_record(cast(Hashable, model))
 
 
@@ -45,16 +51,24 @@ def _zeros_record(model) -> Record:
     return record
 
 
-def lost_in_one_state(share: ArrayLike, num_samples: int) -> np.ndarray:
+def lost_in_one_state(share: ArrayLike, num_samples: int | np.integer) -> np.ndarray:
     """What one state costs of H(X) = log2 n: its part of H(X|T) = sum_t p(t) log2 n_t, in bits.
 
     Args:
-        share: p(t) of the state, of any shape.
+        share: p(t) of the state, of any shape; NaN where it is not known.
         num_samples: n, all of them distinct.
+
+    Raises:
+        ValueError: for shares outside [0, 1], a number that is not whole.
 
     Example:
         >>> lost_in_one_state([0.0, 0.25, 1.0], 8).tolist()
         [0.0, 0.25, 3.0]
     """
-    share = np.asarray(share, np.float64)
+    share = as_numbers("share", share, "(...)")
+    num_samples = as_whole("num_samples", num_samples)
+    if (share < 0).any() or (share > 1).any():
+        raise ValueError(
+            f"share: expected numbers from 0 to 1, got {np.nanmin(share)} to {np.nanmax(share)}"
+        )
     return share * np.log2(np.where(share > 0, share * num_samples, 1.0))

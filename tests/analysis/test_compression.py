@@ -60,6 +60,34 @@ def test_peak_is_that_of_the_other_seeds():
     assert peak_epochs(ixt).tolist() == expected == [2, 1, 1]
 
 
+def test_the_peak_of_a_plateau_is_its_middle():
+    plateau = np.tile([1.0, 6.0, 6.0, 6.0, 6.0, 6.0, 2.0], (4, 1))
+    assert peak_epochs(plateau).tolist() == [3] * 4
+    last_bits = plateau + 1e-6 * np.random.default_rng(0).normal(size=plateau.shape)
+    assert peak_epochs(last_bits).tolist() == [3] * 4
+    clear = plateau + np.array([0, 0, 0, 0, 2e-4, 0, 0])  # above float32's rounding
+    assert peak_epochs(clear).tolist() == [4] * 4
+
+
+def test_seeds_that_reach_or_leave_a_plateau_before_the_others_are_measured_on_it():
+    curve = np.array([1.0, 2.0, 6.0, 6.0, 6.0, 6.0, 6.0, 4.0, 2.0])
+    late, early = curve.copy(), curve.copy()
+    late[2] = 2.0
+    early[6] = 4.0
+    np.testing.assert_allclose(compression(np.stack([curve, curve, late, early])), 4.0)
+    rises = np.minimum(curve.max(), np.arange(9) * np.array([[1.3], [2.0], [2.1], [2.2]]))
+    np.testing.assert_allclose(compression(rises), 0.0)  # without compression the mean is 0
+
+
+def test_compression_of_plateaus_rests_on_no_last_bit():
+    """A fall in powers of ten whose plateau the other seeds share but for rounding."""
+    leaves = np.array([5, 6, 7, 8])[:, None]
+    norm = np.where(np.arange(12) < leaves, 0.4, 0.2)
+    for rounding in (np.nextafter(norm, 0), np.nextafter(norm, 1), norm.astype(np.float32)):
+        mixed = np.where(np.random.default_rng(0).random(norm.shape) < 0.5, norm, rounding)
+        np.testing.assert_allclose(compression(np.log10(mixed)), np.log10(2), rtol=1e-6)
+
+
 def test_compression_of_noise_is_not_biased():
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(2000, 20))
@@ -123,6 +151,32 @@ def test_summary_of_another_variable():
     np.testing.assert_allclose(compression_summary(arm).compression, 0)
     both = xr.concat([arm, arm], xr.Variable("arm", ["a", "b"]))
     np.testing.assert_allclose(compression_summary(both, "ity").sel(arm="b").compression, 1)
+
+
+def test_one_seed_says_why_nothing_is_known():
+    one = make_arm(np.tile([1.0, 4.0, 2.0], (1, 1))[..., None], np.ones((1, 3)))
+    summary = compression_summary(one)
+    assert summary.compression.isnull().all()
+    assert summary.num_seeds.values.tolist() == [0]
+    assert (summary.peak.item(), summary.final.item()) == (4.0, 2.0)
+    note = "compression needs two known seeds or more: the peak of each is chosen by the others"
+    assert summary.attrs["note"] == note
+    assert seed_compression(one).attrs["note"] == note
+    assert optimizer_difference(one, one).attrs["note"] == note
+    two = make_arm(np.tile([1.0, 4.0, 2.0], (2, 1))[..., None])
+    assert "note" not in compression_summary(two).attrs
+
+
+def test_arms_of_other_seeds_are_not_paired():
+    arm = make_arm(np.ones((3, 4, 2)), np.ones((3, 4)))
+    first, second = (arm.assign_coords(seed=np.arange(3) + start) for start in (0, 1))
+    with pytest.raises(ValueError, match=r"first, second: .* same seeds .*, got 0, 1, 2 and 1, 2, 3"):
+        optimizer_difference(first, second)
+    with pytest.raises(ValueError, match="loss_a, loss_b: expected the same seeds"):
+        epochs_of_equal_loss(first.train_loss, second.train_loss)
+    with pytest.raises(ValueError, match="first, second: expected networks of as many layers"):
+        optimizer_difference(first, first.isel(layer=[0]))
+    assert optimizer_difference(first, first).at_end.values.tolist() == [0.0, 0.0]
 
 
 def test_difference_is_paired_and_at_equal_loss_too():

@@ -104,7 +104,7 @@ def test_fixed_widths_are_1_and_the_floor_holds(vae):
 
 @pytest.mark.parametrize("steps", [[0], [1, 2], [0, 5, 5], [[0, 1]]])
 def test_steps_increase_from_0(vae, steps):
-    with pytest.raises(ValueError, match="steps: expected numbers that increase from 0"):
+    with pytest.raises(ValueError, match=r"steps: expected (numbers that increase from 0|shape)"):
         train_vae(vae, Setting(0.0, 1.0, 0.1, 1.0), np.array(steps))
     with pytest.raises(ValueError, match="learning_rate"):
         train_vae(vae, Setting(0.0, 1.0, 0.1, 1.0), np.array([0, 1]), learning_rate=0.0)
