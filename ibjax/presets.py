@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from ibjax.checks import check_known, check_positive
+from ibjax.arrays import as_array, as_float32
+from ibjax.checks import as_whole, check_known, check_nonempty, check_positive, check_rank, kind_of
 from ibjax.mi import adaptive_edges, binned_mi, kde_mi
+from ibjax.models import ACTIVATIONS
 from ibjax.types import MI, ArrayLike, Estimator
 
 __all__ = [
@@ -37,6 +39,9 @@ SAXE_ESTIMATORS: dict[str, Estimator] = {
 IDNNS_EDGES = (*np.linspace(-1, 1, 30, dtype=np.float32).tolist(), 2.0)
 
 
+# Of a bounded activation.
+MOST_BINS = 1_000_000
+
 # Of bounded activations, lower and upper ends; those of others are binned from 0 without end.
 BOUNDS = {"tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0), "sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0)}
 
@@ -59,7 +64,7 @@ class Preset(NamedTuple):
     source: str
 
 
-def idnns_binned_mi(t, y, *, edges=IDNNS_EDGES) -> MI:
+def idnns_binned_mi(t: ArrayLike, y: ArrayLike, *, edges: ArrayLike = IDNNS_EDGES) -> MI:
     """``binned_mi`` with the 2017 code's bins: ``digitize(t, linspace(-1, 1, 30)) - 1``.
 
     That is 29 bins on [-1, 1) and one for all t >= 1; t < -1 wraps around into it, and every ReLU
@@ -73,11 +78,16 @@ def idnns_binned_mi(t, y, *, edges=IDNNS_EDGES) -> MI:
     Returns:
         ``MI(ixt, ity)``, bits. Bias and errors as in ``binned_mi``.
     """
-    t = jnp.asarray(t, jnp.float32)
-    return binned_mi(jnp.where(t < edges[0], edges[-1], t), y, bins=np.float32(edges))
+    edges = as_array("edges", edges)
+    check_rank("edges", edges, 1, "(edges,)")
+    check_nonempty("edges", edges)
+    t, edges = as_array("t", t), as_float32("edges", edges)
+    check_nonempty("t", t)
+    t = as_float32("t", t)
+    return binned_mi(jnp.where(t < edges[0], edges[-1], t), y, bins=np.asarray(edges))
 
 
-def adaptive_binned_mi(t, y, *, bins: int) -> MI:
+def adaptive_binned_mi(t: ArrayLike, y: ArrayLike, *, bins: int | np.integer) -> MI:
     """``binned_mi`` in equally filled bins of the layer's own unique values (Chelombiev et al. 2019).
 
     Args:
@@ -88,7 +98,7 @@ def adaptive_binned_mi(t, y, *, bins: int) -> MI:
     Returns:
         ``MI(ixt, ity)``, bits. Bias and errors as in ``binned_mi`` and ``adaptive_edges``.
     """
-    return binned_mi(t, y, bins=adaptive_edges(t, bins))
+    return binned_mi(t, y, bins=adaptive_edges(t, as_whole("bins", bins)))
 
 
 def revisiting_binned_mi(
@@ -117,16 +127,23 @@ def revisiting_binned_mi(
 def revisiting_edges(activation: str, bin_width: float | int) -> np.ndarray | None:
     """Edges of ``revisiting_binned_mi``, float32; None where bins have no end.
 
+    Args:
+        activation: of the layer, or "softmax".
+        bin_width: of the bins, of which a bounded activation has a million at most.
+
     Raises:
-        ValueError: for a width that is not positive.
+        ValueError: for an unknown activation, a width that is not positive or too small.
     """
+    check_known("activation", activation, (*ACTIVATIONS, "softmax"))
     check_positive("bin_width", bin_width)
     if activation not in BOUNDS:
         return None
     low, high = BOUNDS[activation]
     # A whole number of bins: the last ends at the upper end or beyond, within a rounding error of it.
-    count = int(np.ceil((high - low) / bin_width - 1e-6))
-    return (low + bin_width * np.arange(count + 1)).astype(np.float32)
+    count = int(np.ceil((high - low) / float(bin_width) - 1e-6))
+    if count > MOST_BINS:
+        raise ValueError(f"bin_width: expected {MOST_BINS} bins or fewer, got {bin_width}")
+    return (low + float(bin_width) * np.arange(count + 1)).astype(np.float32)
 
 
 def revisiting_estimators(
@@ -137,7 +154,15 @@ def revisiting_estimators(
     Args:
         activations: of the hidden layers.
         bin_width: of all bins.
+
+    Raises:
+        ValueError: for what is no sequence of names, and as ``revisiting_edges``.
     """
+    if isinstance(activations, str | bytes) or not isinstance(activations, Sequence):
+        raise ValueError(f"activations: expected a sequence of names, got {kind_of(activations)}")
+    for name in activations:
+        revisiting_edges(name, bin_width)  # which refuses what it cannot use
+    bin_width = float(bin_width)
     return tuple(_revisiting_estimator(name, bin_width) for name in (*activations, "softmax"))
 
 

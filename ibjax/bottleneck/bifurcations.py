@@ -6,6 +6,7 @@ import numpy as np
 
 from ibjax.bottleneck.curve import NEGLIGIBLE, InformationCurve
 from ibjax.bottleneck.joint import checked_joint, decoder
+from ibjax.checks import kind_of
 from ibjax.types import ArrayLike
 
 __all__ = ["Bifurcations", "bifurcations"]
@@ -44,7 +45,7 @@ def bifurcations(p_xy: ArrayLike, curve: InformationCurve) -> Bifurcations:
         ``Bifurcations``.
 
     Raises:
-        ValueError: as ``information_curve``, and for a curve of another number of x.
+        ValueError: as ``information_curve``, for what is no curve, and for one of another number of x.
 
     Example:
         >>> from ibjax.bottleneck import information_curve
@@ -57,6 +58,8 @@ def bifurcations(p_xy: ArrayLike, curve: InformationCurve) -> Bifurcations:
         Wu, Fischer, Chuang & Tegmark (2019), the first split; Parker, Gedeon & Dimitrov (2002).
     """
     p_xy = checked_joint(p_xy)
+    if not isinstance(curve, InformationCurve):
+        raise ValueError(f"curve: expected an InformationCurve, got {kind_of(curve)}")
     if curve.encoders.shape[1] != len(p_xy):
         raise ValueError(
             f"curve: expected encoders of the {len(p_xy)} x of p_xy, got of {curve.encoders.shape[1]}"

@@ -1,13 +1,18 @@
 """How far information estimated from n samples can be from the truth."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
-from ibjax.checks import check_finite, check_whole
+from ibjax.arrays import as_array
+from ibjax.checks import as_whole, check_finite, check_number
 from ibjax.types import ArrayLike
 
 __all__ = ["FiniteSampleBounds", "finite_sample_bounds"]
+
+# An estimate may exceed what is possible by this, bits: rounding in float32.
+ROUNDING_BITS = 1e-4
 
 # Events that may fail: a deviation of p(t), of H(T|X), of p(t, y), of p(y).
 NUM_EVENTS = 4
@@ -36,9 +41,9 @@ class FiniteSampleBounds(NamedTuple):
 def finite_sample_bounds(
     ixt: ArrayLike,
     ity: ArrayLike,
-    cardinality_t: int,
-    cardinality_y: int,
-    n: int,
+    cardinality_t: int | np.integer,
+    cardinality_y: int | np.integer,
+    n: int | np.integer,
     *,
     delta: float | int,
 ) -> FiniteSampleBounds:
@@ -70,8 +75,8 @@ def finite_sample_bounds(
     Both are wider.
 
     Args:
-        ixt: (...) I(X;T) of the empirical distribution, bits.
-        ity: (...) I(T;Y), bits.
+        ixt: (...) I(X;T) of the empirical distribution, bits; at most log2 |T|.
+        ity: (...) I(T;Y), bits; at most that and log2 |Y|.
         cardinality_t: states that T may have, |T|; not only those that were seen.
         cardinality_y: labels.
         n: samples.
@@ -81,8 +86,8 @@ def finite_sample_bounds(
         ``FiniteSampleBounds``, bits, cut to what is possible at all: 0 and the logarithms.
 
     Raises:
-        ValueError: for information that is negative or not finite, numbers below 1, and a ``delta`` that
-            is not between 0 and 1.
+        ValueError: for information that is negative, not finite or more than so many states can carry,
+            numbers that are not whole or below 1, and a ``delta`` that is not between 0 and 1.
 
     Example:
         >>> bounds = finite_sample_bounds(1.0, 0.5, 2, 2, 100_000, delta=0.05)
@@ -92,31 +97,41 @@ def finite_sample_bounds(
     References:
         Shamir, Sabato & Tishby (2010); Tishby & Zaslavsky (2015), section III.
     """
-    for name, value in (("cardinality_t", cardinality_t), ("cardinality_y", cardinality_y), ("n", n)):
-        check_whole(name, value)
-    if not 0 < delta < 1:
-        raise ValueError(f"delta: expected a probability between 0 and 1, got {delta!r}")
-    ixt, ity = np.asarray(ixt, np.float64), np.asarray(ity, np.float64)
-    for name, value in (("ixt", ixt), ("ity", ity)):
-        check_finite(name, value)
-        if value.size and value.min() < 0:
-            raise ValueError(f"{name}: expected 0 bits or more, got {value.min()}")
-    of_t = np.log(cardinality_t)
+    cardinality_t = as_whole("cardinality_t", cardinality_t)
+    cardinality_y = as_whole("cardinality_y", cardinality_y)
+    n = as_whole("n", n)
+    check_number("delta", delta, above=0.0, below=1.0)
+    of_t = math.log(cardinality_t)
+    most_x, most_y = of_t, min(of_t, math.log(cardinality_y))
+    ixt = _checked_bits("ixt", ixt, most_x / np.log(2), "states")
+    ity = _checked_bits("ity", ity, most_y / np.log(2), "states and labels")
 
     def of_entropy(k):
-        distance = (1 + np.sqrt(np.log(NUM_EVENTS / delta))) / np.sqrt(k * n)
+        distance = (1 + np.sqrt(np.log(NUM_EVENTS / delta))) / math.sqrt(k * n)
         phi = -distance * np.log(distance) if distance < np.exp(-1) else np.exp(-1)
-        return min(k * phi, np.log(k)) if k > 1 else 0.0
+        return min(k * phi, math.log(k)) if k > 1 else 0.0
 
     hidden = min(of_t * np.sqrt(np.log(2 * NUM_EVENTS / delta) / (2 * n)), of_t)
     x_width = of_entropy(cardinality_t) + hidden
     y_width = sum(of_entropy(k) for k in (cardinality_t, cardinality_y, cardinality_t * cardinality_y))
-    most_x, most_y = of_t, min(of_t, np.log(cardinality_y))
     x_low, x_high = _interval(ixt, x_width, most_x)
     y_low, y_high = _interval(ity, y_width, most_y)
     vacuous = [(low <= 0) & (high >= most / np.log(2)) for low, high, most in
                ((x_low, x_high, most_x), (y_low, y_high, most_y))]  # fmt: skip
     return FiniteSampleBounds(x_low, x_high, y_low, y_high, *vacuous)
+
+
+def _checked_bits(name, value, most, carriers) -> np.ndarray:
+    value = np.asarray(as_array(name, value), np.float64)
+    check_finite(name, value)
+    if value.size and value.min() < 0:
+        raise ValueError(f"{name}: expected 0 bits or more, got {value.min()}")
+    if value.size and value.max() > most + ROUNDING_BITS:
+        raise ValueError(
+            f"{name}: expected at most the {most:.6g} bits that so few {carriers} carry, "
+            f"got {value.max():.6g}"
+        )
+    return np.asarray(np.minimum(value, most))
 
 
 def _interval(estimate, width, most):

@@ -14,10 +14,11 @@ from ibjax.bottleneck.joint import (
     decoder,
     entropy_bits,
     entropy_terms,
+    known_float64,
     sufficient_statistic,
 )
 from ibjax.bottleneck.solver import Solution, anneal, decoder_of, solve
-from ibjax.checks import check_finite, check_nonempty, check_rank, check_whole
+from ibjax.checks import as_key, as_whole, check_finite, check_nonempty, check_number, check_rank
 from ibjax.types import ArrayLike
 
 __all__ = ["NEGLIGIBLE", "InformationCurve", "information_curve"]
@@ -84,8 +85,8 @@ def information_curve(
     betas: ArrayLike,
     *,
     alpha: float | int = 1.0,
-    num_clusters: int | None = None,
-    num_restarts: int = 0,
+    num_clusters: int | np.integer | None = None,
+    num_restarts: int | np.integer = 0,
     key: Array | None = None,
 ) -> InformationCurve:
     """The encoders p(t|x) that minimise H(T) - alpha H(T|X) - beta I(T;Y), for every beta.
@@ -131,12 +132,10 @@ def information_curve(
         alpha = 0; Tishby & Zaslavsky (2015), the curves of fewer clusters.
     """
     p_xy, betas = checked_joint(p_xy), _checked_betas(betas)
-    if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha: expected a number from 0 to 1, got {alpha!r}")
-    if num_clusters is not None:
-        check_whole("num_clusters", num_clusters)
-    if isinstance(num_restarts, bool) or not isinstance(num_restarts, int) or num_restarts < 0:
-        raise ValueError(f"num_restarts: expected a whole number of 0 or more, got {num_restarts!r}")
+    check_number("alpha", alpha, at_least=0.0, at_most=1.0)
+    num_clusters = None if num_clusters is None else as_whole("num_clusters", num_clusters)
+    num_restarts = as_whole("num_restarts", num_restarts, at_least=0)
+    key = None if key is None else as_key("key", key)
     if (key is None) != (num_restarts == 0):
         raise ValueError(f"key: expected with num_restarts, and only then; got {num_restarts} restarts")
     classes = sufficient_statistic(p_xy, tolerance=ROUNDING)
@@ -170,7 +169,7 @@ def information_curve(
 
 
 def _checked_betas(betas) -> np.ndarray:
-    betas = np.asarray(betas, np.float64)
+    betas = known_float64("betas", betas)
     check_rank("betas", betas, 1, "(beta,)")
     check_nonempty("betas", betas)
     check_finite("betas", betas)

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.optimize
 import scipy.special
 
-from ibjax.bottleneck.joint import checked_conditional, checked_joint, decoder
+from ibjax.bottleneck.joint import checked_conditional, checked_joint, decoder, known_float64
 from ibjax.checks import check_finite, check_rank
 from ibjax.types import ArrayLike
 
@@ -106,7 +106,7 @@ def encoder_beta(
 
 
 def _checked_range(beta_range) -> tuple[float, float]:
-    ends = np.asarray(beta_range, np.float64)
+    ends = known_float64("beta_range", beta_range)
     check_rank("beta_range", ends, 1, "(2,)")
     check_finite("beta_range", ends)
     if len(ends) != 2 or not 0 < ends[0] < ends[1]:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
-from ibjax.checks import as_array, check_finite, check_nonempty, check_rank, check_whole
+from ibjax.bottleneck.joint import known_float64
+from ibjax.checks import as_whole, check_finite, check_nonempty, check_rank
 from ibjax.types import ArrayLike
 
 __all__ = [
@@ -78,7 +79,8 @@ def gaussian_information_curve(
     References:
         Chechik et al. (2005), theorem 3.1, equation 14 and lemma 4.1.
     """
-    of_x, of_y, of_xy = (np.asarray(as_array(c), np.float64) for c in (cov_x, cov_y, cov_xy))
+    of_x, of_y = known_float64("cov_x", cov_x), known_float64("cov_y", cov_y)
+    of_xy = known_float64("cov_xy", cov_xy)
     for name, value, axes in (
         ("cov_x", of_x, "(d, d)"),
         ("cov_y", of_y, "(k, k)"),
@@ -86,6 +88,7 @@ def gaussian_information_curve(
     ):
         check_rank(name, value, 2, axes)
         check_nonempty(name, value)
+        check_finite(name, value)
     wanted = of_x.shape[0], of_y.shape[0]
     if of_x.shape != (wanted[0],) * 2 or of_y.shape != (wanted[1],) * 2 or of_xy.shape != wanted:
         raise ValueError(
@@ -93,7 +96,8 @@ def gaussian_information_curve(
             f"{of_x.shape}, {of_y.shape} and {of_xy.shape}"
         )
     rho2 = squared_correlations(np.block([[of_x, of_xy], [of_xy.T, of_y]]), wanted[0])
-    betas = np.asarray(betas, np.float64)
+    betas = known_float64("betas", betas)
+    check_rank("betas", betas, 1, "(beta,)")
     with np.errstate(divide="ignore"):
         return GaussianCurve(betas, *gaussian_ib(rho2, betas), 1 / rho2)
 
@@ -127,8 +131,9 @@ def gaussian_ib(rho2: ArrayLike, beta: ArrayLike) -> BottleneckCurve:
         Chechik et al. (2005), theorem 3.1 and equation 14.
     """
     rho2 = _checked_correlations(rho2)
-    beta = np.atleast_1d(np.asarray(beta, np.float64))
+    beta = np.atleast_1d(known_float64("beta", beta))
     check_rank("beta", beta, 1, "(point,)")
+    check_nonempty("beta", beta)
     check_finite("beta", beta)
     if (beta <= 0).any():
         raise ValueError(f"beta: expected positive numbers, got {beta.min()}")
@@ -167,7 +172,7 @@ def gaussian_ib_bound(rho2: ArrayLike, ixt: ArrayLike) -> BottleneckCurve:
         Chechik et al. (2005), section 3.2.
     """
     rho2 = np.sort(_checked_correlations(rho2))[::-1]
-    ixt = np.atleast_1d(np.asarray(ixt, np.float64))
+    ixt = np.atleast_1d(known_float64("ixt", ixt))
     check_rank("ixt", ixt, 1, "(point,)")
     check_finite("ixt", ixt)
     if (ixt < 0).any():
@@ -184,7 +189,7 @@ def gaussian_ib_bound(rho2: ArrayLike, ixt: ArrayLike) -> BottleneckCurve:
     return BottleneckCurve(ixt, np.maximum(ixt - (n * log_beta + correlated[n - 1]) / 2, 0))
 
 
-def squared_correlations(covariance: ArrayLike, num_inputs: int) -> np.ndarray:
+def squared_correlations(covariance: ArrayLike, num_inputs: int | np.integer) -> np.ndarray:
     """Squared canonical correlations of X and Y from their joint covariance.
 
     Args:
@@ -202,13 +207,13 @@ def squared_correlations(covariance: ArrayLike, num_inputs: int) -> np.ndarray:
         >>> squared_correlations([[1.0, 0.6], [0.6, 1.0]], 1).round(4).tolist()
         [0.36]
     """
-    covariance = np.asarray(as_array(covariance), np.float64)
+    covariance = known_float64("covariance", covariance)
     check_rank("covariance", covariance, 2, "(d, d)")
     check_nonempty("covariance", covariance)
     check_finite("covariance", covariance)
     if covariance.shape[0] != covariance.shape[1] or not np.allclose(covariance, covariance.T):
         raise ValueError(f"covariance: expected a symmetric matrix, got shape {covariance.shape}")
-    check_whole("num_inputs", num_inputs)
+    num_inputs = as_whole("num_inputs", num_inputs)
     if num_inputs >= len(covariance):
         raise ValueError(
             f"num_inputs: expected less than the {len(covariance)} variables, got {num_inputs}"
@@ -225,7 +230,7 @@ def squared_correlations(covariance: ArrayLike, num_inputs: int) -> np.ndarray:
 
 
 def _checked_correlations(rho2) -> np.ndarray:
-    rho2 = np.atleast_1d(np.asarray(rho2, np.float64))
+    rho2 = np.atleast_1d(known_float64("rho2", rho2))
     check_rank("rho2", rho2, 1, "(k,)")
     check_nonempty("rho2", rho2)
     check_finite("rho2", rho2)

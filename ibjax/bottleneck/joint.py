@@ -5,7 +5,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ibjax.checks import as_array, check_finite, check_nonempty, check_rank, is_concrete
+from ibjax.arrays import as_array
+from ibjax.checks import check_finite, check_nonempty, check_number, check_rank, is_concrete
 from ibjax.numerics import product, to_bits
 from ibjax.types import MI, ArrayLike
 
@@ -15,6 +16,7 @@ __all__ = [
     "decoder",
     "entropy_bits",
     "entropy_terms",
+    "known_float64",
     "layer_information",
     "sufficient_statistic",
 ]
@@ -23,13 +25,25 @@ __all__ = [
 SUM_TOLERANCE = 1e-4
 
 
+def known_float64(name: str, x: ArrayLike) -> np.ndarray:
+    """Known real numbers in float64.
+
+    Raises:
+        ValueError: for what is no array of real numbers, and for traced ones.
+    """
+    x = as_array(name, x)
+    if not is_concrete(x):
+        raise ValueError(f"{name}: expected known numbers, got traced ones")
+    return np.asarray(x, np.float64)
+
+
 def checked_joint(p_xy: ArrayLike) -> np.ndarray:
     """(x, y) float64, its sum exactly 1 up to rounding.
 
     Raises:
         ValueError: for other shapes, NaN or infinite entries, negative ones, or a sum that is not 1.
     """
-    p = np.asarray(as_array(p_xy), np.float64)
+    p = known_float64("p_xy", p_xy)
     _check_probabilities("p_xy", p, "(x, y)")
     if abs(p.sum() - 1) > SUM_TOLERANCE:
         raise ValueError(f"p_xy: expected probabilities that sum to 1, got a sum of {p.sum():.6g}")
@@ -43,7 +57,7 @@ def checked_conditional(p_t_given_x: ArrayLike, num_inputs: int) -> np.ndarray:
         ValueError: for other shapes or numbers of rows, NaN or infinite entries, negative ones, or a
             row whose sum is not 1.
     """
-    p = np.asarray(as_array(p_t_given_x), np.float64)
+    p = known_float64("p_t_given_x", p_t_given_x)
     _check_probabilities("p_t_given_x", p, "(x, t)")
     _check_rows(p, num_inputs)
     sums = p.sum(axis=1)
@@ -53,7 +67,7 @@ def checked_conditional(p_t_given_x: ArrayLike, num_inputs: int) -> np.ndarray:
     return p / sums[:, None]
 
 
-def sufficient_statistic(p_xy: ArrayLike, *, tolerance: float = 0.0) -> np.ndarray:
+def sufficient_statistic(p_xy: ArrayLike, *, tolerance: float | int = 0.0) -> np.ndarray:
     """The minimal sufficient partition of x for y: which x share their p(y|x).
 
     No other statistic of X that keeps I(X;Y) is coarser. On the symmetric task's 4096 words it has 2
@@ -79,8 +93,7 @@ def sufficient_statistic(p_xy: ArrayLike, *, tolerance: float = 0.0) -> np.ndarr
     References:
         Shamir, Sabato & Tishby (2010), section 4; Shwartz-Ziv & Tishby (2017), section 3.1.
     """
-    if not 0 <= tolerance <= 1:
-        raise ValueError(f"tolerance: expected a number from 0 to 1, got {tolerance!r}")
+    check_number("tolerance", tolerance, at_least=0.0, at_most=1.0)
     p_xy = checked_joint(p_xy)
     p_x = p_xy.sum(axis=1)
     seen = np.flatnonzero(p_x > 0)
@@ -123,7 +136,7 @@ def layer_information(p_t_given_x: ArrayLike, p_xy: ArrayLike) -> MI:
         >>> round(float(mi.ixt), 3), round(float(mi.ity), 3)
         (1.0, 0.278)
     """
-    p_t_given_x, p_xy = as_array(p_t_given_x), as_array(p_xy)
+    p_t_given_x, p_xy = as_array("p_t_given_x", p_t_given_x), as_array("p_xy", p_xy)
     check_rank("p_xy", p_xy, 2, "(x, y)")
     check_rank("p_t_given_x", p_t_given_x, 2, "(x, t)")
     _check_rows(p_t_given_x, p_xy.shape[0])

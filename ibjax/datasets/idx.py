@@ -1,15 +1,25 @@
 """IDX files, the format of MNIST: a header of sizes, then bytes. Whole, or refused."""
 
 import gzip
+import os
 import zlib
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["read_idx"]
+from ibjax.checks import kind_of
+
+__all__ = ["as_path", "read_idx"]
 
 GZIP_MAGIC = b"\x1f\x8b"
 UNSIGNED_BYTES = 0x08
+
+
+def as_path(name: str, path: str | Path) -> Path:
+    """A path, refused where it is neither text nor a path."""
+    if not isinstance(path, str | os.PathLike) or not str(path):
+        raise ValueError(f"{name}: expected a path, got {kind_of(path)}")
+    return Path(path)
 
 
 def read_idx(path: str | Path) -> np.ndarray:
@@ -31,7 +41,8 @@ def read_idx(path: str | Path) -> np.ndarray:
     References:
         LeCun, Cortes & Burges, The MNIST database, "File formats for the MNIST database".
     """
-    content = _content(Path(path))
+    path = as_path("path", path)
+    content = _content(path)
     # Too short a file has no header either.
     if content[:3] != bytes([0, 0, UNSIGNED_BYTES]) or len(content) < 4:
         raise ValueError(

@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from ibjax.checks import check_positive, check_whole
+from ibjax.checks import as_key, as_whole, check_positive
 
 __all__ = ["TeacherSamples", "label_noise_variance", "linear_teacher"]
 
@@ -32,11 +33,11 @@ class TeacherSamples(NamedTuple):
 def linear_teacher(
     key: Array,
     *,
-    num_samples: int,
-    snr: float,
-    weight_variance: float = 1.0,
-    num_inputs: int = 100,
-    num_relevant: int | None = None,
+    num_samples: int | np.integer,
+    snr: float | int,
+    weight_variance: float | int = 1.0,
+    num_inputs: int | np.integer = 100,
+    num_relevant: int | np.integer | None = None,
 ) -> TeacherSamples:
     """Draw a teacher and samples of it.
 
@@ -58,17 +59,20 @@ def linear_teacher(
         ``TeacherSamples``: x (n, d), y (n, 1), teacher (d,), noise_variance.
 
     Raises:
-        ValueError: for counts below 1, more relevant inputs than inputs, and ``snr`` or a
-            ``weight_variance`` that is not positive.
+        ValueError: for what is no key, counts that are not whole or below 1, more relevant inputs than
+            inputs, and ``snr`` or a ``weight_variance`` that is not positive.
 
     References:
         Saxe et al. (2018), section 3, and section 5 for irrelevant inputs.
     """
-    check_whole("num_samples", num_samples)
-    num_relevant = num_inputs if num_relevant is None else num_relevant
+    key = as_key("key", key)
+    num_samples = as_whole("num_samples", num_samples)
+    num_inputs = as_whole("num_inputs", num_inputs)
+    num_relevant = num_inputs if num_relevant is None else as_whole("num_relevant", num_relevant)
     variance = label_noise_variance(
         snr=snr, weight_variance=weight_variance, num_inputs=num_inputs, num_relevant=num_relevant
     )
+    weight_variance = float(weight_variance)
     of_teacher, of_inputs, of_noise = jax.random.split(key, 3)
     weights = weight_variance**0.5 * jax.random.normal(of_teacher, (num_inputs,))
     teacher = jnp.where(jnp.arange(num_inputs) < num_relevant, weights, 0.0)
@@ -79,13 +83,17 @@ def linear_teacher(
 
 
 def label_noise_variance(
-    *, snr: float, weight_variance: float, num_inputs: int, num_relevant: int
+    *,
+    snr: float | int,
+    weight_variance: float | int,
+    num_inputs: int | np.integer,
+    num_relevant: int | np.integer,
 ) -> float:
     """Of the labels of ``linear_teacher``, which also states the arguments and errors."""
-    check_whole("num_inputs", num_inputs)
-    check_whole("num_relevant", num_relevant)
+    num_inputs = as_whole("num_inputs", num_inputs)
+    num_relevant = as_whole("num_relevant", num_relevant)
     check_positive("snr", snr)
     check_positive("weight_variance", weight_variance)
     if num_relevant > num_inputs:
         raise ValueError(f"num_relevant: expected at most the {num_inputs} inputs, got {num_relevant}")
-    return weight_variance * num_relevant / num_inputs / snr
+    return float(weight_variance) * num_relevant / num_inputs / float(snr)

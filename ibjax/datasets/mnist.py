@@ -9,8 +9,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ibjax.checks import check_known, check_rank, check_same_length
-from ibjax.datasets.idx import read_idx
+from ibjax.checks import check_known, check_rank, check_same_length, kind_of
+from ibjax.datasets.idx import as_path, read_idx
 from ibjax.types import Dataset
 
 __all__ = ["CACHE_VARIABLE", "MIRRORS", "SHA256", "download", "mnist"]
@@ -65,8 +65,9 @@ def mnist(
         int32 from 0 to 9.
 
     Raises:
-        ValueError: for an unknown split; files that are missing, damaged, truncated or no MNIST
-            files, and as many labels as there are not images; a download that fails, or without pooch.
+        ValueError: for an unknown split; folders or mirrors that are none; files that are missing,
+            damaged, truncated or no MNIST files, and as many labels as there are not images; a download
+            that fails, or without pooch.
 
     References:
         LeCun, Bottou, Bengio & Haffner (1998), Gradient-based learning applied to document recognition.
@@ -74,7 +75,7 @@ def mnist(
     check_known("split", split, FILES)
     names = FILES[split]
     if folder is not None:
-        images, labels = (read_idx(path) for path in _find(Path(folder), names))
+        images, labels = (read_idx(path) for path in _find(as_path("folder", folder), names))
     else:
         paths = [download(f"{name}.gz", SHA256[f"{name}.gz"], cache, mirrors) for name in names]
         images, labels = map(read_idx, paths)
@@ -97,8 +98,16 @@ def download(
         mirrors: addresses that the name is appended to; each is tried three times.
 
     Raises:
-        ValueError: without pooch, or where no mirror has the file, saying what to do instead.
+        ValueError: for arguments that are no text; without pooch, or where no mirror has the file,
+            saying what to do instead.
     """
+    for what, text in (("name", name), ("sha256", sha256)):
+        if not isinstance(text, str):
+            raise ValueError(f"{what}: expected text, got {kind_of(text)}")
+    cache = None if cache is None else as_path("cache", cache)
+    given = isinstance(mirrors, list | tuple) and all(isinstance(mirror, str) for mirror in mirrors)
+    if not given or not mirrors:
+        raise ValueError(f"mirrors: expected a list of addresses, got {kind_of(mirrors)}")
     try:
         import pooch
     except ImportError as error:

@@ -1,17 +1,16 @@
 """Parts of a dataset."""
 
-from collections.abc import Sequence
-
 import jax.numpy as jnp
 import numpy as np
 
-from ibjax.checks import check_whole
-from ibjax.types import Dataset
+from ibjax.arrays import as_array, as_float32, as_labels
+from ibjax.checks import as_whole, check_rank, kind_of
+from ibjax.types import ArrayLike, Dataset
 
 __all__ = ["select_classes"]
 
 
-def select_classes(data: Dataset, classes: Sequence[int], per_class: int) -> Dataset:
+def select_classes(data: Dataset, classes: ArrayLike, per_class: int | np.integer) -> Dataset:
     """The first samples of some classes, as many of each, in the order of ``data``.
 
     Args:
@@ -23,8 +22,8 @@ def select_classes(data: Dataset, classes: Sequence[int], per_class: int) -> Dat
         ``Dataset`` of ``len(classes) * per_class`` samples.
 
     Raises:
-        ValueError: for no classes or the same twice, a number that is not whole, or a class
-            of fewer samples.
+        ValueError: for what are no samples, no classes or the same twice, numbers that are not whole,
+            or a class of fewer samples.
 
     Example:
         >>> data = Dataset(jnp.arange(6.0)[:, None], jnp.array([7, 5, 7, 9, 5, 7]))
@@ -32,12 +31,20 @@ def select_classes(data: Dataset, classes: Sequence[int], per_class: int) -> Dat
         >>> chosen.x[:, 0].tolist(), chosen.y.tolist()
         ([0.0, 1.0, 2.0, 4.0], [1, 0, 1, 0])
     """
-    check_whole("per_class", per_class)
-    if len(classes) == 0 or len(set(classes)) < len(classes):
-        raise ValueError(f"classes: expected one or more, each once, got {tuple(classes)}")
-    y = np.asarray(data.y)
+    if not isinstance(data, Dataset):
+        raise ValueError(f"data: expected a Dataset, got {kind_of(data)}")
+    x = as_float32("data.x", data.x)
+    check_rank("data.x", x, 2, "(n, d)")
+    y = np.asarray(as_labels("data.y", data.y, "data.x", x))
+    per_class = as_whole("per_class", per_class)
+    labels = np.asarray(as_array("classes", classes))
+    whole = np.issubdtype(labels.dtype, np.integer)
+    if not whole or labels.ndim != 1 or len(labels) == 0 or len(np.unique(labels)) < len(labels):
+        raise ValueError(
+            f"classes: expected one or more labels, each once, got {kind_of(labels.tolist())}"
+        )
     rows = []
-    for label in classes:
+    for label in labels:
         found = np.flatnonzero(y == label)
         if len(found) < per_class:
             raise ValueError(
@@ -45,6 +52,6 @@ def select_classes(data: Dataset, classes: Sequence[int], per_class: int) -> Dat
             )
         rows.append(found[:per_class])
     chosen = np.concatenate(rows)
-    labels = np.repeat(np.arange(len(classes), dtype=np.int32), per_class)
+    new_labels = np.repeat(np.arange(len(labels), dtype=np.int32), per_class)
     order = chosen.argsort()
-    return Dataset(jnp.asarray(data.x)[chosen[order]], jnp.asarray(labels[order]))
+    return Dataset(x[chosen[order]], jnp.asarray(new_labels[order]))

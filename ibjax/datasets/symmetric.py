@@ -10,16 +10,27 @@ The rule reproduces all 4096 labels of the original file. (n, e, a) takes 64 val
 classes; the score takes 44.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.special
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
-from ibjax.checks import check_known, check_positive
-from ibjax.types import Dataset
+from ibjax.arrays import as_array, as_float32
+from ibjax.checks import (
+    as_key,
+    check_integer,
+    check_known,
+    check_nonempty,
+    check_number,
+    check_positive,
+    check_rank,
+    is_concrete,
+    kind_of,
+)
+from ibjax.types import ArrayLike, Dataset
 
 __all__ = [
     "SOFT_RULES",
@@ -98,7 +109,7 @@ def soft_label_probability(rule: str | SoftRule) -> np.ndarray:
             value but nearly hard; 0.90 gives a visible information curve.
 
     Raises:
-        ValueError: for an unknown name or a gamma that is not positive.
+        ValueError: for an unknown name, a gamma that is not positive, a theta that is no number.
 
     References:
         Shwartz-Ziv & Tishby (2017), equation 10.
@@ -106,18 +117,54 @@ def soft_label_probability(rule: str | SoftRule) -> np.ndarray:
     if isinstance(rule, str):
         check_known("rule", rule, SOFT_RULES)
         rule = SOFT_RULES[rule]
+    if not isinstance(rule, SoftRule):
+        raise ValueError(
+            f"rule: expected one of {', '.join(SOFT_RULES)} or a SoftRule, got {kind_of(rule)}"
+        )
     check_positive("gamma", rule.gamma)
+    check_number("theta", rule.theta)
     return scipy.special.expit(rule.gamma * (symmetric_score() - rule.theta))
 
 
-def draw_labels(key: Array, probability: Float[Any, " n"]) -> Int[Array, " n"]:
-    """Draw (n,) int32 labels from p(y = 1 | x); for training, once per seed."""
-    return jax.random.bernoulli(key, jnp.asarray(probability, jnp.float32)).astype(jnp.int32)
+def draw_labels(key: Array, probability: ArrayLike) -> Int[Array, " n"]:
+    """Draw labels from p(y = 1 | x); for training, once per seed.
+
+    Args:
+        key: of the draws.
+        probability: (n,) p(y = 1 | x).
+
+    Returns:
+        (n,) int32, 0 or 1.
+
+    Raises:
+        ValueError: for what is no key, another shape, known numbers outside [0, 1].
+    """
+    key, p = as_key("key", key), as_array("probability", probability)
+    check_rank("probability", p, 1, "(n,)")
+    check_nonempty("probability", p)
+    p = as_float32("probability", p)
+    if is_concrete(p) and ((known := np.asarray(p)).min() < 0 or known.max() > 1):
+        raise ValueError(
+            f"probability: expected numbers from 0 to 1, got {known.min()} to {known.max()}"
+        )
+    return jax.random.bernoulli(key, p).astype(jnp.int32)
 
 
-def permute_labels(key: Array, y: Int[Array, " n"]) -> Int[Array, " n"]:
-    """The same labels in random order: H(Y) stays, I(X;Y) can only be memorised."""
-    return jax.random.permutation(key, y)
+def permute_labels(key: Array, y: ArrayLike) -> Int[Array, " n"]:
+    """The same labels in random order: H(Y) stays, I(X;Y) can only be memorised.
+
+    Args:
+        key: of the order.
+        y: (n,) integer labels.
+
+    Raises:
+        ValueError: for what is no key, another shape, labels that are not integers.
+    """
+    key, y = as_key("key", key), as_array("y", y)
+    check_rank("y", y, 1, "(n,)")
+    check_nonempty("y", y)
+    check_integer("y", y)
+    return jax.random.permutation(key, jnp.asarray(y))
 
 
 def _words() -> np.ndarray:

@@ -78,15 +78,37 @@ def test_at_least_the_promised_share_of_draws_is_inside():
     assert inside.mean() >= 1 - delta
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int32, np.int64])
+def test_sizes_of_any_whole_type_are_the_same(dtype):
+    sizes = 100, 2, 127  # whose products do not fit
+    found = finite_sample_bounds(1.0, 0.5, *map(dtype, sizes), delta=0.05)
+    assert found == finite_sample_bounds(1.0, 0.5, *sizes, delta=0.05)
+
+
+def test_large_numbers_of_32_bits_do_not_overflow():
+    sizes = 4096, 10, 2**30
+    found = finite_sample_bounds(6.0, 2.0, *map(np.int32, sizes), delta=0.05)
+    assert found == finite_sample_bounds(6.0, 2.0, *sizes, delta=0.05)
+
+
+def test_rounding_beyond_what_is_possible_is_cut():
+    bounds = finite_sample_bounds(np.float32(1.00001), 1.0, 2, 2, 10**9, delta=0.05)
+    assert bounds.ixt_low < bounds.ixt_high == 1
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"ixt": -0.1}, "ixt: expected 0 bits or more, got -0.1"),
         ({"ity": np.nan}, "ity: expected finite"),
+        ({"ixt": 2.001}, "ixt: expected at most the 2 bits that so few states carry, got 2.001"),
+        ({"ity": 1.5}, "ity: expected at most the 1 bits that so few states and labels carry, got 1.5"),
+        ({"cardinality_t": 1}, "ixt: expected at most the 0 bits"),
+        ({"ixt": "1"}, "ixt: expected real numbers"),
         ({"cardinality_t": 0}, "cardinality_t: expected a whole number of 1 or more"),
         ({"cardinality_y": -1}, "cardinality_y: expected a whole number"),
         ({"n": 0}, "n: expected a whole number of 1 or more"),
-        ({"delta": 0}, "delta: expected a probability between 0 and 1, got 0"),
+        ({"delta": 0}, "delta: expected a finite number above 0.0 and below 1.0, got 0"),
         ({"delta": 1.0}, "delta: expected"),
     ],
 )

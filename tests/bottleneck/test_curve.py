@@ -299,7 +299,7 @@ def test_what_is_no_joint_distribution_is_refused(p_xy, message):
         ({"betas": []}, "betas: expected at least one entry"),
         ({"betas": [1.0, np.inf]}, "betas: expected finite"),
         ({"betas": [1.0, 0.0]}, "betas: expected positive numbers, got 0"),
-        ({"alpha": 1.5}, "alpha: expected a number from 0 to 1, got 1.5"),
+        ({"alpha": 1.5}, "alpha: expected a finite number at least 0.0 and at most 1.0, got 1.5"),
         ({"alpha": float("nan")}, "alpha: expected"),
         ({"num_clusters": 0}, "num_clusters: expected a whole number"),
         ({"num_restarts": -1}, "num_restarts: expected a whole number of 0 or more, got -1"),

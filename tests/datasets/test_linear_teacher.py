@@ -73,3 +73,12 @@ def test_works_under_jit_and_vmap():
 def test_refuses(options, message):
     with pytest.raises(ValueError, match=message):
         draw(**options)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int32])
+def test_sizes_of_any_whole_type_are_the_same(dtype):
+    sizes = {"num_samples": 5, "num_inputs": 100, "num_relevant": 3}
+    expected = linear_teacher(jax.random.key(0), snr=2.0, **sizes)
+    found = linear_teacher(jax.random.key(0), snr=2.0, **{k: dtype(v) for k, v in sizes.items()})
+    for part, same in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(part, same)
