@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from ibjax.plots import (
@@ -13,6 +14,8 @@ from ibjax.plots import (
     plot_compression_table,
     plot_curves,
     plot_information_plane,
+    plot_layer_terms,
+    plot_snapshots,
 )
 
 EPOCHS = [0, 1, 10, 100]
@@ -147,3 +150,52 @@ def test_table_of_compression_writes_what_is_sure_in_bold(estimators):
             assert texts[place].get_fontweight() == ("bold" if abs(value) > 1 else "normal")
     assert "[bits]" in bar.get_ylabel()
     assert rendered(figure).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("num_arms", [5, 9, 30])
+def test_any_number_of_arms_is_drawn_and_told_apart(num_arms):
+    rng = np.random.default_rng(0)
+    plane = xr.Dataset(
+        {
+            "ixt": (
+                ("activation", "optimizer", "seed", "epoch", "layer"),
+                rng.random((1, num_arms, 3, 4, 2)),
+            )
+        },
+        {"activation": ["tanh"], "optimizer": [f"arm {i}" for i in range(num_arms)], "epoch": EPOCHS},
+    )
+    figure = plot_compression(plane)
+    for ax in figure.axes:
+        looks = {(to_hex(line.get_color()), line.get_linestyle()) for line in ax.lines}
+        assert len(looks) == len(ax.lines) == num_arms
+    legends = [*figure.legends, *(ax.get_legend() for ax in figure.axes if ax.get_legend())]
+    assert [len(legend.get_texts()) for legend in legends] == [num_arms]
+    assert rendered(figure).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"row": "depth"}, r"plane: expected ixt \(depth, optimizer, seed, epoch, layer\)"),
+        ({"compare": "activation"}, "row, compare: expected different dimensions"),
+        ({"plane": xr.Dataset()}, "plane: expected the variable ixt"),
+    ],
+)
+def test_other_dims_are_refused(planes, change, message):
+    with pytest.raises(ValueError, match=message):
+        plot_compression(**({"plane": planes} | change))
+
+
+def test_what_is_not_drawn_is_refused(planes):
+    one = planes.isel(activation=0, optimizer=0)
+    with pytest.raises(ValueError, match=r"epochs: expected levels of epoch \(0, 1, 10, 100\), got 7"):
+        plot_snapshots(one, [7])
+    with pytest.raises(ValueError, match="labels: expected a mapping to labels"):
+        plot_layer_terms(one, labels={})
+    with pytest.raises(ValueError, match="plane: expected a coordinate option"):
+        plot_curves(
+            one.ixt.expand_dims(a=1, b=1, c=1).isel(layer=0).to_dataset(),
+            row="a",
+            column="b",
+            compare="c",
+        )

@@ -1,23 +1,58 @@
-"""What figures share: colours, bands over seeds, the axis of epochs."""
+"""What figures share: colours, bands over seeds, the axis of epochs, and what they refuse."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from ibjax.analysis.compression import mean_interval
+from ibjax.analysis.inputs import as_sequence, check_text
+from ibjax.checks import kind_of
 
-__all__ = ["ARM_COLOURS", "MARKERS", "draw_band", "epoch_axis", "label_epochs", "levels"]
+__all__ = [
+    "ARM_COLOURS",
+    "LAYER_COLOURS",
+    "MARKERS",
+    "add_legend",
+    "add_title",
+    "arm_looks",
+    "check_dimensions",
+    "check_labels",
+    "check_levels",
+    "draw_band",
+    "epoch_axis",
+    "label_epochs",
+    "levels",
+]
 
 ARM_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+LAYER_COLOURS = (*ARM_COLOURS, "#56b4e9", "#e69f00", "#000000")
+LINE_STYLES = ("-", "--", ":", "-.")
 MARKERS = "osD^vP*Xph<>"
 
+# Names in a column of a legend beside the panels.
+LEGEND_ROWS = 20
 
-def draw_band(ax: Axes, ixt: xr.DataArray, over: str, colour: str, label: str) -> None:
+
+def arm_looks(count: int) -> list[tuple[Any, str]]:
+    """A colour and a line style for each of ``count`` curves, all different."""
+    if count <= len(LAYER_COLOURS):
+        return [(colour, "-") for colour in LAYER_COLOURS[:count]]
+    colours = mpl.colormaps["turbo"](np.linspace(0.02, 0.98, count))
+    return list(zip(colours, itertools.cycle(LINE_STYLES), strict=False))
+
+
+def draw_band(
+    ax: Axes, ixt: xr.DataArray, over: str, colour: Any, label: str, linestyle: str = "-"
+) -> None:
     """Mean over seeds and its 95% interval."""
     band = mean_interval(ixt.transpose("seed", over).values)
-    ax.plot(ixt[over], band.mean, color=colour, label=label)
+    ax.plot(ixt[over], band.mean, color=colour, label=label, linestyle=linestyle)
     ax.fill_between(ixt[over], band.low, band.high, color=colour, alpha=0.25, lw=0)
 
 
@@ -35,3 +70,51 @@ def label_epochs(axes: np.ndarray) -> None:
 
 def levels(plane: xr.Dataset, dimension: str | None) -> Sequence:
     return [None] if dimension is None else list(plane[dimension].values)
+
+
+def add_title(figure: Figure, title: str) -> None:
+    check_text("title", title)
+    figure.suptitle(title)
+
+
+def add_legend(ax: Axes, **look) -> None:
+    """The names of a panel's curves, in it; beside all panels where they are many."""
+    handles, names = ax.get_legend_handles_labels()
+    if len(names) <= len(ARM_COLOURS):
+        ax.legend(fontsize="small", **look)
+        return
+    assert isinstance(ax.figure, Figure)
+    columns = -(-len(names) // LEGEND_ROWS)
+    ax.figure.legend(handles, names, loc="outside right upper", fontsize="small", ncols=columns, **look)
+
+
+def check_dimensions(**dimensions: str) -> None:
+    """Refuse what is no name of a dimension, and the same one twice.
+
+    Args:
+        **dimensions: by the names of arguments.
+    """
+    for name, dimension in dimensions.items():
+        check_text(name, dimension)
+    if len(set(dimensions.values())) < len(dimensions):
+        got = ", ".join(dimensions.values())
+        raise ValueError(f"{', '.join(dimensions)}: expected different dimensions, got {got}")
+
+
+def check_labels(name: str, labels: Any) -> None:
+    """Refuse what is no mapping of one or more names to text."""
+    texts = list(labels.values()) if isinstance(labels, Mapping) else []
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"{name}: expected a mapping to labels, got {kind_of(labels)}")
+
+
+def check_levels(name: str, chosen: Any, results: xr.Dataset | xr.DataArray, dimension: str) -> tuple:
+    """The chosen levels of a dimension, refused where it has no such ones."""
+    chosen = as_sequence(name, chosen, f"levels of {dimension}")
+    known = results[dimension].values.tolist()
+    for level in chosen:
+        single = isinstance(level, str | int | float | np.generic) and not isinstance(level, bool)
+        if not single or level not in known:
+            few = ", ".join(map(str, known[:8])) + (", ..." if len(known) > 8 else "")
+            raise ValueError(f"{name}: expected levels of {dimension} ({few}), got {kind_of(level)}")
+    return chosen

@@ -8,7 +8,16 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ibjax.analysis.compression import mean_interval
-from ibjax.plots.axes import ARM_COLOURS, draw_band, epoch_axis, label_epochs
+from ibjax.analysis.inputs import check_results
+from ibjax.checks import check_finite, check_positive
+from ibjax.plots.axes import (
+    add_legend,
+    add_title,
+    arm_looks,
+    draw_band,
+    epoch_axis,
+    label_epochs,
+)
 
 __all__ = ["plot_bin_course", "plot_bin_errors", "plot_bin_histograms", "plot_state_shares"]
 
@@ -41,11 +50,20 @@ def plot_bin_histograms(seen: xr.Dataset, *, title: str = "") -> Figure:
         seen: ``histogram`` (activation, shown, layer, bin), ``lowest`` (activation, layer), and a
             coordinate ``bins``, the width.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims.
     """
+    check_results(
+        "seen",
+        seen,
+        {"histogram": ("activation", "shown", "layer", "bin"), "lowest": ("activation", "layer")},
+    )
+    check_finite("seen.lowest", seen.lowest.values)
+    width = _checked_width(seen)
     layers, activations = seen.layer.values, seen.activation.values
     figure, axes = _grid(len(activations), len(layers), sharey=True)
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.9, seen.sizes["shown"]))
-    width = float(seen.bins)
     for (i, activation), (j, layer) in itertools.product(enumerate(activations), enumerate(layers)):
         ax, one = axes[i, j], seen.sel(activation=activation, layer=layer)
         shares = one.histogram.transpose("shown", "bin").values
@@ -63,7 +81,7 @@ def plot_bin_histograms(seen: xr.Dataset, *, title: str = "") -> Figure:
         ax.set_ylabel(f"{activation}\nshare of activations")
     _layer_titles(axes, layers)
     axes[0, -1].legend(title="epoch", fontsize="x-small", title_fontsize="x-small")
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure
 
 
@@ -75,20 +93,25 @@ def plot_bin_course(seen: xr.Dataset, *, title: str = "") -> Figure:
     Args:
         seen: ``ixt``, ``extreme``, ``empty`` of dims ``(activation, seed, epoch, layer)``.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims.
     """
+    check_results("seen", seen, dict.fromkeys(COURSE, ("activation", "seed", "epoch", "layer")))
     layers = seen.layer.values
     figure, axes = _grid(len(COURSE), len(layers), sharex=True, sharey="row")
+    looks = arm_looks(seen.sizes["activation"])
     for (i, name), (j, layer) in itertools.product(enumerate(COURSE), enumerate(layers)):
-        for colour, activation in zip(ARM_COLOURS, seen.activation.values, strict=False):
+        for (colour, style), activation in zip(looks, seen.activation.values, strict=True):
             values = seen[name].sel(activation=activation, layer=layer)
-            draw_band(axes[i, j], values, "epoch", colour, str(activation))
+            draw_band(axes[i, j], values, "epoch", colour, str(activation), style)
         epoch_axis(axes[i, j], seen)
     for ax, label in zip(axes[:, 0], COURSE.values(), strict=True):
         ax.set_ylabel(label)
     _layer_titles(axes, layers)
     label_epochs(axes)
-    axes[0, -1].legend(fontsize="small")
-    figure.suptitle(title)
+    add_legend(axes[0, -1])
+    add_title(figure, title)
     return figure
 
 
@@ -98,7 +121,11 @@ def plot_state_shares(seen: xr.Dataset, *, title: str = "") -> Figure:
     Args:
         seen: ``alone``, ``pure``, ``mixed`` of dims ``(activation, seed, epoch, layer)``.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims.
     """
+    check_results("seen", seen, dict.fromkeys(STATES, ("activation", "seed", "epoch", "layer")))
     layers, activations = seen.layer.values, seen.activation.values
     figure, axes = _grid(len(activations), len(layers), sharex=True, sharey=True)
     mean = seen[list(STATES)].mean("seed")
@@ -115,7 +142,7 @@ def plot_state_shares(seen: xr.Dataset, *, title: str = "") -> Figure:
     label_epochs(axes)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(STATES), title="in a state")
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure
 
 
@@ -125,7 +152,12 @@ def plot_bin_errors(errors: xr.Dataset, *, title: str = "") -> Figure:
     Args:
         errors: ``error_ixt``, ``error_ity`` of dims ``(activation, seed, shown, layer, width)``, bits.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims.
     """
+    dims = ("activation", "seed", "shown", "layer", "width")
+    check_results("errors", errors, {"error_ixt": dims, "error_ity": dims})
     layers = errors.layer.values
     rows = list(itertools.product(errors.activation.values, ("error_ixt", "error_ity")))
     figure, axes = _grid(len(rows), len(layers), sharex=True, sharey="row")
@@ -144,5 +176,16 @@ def plot_bin_errors(errors: xr.Dataset, *, title: str = "") -> Figure:
         ax.set_xlabel("width of the bins")
     _layer_titles(axes, layers)
     axes[0, 0].legend(title="epoch", fontsize="x-small", title_fontsize="x-small")
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure
+
+
+def _checked_width(seen: xr.Dataset) -> float:
+    """The coordinate ``bins``, a number or its text."""
+    try:
+        width = float(seen.coords["bins"])
+    except (KeyError, TypeError, ValueError):
+        got = ", ".join(map(str, seen.coords)) or "none"
+        raise ValueError(f"seen: expected a coordinate bins, the width, got {got}") from None
+    check_positive("seen.bins", width)
+    return width

@@ -7,7 +7,17 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.plots.axes import ARM_COLOURS, draw_band, epoch_axis, label_epochs, levels
+from ibjax.analysis.inputs import as_sequence, check_results
+from ibjax.plots.axes import (
+    add_legend,
+    add_title,
+    arm_looks,
+    check_dimensions,
+    draw_band,
+    epoch_axis,
+    label_epochs,
+    levels,
+)
 
 __all__ = ["plot_compression", "plot_compression_table", "plot_curves"]
 
@@ -22,23 +32,29 @@ def plot_compression(
         row: the dimension for rows of panels; columns are layers.
         compare: the dimension whose levels share a panel.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims.
     """
+    check_dimensions(row=row, compare=compare)
+    check_results("plane", plane, {"ixt": (row, compare, "seed", "epoch", "layer")})
     rows, layers = levels(plane, row), plane.layer.values
+    looks = arm_looks(plane.sizes[compare])
     figure = Figure(figsize=(2.5 * len(layers) + 0.5, 2.4 * len(rows) + 0.7), layout="constrained")
     axes = figure.subplots(len(rows), len(layers), squeeze=False, sharex=True, sharey="row")
     for i, r in enumerate(rows):
         for j, layer in enumerate(layers):
             ax = axes[i, j]
-            for colour, arm in zip(ARM_COLOURS, plane[compare].values, strict=False):
+            for (colour, style), arm in zip(looks, plane[compare].values, strict=True):
                 ixt = plane.ixt.sel({row: r, compare: arm, "layer": layer})
-                draw_band(ax, ixt, "epoch", colour, str(arm).upper())
+                draw_band(ax, ixt, "epoch", colour, str(arm).upper(), style)
             epoch_axis(ax, plane)
             if i == 0:
                 ax.set_title(f"layer {layer}" + (" (softmax)" if layer == layers[-1] else ""))
         axes[i, 0].set_ylabel(f"{r}\nI(X;T) [bits]")
     label_epochs(axes)
-    axes[0, -1].legend(fontsize="small")
-    figure.suptitle(title)
+    add_legend(axes[0, -1])
+    add_title(figure, title)
     return figure
 
 
@@ -59,22 +75,29 @@ def plot_curves(
         column: the dimension for columns of panels.
         compare: the dimension whose levels share a panel.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables, coordinates or dims.
     """
+    check_dimensions(row=row, column=column, compare=compare)
+    check_results("plane", plane, {"ixt": (row, column, compare, "seed", "epoch")})
+    _check_option("plane", plane, (column, compare))
     rows, columns = levels(plane, row), levels(plane, column)
+    looks = arm_looks(plane.sizes[compare])
     figure = Figure(figsize=(2.7 * len(columns) + 0.5, 2.6 * len(rows) + 0.7), layout="constrained")
     axes = figure.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey="row")
     for (i, r), (j, c) in itertools.product(enumerate(rows), enumerate(columns)):
         ax, panel = axes[i, j], plane.sel({row: r, column: c})
-        for colour, level in zip(ARM_COLOURS, plane[compare].values, strict=False):
+        for (colour, style), level in zip(looks, plane[compare].values, strict=True):
             arm = panel.sel({compare: level})
-            draw_band(ax, arm.ixt, "epoch", colour, str(arm.option.item()))
+            draw_band(ax, arm.ixt, "epoch", colour, str(arm.option.item()), style)
         epoch_axis(ax, plane)
         if i == 0:
             ax.set_title(str(c))
             ax.legend(fontsize="x-small")
         axes[i, 0].set_ylabel(f"{r}\nI(X;T) [bits]")
     label_epochs(axes)
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure
 
 
@@ -95,7 +118,16 @@ def plot_compression_table(
         panel: the dimension for panels.
         rows: the dimensions whose levels are the rows.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables, coordinates or dims.
     """
+    rows = as_sequence("rows", rows, "dimensions")
+    check_dimensions(panel=panel, **{f"rows[{i}]": row for i, row in enumerate(rows)})
+    ends = ("compression", "compression_low", "compression_high")
+    check_results("summary", summary, dict.fromkeys(ends, (panel, *rows, "layer")))
+    if "option" in summary.coords:
+        _check_option("summary", summary, rows)
     arms = summary.stack(arm=rows)
     last = arms.option.values if "option" in arms.coords else [key[-1] for key in arms.arm.values]
     names = [", ".join((*key[:-1], str(x))) for key, x in zip(arms.arm.values, last, strict=True)]
@@ -121,5 +153,13 @@ def plot_compression_table(
             for line in range(group, len(names), group):
                 ax.axhline(line - 0.5, color="black", lw=0.8)
     figure.colorbar(image, ax=axes, label="compression of I(X;T) [bits]", aspect=35)
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure
+
+
+def _check_option(name: str, results: xr.Dataset, dims: Sequence[str]) -> None:
+    """Refuse results without a coordinate ``option`` of these dims."""
+    if "option" not in results.coords or not set(results.option.dims) <= set(dims):
+        raise ValueError(
+            f"{name}: expected a coordinate option ({', '.join(dims)}), got {[*results.coords]}"
+        )

@@ -12,7 +12,18 @@ from matplotlib.figure import Figure
 
 from ibjax.analysis.compression import mean_interval
 from ibjax.analysis.data_processing import dpi_violations
-from ibjax.plots.axes import ARM_COLOURS, draw_band, epoch_axis, label_epochs, levels
+from ibjax.analysis.inputs import check_results
+from ibjax.checks import check_known
+from ibjax.plots.axes import (
+    ARM_COLOURS,
+    add_title,
+    check_dimensions,
+    check_levels,
+    draw_band,
+    epoch_axis,
+    label_epochs,
+    levels,
+)
 
 __all__ = ["plot_along_layers", "plot_layer_against_next", "plot_violations"]
 
@@ -32,7 +43,14 @@ def plot_violations(summary: xr.Dataset, *, row: str = "activation", title: str 
         summary: of ``violation_summary``, dims ``(variable, row, estimator, epoch, pair)``.
         row: the dimension for rows of panels; columns are I(X;T) and I(T;Y).
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims.
     """
+    check_dimensions(row=row)
+    dims = ("variable", row, "estimator", "epoch", "pair")
+    check_results("summary", summary, {"share": dims, "excess": dims})
+    check_levels("summary.variable", list(NAMES), summary, "variable")
     mean = summary[["share", "excess"]].mean("epoch")
     rows, names = levels(summary, row), summary.estimator.values
     pairs = summary.pair.values
@@ -61,7 +79,7 @@ def plot_violations(summary: xr.Dataset, *, row: str = "activation", title: str 
         ax.set_xlabel("pair of layers")
     label = "mean rise from a layer to the next [bits]"
     figure.colorbar(ScalarMappable(norm, colours), ax=axes, label=label, aspect=35)
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure
 
 
@@ -75,7 +93,13 @@ def plot_along_layers(plane: xr.Dataset, variable: str, *, row: str, title: str 
         variable: "ixt" or "ity".
         row: the dimension for rows of panels.
         title: of the figure.
+
+    Raises:
+        ValueError: for an unknown variable, other variables or dims.
     """
+    check_known("variable", variable, NAMES)
+    check_dimensions(row=row)
+    check_results("plane", plane, {variable: (row, "estimator", "seed", "epoch", "layer")})
     rows, names = levels(plane, row), plane.estimator.values
     figure = Figure(figsize=(1.75 * len(names) + 1.4, 2.3 * len(rows) + 0.8), layout="constrained")
     axes = figure.subplots(len(rows), len(names), squeeze=False, sharex=True, sharey=True)
@@ -97,7 +121,7 @@ def plot_along_layers(plane: xr.Dataset, variable: str, *, row: str, title: str 
     for ax in axes[-1]:
         ax.set_xlabel("layer")
     axes[0, -1].legend(title="epoch", fontsize="x-small", title_fontsize="x-small")
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure
 
 
@@ -116,16 +140,23 @@ def plot_layer_against_next(
         row: the dimension for rows of panels.
         column: the dimension for columns of panels.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims, layers that there are not.
     """
+    check_dimensions(row=row, column=column)
+    check_results("plane", plane, {"ixt": (row, column, "seed", "epoch", "layer")})
+    check_levels("layer, following", (layer, following), plane, "layer")
     rows, columns = levels(plane, row), levels(plane, column)
     figure = Figure(figsize=(3.9 * len(columns) + 0.9, 2.6 * len(rows) + 0.8), layout="constrained")
     axes = figure.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey=True)
     for (i, r), (j, c) in itertools.product(enumerate(rows), enumerate(columns)):
         ax, share_ax = axes[i, j], axes[i, j].twinx()
-        both = plane.ixt.sel({row: r, column: c, "layer": [layer, following]})
+        pair = []
         for colour, one in zip(ARM_COLOURS, (layer, following), strict=False):
-            draw_band(ax, both.sel(layer=one), "epoch", colour, f"layer {one}")
-        excess = dpi_violations(both.transpose("seed", "epoch", "layer").values)[..., 0]
+            pair.append(plane.ixt.sel({row: r, column: c, "layer": one}).transpose("seed", "epoch"))
+            draw_band(ax, pair[-1], "epoch", colour, f"layer {one}")
+        excess = dpi_violations(np.stack([one.values for one in pair], axis=-1))[..., 0]
         share = (excess > 0).sum(axis=0) / np.maximum(np.isfinite(excess).sum(axis=0), 1)
         share_ax.plot(plane.epoch, share, "--", color="0.3", lw=1, label="networks that violate")
         share_ax.set_ylim(0, 1.02)
@@ -141,5 +172,5 @@ def plot_layer_against_next(
     lines = [*axes[0, 0].get_lines(), *share_ax.get_lines()]
     names = [str(line.get_label()) for line in lines]
     figure.legend(lines, names, loc="outside lower center", ncols=len(lines), fontsize="small")
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure

@@ -8,7 +8,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ibjax.analysis.compression import mean_interval
-from ibjax.plots.axes import MARKERS
+from ibjax.analysis.inputs import check_labelled
+from ibjax.plots.axes import MARKERS, add_title
 
 __all__ = ["plot_drift"]
 
@@ -19,7 +20,11 @@ def plot_drift(away: xr.DataArray, *, title: str = "") -> Figure:
     Args:
         away: dims ``(dataset, activation, bins, seed, layer)``, bits.
         title: of the figure.
+
+    Raises:
+        ValueError: for other dims.
     """
+    check_labelled("away", away, ("dataset", "activation", "bins", "seed", "layer"))
     rows, columns = away.dataset.values, away.activation.values
     figure = Figure(figsize=(4.4 * len(columns) + 0.6, 3.2 * len(rows) + 0.5), layout="constrained")
     axes = figure.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey="row")
@@ -46,5 +51,5 @@ def plot_drift(away: xr.DataArray, *, title: str = "") -> Figure:
         ax.set_ylabel("distance [bits]")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", title="layer", fontsize="small")
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure

@@ -7,7 +7,16 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ibjax.analysis.compression import mean_interval
-from ibjax.plots.axes import ARM_COLOURS, MARKERS
+from ibjax.analysis.inputs import check_labelled, check_results
+from ibjax.plots.axes import (
+    MARKERS,
+    add_legend,
+    add_title,
+    arm_looks,
+    check_dimensions,
+    check_labels,
+    check_levels,
+)
 
 __all__ = ["plot_effects", "plot_variance_parts"]
 
@@ -19,28 +28,34 @@ def plot_effects(effects: xr.Dataset, *, labels: Mapping[str, str], title: str =
         effects: variables of dims ``(effect, layer, seed)``, bits.
         labels: of the variables, one panel each.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims, labels that are no text.
     """
+    check_labels("labels", labels)
+    check_results("effects", effects, dict.fromkeys(labels, ("effect", "layer", "seed")))
     names = effects.effect.values
+    spread = min(0.24, 0.8 / len(names))
     figure = Figure(figsize=(5.4 * len(labels), 3.8), layout="constrained")
     axes = figure.subplots(1, len(labels), squeeze=False)[0]
     layers = effects.layer.values
     for ax, (variable, label) in zip(axes, labels.items(), strict=True):
         ax.axhline(0, color="0.4", lw=0.8)
-        for k, (colour, name) in enumerate(zip(ARM_COLOURS, names, strict=False)):
+        for k, ((colour, _), name) in enumerate(zip(arm_looks(len(names)), names, strict=True)):
             values = effects[variable].sel(effect=name).transpose("seed", "layer").values
-            place = layers + 0.24 * (k - (len(names) - 1) / 2)
+            place = layers + spread * (k - (len(names) - 1) / 2)
             jitter = np.linspace(-0.07, 0.07, len(values))[:, None]
             ax.plot(place + jitter, values, ".", color=colour, alpha=0.25, ms=3)
             found = mean_interval(values)
             ends = np.stack([found.mean - found.low, found.high - found.mean])
-            look = {"fmt": MARKERS[k], "ms": 5, "capsize": 3, "mec": "black", "mew": 0.6}
+            look = {"fmt": MARKERS[k % len(MARKERS)], "ms": 5, "capsize": 3, "mec": "black", "mew": 0.6}
             ax.errorbar(place, found.mean, ends, color=colour, label=str(name), **look)
         ax.set_xticks(layers, [*map(str, layers[:-1]), f"{layers[-1]} (softmax)"])
         ax.set_xlabel("layer")
         ax.set_ylabel(f"effect on {label} [bits]")
         ax.grid(alpha=0.3)
-    axes[0].legend(title="effect of", fontsize="small")
-    figure.suptitle(title)
+    add_legend(axes[0], title="effect of")
+    add_title(figure, title)
     return figure
 
 
@@ -56,18 +71,25 @@ def plot_variance_parts(
         row: the dimension for rows of panels; columns are arms.
         labels: of the sources.
         title: of the figure.
+
+    Raises:
+        ValueError: for other dims or sources, labels that are no text.
     """
+    check_dimensions(row=row)
+    check_labels("labels", labels)
+    check_labelled("parts", parts, (row, "arm", "source", "layer"))
+    check_levels("labels", list(labels), parts, "source")
     rows, arms, layers = parts[row].values, parts.arm.values, parts.layer.values
     figure = Figure(figsize=(3.0 * len(arms) + 0.8, 2.5 * len(rows) + 0.9), layout="constrained")
     axes = figure.subplots(len(rows), len(arms), squeeze=False, sharex=True, sharey="row")
-    width = 0.8 / len(labels)
+    width, looks = 0.8 / len(labels), arm_looks(len(labels))
     for line, r in zip(axes, rows, strict=True):
         for ax, arm in zip(line, arms, strict=True):
-            for k, (source, label) in enumerate(labels.items()):
+            for k, ((colour, _), (source, label)) in enumerate(zip(looks, labels.items(), strict=True)):
                 values = parts.sel({row: r, "arm": arm, "source": source}).values
                 place = layers + width * (k - (len(labels) - 1) / 2)
                 height = np.sqrt(np.maximum(values, 0))
-                ax.bar(place, height, width, color=ARM_COLOURS[k], label=label)
+                ax.bar(place, height, width, color=colour, label=label)
             ax.set_title(f"{arm}", fontsize="medium")
             ax.set_xticks(layers)
             ax.grid(alpha=0.3, axis="y")
@@ -76,5 +98,5 @@ def plot_variance_parts(
         ax.set_xlabel("layer")
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=len(names), title="due to")
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure

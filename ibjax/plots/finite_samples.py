@@ -6,7 +6,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.plots.axes import ARM_COLOURS, levels
+from ibjax.analysis.inputs import check_results
+from ibjax.checks import check_known
+from ibjax.plots.axes import ARM_COLOURS, add_title, levels
 
 __all__ = ["plot_sample_estimates"]
 
@@ -25,7 +27,15 @@ def plot_sample_estimates(results: xr.Dataset, name: str, *, title: str = "") ->
             repeat), ``exact_NAME`` and ``cardinality`` (encoder); bits.
         name: "ixt" or "ity".
         title: of the figure.
+
+    Raises:
+        ValueError: for an unknown name, other variables or dims.
     """
+    check_known("name", name, SYMBOLS)
+    estimates = [f"{name}{end}" for end in ("", "_corrected", "_low", "_high")]
+    of_encoders = dict.fromkeys((f"exact_{name}", "cardinality"), ("encoder",))
+    drawn = dict.fromkeys(estimates, ("encoder", "num_samples", "repeat"))
+    check_results("results", results, drawn | of_encoders)
     names = levels(results, "encoder")
     num_rows = -(-len(names) // NUM_COLUMNS)
     figure = Figure(figsize=(3.4 * NUM_COLUMNS, 2.9 * num_rows + 0.6), layout="constrained")
@@ -58,5 +68,5 @@ def plot_sample_estimates(results: xr.Dataset, name: str, *, title: str = "") ->
     for ax in axes[:, 0]:
         ax.set_ylabel(f"{SYMBOLS[name]} [bits]")
     axes[0, 0].legend(fontsize="small")
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure

@@ -1,18 +1,26 @@
 """Layers against the information bottleneck's curve, and the betas that they are closest to."""
 
-import itertools
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ibjax.analysis.compression import mean_interval
-from ibjax.plots.axes import ARM_COLOURS, MARKERS, draw_band, epoch_axis, label_epochs, levels
+from ibjax.analysis.inputs import check_results
+from ibjax.plots.axes import (
+    LAYER_COLOURS,
+    MARKERS,
+    add_legend,
+    add_title,
+    arm_looks,
+    check_dimensions,
+    draw_band,
+    epoch_axis,
+    label_epochs,
+    levels,
+)
 
 __all__ = ["plot_fixed_points", "plot_layer_betas"]
-
-LAYER_COLOURS = (*ARM_COLOURS, "#56b4e9", "#e69f00")
 
 
 def plot_fixed_points(results: xr.Dataset, *, column: str, title: str = "") -> Figure:
@@ -26,7 +34,14 @@ def plot_fixed_points(results: xr.Dataset, *, column: str, title: str = "") -> F
             (column, point), bits.
         column: the dimension for columns of panels.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims.
     """
+    check_dimensions(column=column)
+    measured = dict.fromkeys(("ixt", "ict", "ity"), (column, "seed", "epoch", "layer"))
+    curve = dict.fromkeys(("curve_ixt", "curve_ity"), (column, "point"))
+    check_results("results", results, measured | curve)
     columns = levels(results, column)
     figure = Figure(figsize=(4.6 * len(columns), 7.4), layout="constrained")
     axes = figure.subplots(2, len(columns), squeeze=False, sharey=True, sharex="row")
@@ -43,7 +58,7 @@ def plot_fixed_points(results: xr.Dataset, *, column: str, title: str = "") -> F
     for ax in axes[:, 0]:
         ax.set_ylabel("I(T;Y), true p(y|x) [bits]")
     axes[1, 0].legend(title="layer", loc="lower right", fontsize="small", ncols=2)
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure
 
 
@@ -52,8 +67,8 @@ def _draw_layers(ax: Axes, one: xr.Dataset, rate: str) -> None:
     x, y = one.curve_ixt.values[order], one.curve_ity.values[order]
     end = max(float(np.nanmax(one[rate].values)), x[-1])
     ax.plot([0, *x, end], [0, *y, y[-1]], color="black", lw=1.5, label="curve", zorder=1)
-    styles = itertools.cycle(zip(LAYER_COLOURS, MARKERS, strict=False))
-    for i, (layer, (colour, marker)) in enumerate(zip(one.layer.values, styles, strict=False)):
+    for i, layer in enumerate(one.layer.values):  # as many colours as no multiple of markers has
+        colour, marker = LAYER_COLOURS[i % len(LAYER_COLOURS)], MARKERS[i % len(MARKERS)]
         x, y = one[rate].values[:, :, i], one.ity.values[:, :, i]  # (seed, epoch)
         mean_x, mean_y = mean_interval(x).mean, mean_interval(y).mean
         ax.plot(mean_x, mean_y, color=colour, lw=1.2, alpha=0.8)
@@ -71,22 +86,29 @@ def plot_layer_betas(results: xr.Dataset, *, column: str, title: str = "") -> Fi
         results: ``beta`` and ``distance``, bits, (column, seed, epoch, layer).
         column: the dimension for columns of panels.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims.
     """
+    check_dimensions(column=column)
+    dims = (column, "seed", "epoch", "layer")
+    check_results("results", results, {"beta": dims, "distance": dims})
+    looks = arm_looks(results.sizes["layer"])
     columns = levels(results, column)
     figure = Figure(figsize=(4.6 * len(columns), 6.6), layout="constrained")
     axes = figure.subplots(2, len(columns), squeeze=False, sharex=True, sharey="row")
     for (betas, distances), level in zip(axes.T, columns, strict=True):
         one = results.sel({column: level})
-        for colour, layer in zip(itertools.cycle(LAYER_COLOURS), one.layer.values, strict=False):
-            of_layer = one.sel(layer=layer)
-            draw_band(betas, np.log10(of_layer.beta), "epoch", colour, f"layer {layer}")
-            draw_band(distances, of_layer.distance, "epoch", colour, f"layer {layer}")
+        for (colour, style), layer in zip(looks, one.layer.values, strict=True):
+            of_layer, name = one.sel(layer=layer), f"layer {layer}"
+            draw_band(betas, np.log10(of_layer.beta), "epoch", colour, name, style)
+            draw_band(distances, of_layer.distance, "epoch", colour, name, style)
         betas.set_title(f"I(X;Y) = {level} bits")
         for ax in (betas, distances):
             epoch_axis(ax, results)
     axes[0, 0].set_ylabel("log10 of the closest beta")
     axes[1, 0].set_ylabel("KL(layer || bottleneck) [bits]")
-    axes[0, 0].legend(fontsize="small", ncols=2)
+    add_legend(axes[0, 0])
     label_epochs(axes)
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure

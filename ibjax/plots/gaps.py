@@ -6,7 +6,18 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.plots.axes import ARM_COLOURS, MARKERS, draw_band, epoch_axis, label_epochs
+from ibjax.analysis.inputs import check_results
+from ibjax.plots.axes import (
+    ARM_COLOURS,
+    MARKERS,
+    add_legend,
+    add_title,
+    arm_looks,
+    check_labels,
+    draw_band,
+    epoch_axis,
+    label_epochs,
+)
 
 __all__ = ["plot_gaps", "plot_layer_terms"]
 
@@ -23,7 +34,15 @@ def plot_gaps(results: xr.Dataset, *, title: str = "") -> Figure:
             ``guaranteed`` (num_samples, point), ``ict``, ``ity``, ``ity_train`` (seed, epoch, layer);
             bits.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims.
     """
+    curve = dict.fromkeys(("curve_ixt", "curve_ity"), ("point",))
+    forced = dict.fromkeys(("forced_ixt", "forced_ity"), ("clusters", "point"))
+    measured = dict.fromkeys(("ict", "ity", "ity_train"), ("seed", "epoch", "layer"))
+    sure = {"guaranteed": ("num_samples", "point")}
+    check_results("results", results, curve | forced | sure | measured)
     figure = Figure(figsize=(11.5, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     order = np.argsort(results.curve_ixt.values)
@@ -60,7 +79,7 @@ def plot_gaps(results: xr.Dataset, *, title: str = "") -> Figure:
     left.set_ylim(0, 1.02)
     left.legend(fontsize="small", loc="lower right")
     right.legend(fontsize="small", loc="lower right", title="full: true, hollow: training labels")
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure
 
 
@@ -71,17 +90,22 @@ def plot_layer_terms(results: xr.Dataset, *, labels: Mapping[str, str], title: s
         results: variables of dims ``(seed, epoch, layer)``, bits.
         labels: of the variables that share a panel.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims, labels that are no text.
     """
+    check_labels("labels", labels)
+    check_results("results", results, dict.fromkeys(labels, ("seed", "epoch", "layer")))
     layers = results.layer.values
     figure = Figure(figsize=(2.5 * len(layers) + 0.5, 3.2), layout="constrained")
     axes = figure.subplots(1, len(layers), squeeze=False, sharex=True, sharey=True)
     for ax, layer in zip(axes[0], layers, strict=True):
-        for colour, (name, label) in zip(ARM_COLOURS, labels.items(), strict=False):
-            draw_band(ax, results[name].sel(layer=layer), "epoch", colour, label)
+        for (colour, style), (name, label) in zip(arm_looks(len(labels)), labels.items(), strict=True):
+            draw_band(ax, results[name].sel(layer=layer), "epoch", colour, label, style)
         epoch_axis(ax, results)
         ax.set_title(f"layer {layer}" + (" (softmax)" if layer == layers[-1] else ""))
     axes[0, 0].set_ylabel("[bits]")
-    axes[0, -1].legend(fontsize="small")
+    add_legend(axes[0, -1])
     label_epochs(axes)
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure

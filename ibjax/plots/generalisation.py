@@ -5,7 +5,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ibjax.plots.axes import ARM_COLOURS, draw_band, epoch_axis, label_epochs
+from ibjax.analysis.inputs import check_results, check_same_levels
+from ibjax.plots.axes import ARM_COLOURS, add_title, draw_band, epoch_axis, label_epochs
 
 __all__ = ["plot_generalisation"]
 
@@ -27,7 +28,16 @@ def plot_generalisation(
         phases: ``fitting_end``, ``compression_start``, ``compression_end`` (activation, seed, layer).
         rises: ``epoch`` (activation, seed) of the least validation loss.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims, activations that differ.
     """
+    measured = [f"{part}_{quantity}" for part in PARTS for quantity in QUANTITIES]
+    check_results("results", results, dict.fromkeys(measured, ("activation", "seed", "epoch")))
+    named = ("fitting_end", "compression_start", "compression_end")
+    check_results("phases", phases, dict.fromkeys(named, ("activation", "seed", "layer")))
+    check_results("rises", rises, {"epoch": ("activation", "seed")})
+    check_same_levels("activation", results=results, phases=phases, rises=rises)
     activations = results.activation.values
     figure = Figure(figsize=(11.5, 2.8 * len(activations) + 0.6), layout="constrained")
     axes = figure.subplots(len(activations), 3, squeeze=False, sharex=True)
@@ -46,7 +56,7 @@ def plot_generalisation(
     label_epochs(axes)
     axes[0, 1].legend(fontsize="small")
     axes[0, 2].legend(fontsize="small", loc="upper left")
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure
 
 

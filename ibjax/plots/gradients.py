@@ -7,10 +7,24 @@ from matplotlib.figure import Figure
 
 from ibjax.analysis.compression import mean_interval
 from ibjax.analysis.gradients import gradient_curves
+from ibjax.analysis.inputs import check_results, check_same_levels
 from ibjax.analysis.phases import median_interval, rank_correlation
-from ibjax.plots.axes import ARM_COLOURS, draw_band, epoch_axis, label_epochs
+from ibjax.plots.axes import (
+    ARM_COLOURS,
+    add_title,
+    check_dimensions,
+    draw_band,
+    epoch_axis,
+    label_epochs,
+)
 
 __all__ = ["plot_gradient_phases", "plot_phase_epochs"]
+
+PHASES: dict[str, tuple[str, ...]] = {
+    "network_diffusion": ("seed",),
+    "compression": ("seed", "layer"),
+    "compresses": ("layer",),
+}
 
 MEAN_COLOUR, STD_COLOUR, IXT_COLOUR, SATURATED_COLOUR = ARM_COLOURS
 
@@ -28,7 +42,14 @@ def plot_gradient_phases(arm: xr.Dataset, phases: xr.Dataset, *, title: str = ""
             ``(seed, epoch, layer)``.
         phases: its ``phase_epochs``.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims, layers that differ.
     """
+    measured = ("gradient_mean", "gradient_std", "weight_norm", "ixt", "saturated")
+    check_results("arm", arm, dict.fromkeys(measured, ("seed", "epoch", "layer")))
+    check_results("phases", phases, PHASES)
+    check_same_levels("layer", arm=arm, phases=phases)
     layers = arm.layer.values
     figure = Figure(figsize=(2.5 * len(layers) + 0.5, 7.2), layout="constrained")
     axes = figure.subplots(3, len(layers), squeeze=False, sharex=True, sharey="row")
@@ -57,7 +78,7 @@ def plot_gradient_phases(arm: xr.Dataset, phases: xr.Dataset, *, title: str = ""
     drawn = [ax.get_legend_handles_labels() for ax in axes[0]]
     of_label = {label: h for handles, labels in drawn for h, label in zip(handles, labels, strict=True)}
     figure.legend(of_label.values(), of_label.keys(), loc="outside lower center", ncols=4)
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure
 
 
@@ -72,7 +93,12 @@ def plot_phase_epochs(phases: xr.Dataset, *, row: str = "activation", title: str
             (row, layer), as of ``phase_epochs``.
         row: the dimension for rows of panels.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims.
     """
+    check_dimensions(row=row)
+    check_results("phases", phases, {name: (row, *dims) for name, dims in PHASES.items()})
     rows, layers = phases[row].values, phases.layer.values
     figure = Figure(figsize=(2.5 * len(layers) + 0.5, 2.6 * len(rows) + 0.7), layout="constrained")
     axes = figure.subplots(len(rows), len(layers), squeeze=False, sharex=True, sharey=True)
@@ -99,7 +125,7 @@ def plot_phase_epochs(phases: xr.Dataset, *, row: str = "activation", title: str
         axes_of_row[0].set_ylabel("compression starts\n[epoch]")
     for ax in axes[-1]:
         ax.set_xlabel("diffusion starts [epoch]")
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure
 
 

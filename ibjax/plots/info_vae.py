@@ -8,7 +8,17 @@ import xarray as xr
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from ibjax.plots.axes import ARM_COLOURS, draw_band, levels
+from ibjax.analysis.inputs import check_results
+from ibjax.plots.axes import (
+    add_legend,
+    add_title,
+    arm_looks,
+    check_dimensions,
+    check_labels,
+    check_levels,
+    draw_band,
+    levels,
+)
 
 __all__ = ["plot_encodings", "plot_vae_course"]
 
@@ -25,7 +35,14 @@ def plot_encodings(vaes: xr.Dataset, seed: int, *, title: str = "") -> Figure:
         vaes: ``mean``, ``width`` (objective, seed, point), ``m``, ``s`` (objective, seed, z).
         seed: of the network drawn strongly.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims, a seed that there is not.
     """
+    encodings = dict.fromkeys(("mean", "width"), ("objective", "seed", "point"))
+    decoders = dict.fromkeys(("m", "s"), ("objective", "seed", "z"))
+    check_results("vaes", vaes, encodings | decoders)
+    check_levels("seed", [seed], vaes, "seed")
     names = levels(vaes, "objective")
     figure = Figure(figsize=(3.2 * len(names) + 0.6, 7.2), layout="constrained")
     axes = figure.subplots(3, len(names), squeeze=False, sharex=True, sharey="row")
@@ -57,7 +74,7 @@ def plot_encodings(vaes: xr.Dataset, seed: int, *, title: str = "") -> Figure:
     for ax, label in zip(axes[:, 0], ("density", "density", "reconstruction of x"), strict=True):
         ax.set_ylabel(label)
         ax.legend(fontsize="x-small")
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure
 
 
@@ -73,16 +90,23 @@ def plot_vae_course(
         column: the dimension for columns of panels.
         labels: axes' labels by variable.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims, labels that are no text.
     """
+    check_dimensions(column=column)
+    check_labels("labels", labels)
+    check_results("vaes", vaes, dict.fromkeys(labels, (column, "objective", "seed", "step")))
+    looks = arm_looks(vaes.sizes["objective"])
     columns = levels(vaes, column)
     figure = Figure(figsize=(4.4 * len(columns) + 0.6, 2.0 * len(labels) + 0.8), layout="constrained")
     axes = figure.subplots(len(labels), len(columns), squeeze=False, sharex=True, sharey="row")
     for (i, name), (j, level) in itertools.product(enumerate(labels), enumerate(columns)):
         ax = axes[i, j]
-        for colour, arm in zip(ARM_COLOURS, vaes.objective.values, strict=False):
+        for (colour, style), arm in zip(looks, vaes.objective.values, strict=True):
             one = vaes[name].sel({column: level, "objective": arm})
             ax.plot(one.step, one.transpose("step", "seed"), color=colour, lw=0.4, alpha=0.15)
-            draw_band(ax, one, "step", colour, str(arm))
+            draw_band(ax, one, "step", colour, str(arm), style)
         ax.set_xscale("symlog", linthresh=1, linscale=0.4)
         ax.set_xlim(0, int(vaes.step.max()))
         ax.grid(alpha=0.3)
@@ -92,6 +116,6 @@ def plot_vae_course(
         ax.set_ylabel(label)
     for ax in axes[-1]:
         ax.set_xlabel("step")
-    axes[0, -1].legend(fontsize="small")
-    figure.suptitle(title)
+    add_legend(axes[0, -1])
+    add_title(figure, title)
     return figure

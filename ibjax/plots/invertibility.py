@@ -3,7 +3,15 @@
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.plots.axes import ARM_COLOURS, draw_band, epoch_axis, label_epochs
+from ibjax.analysis.inputs import check_results
+from ibjax.plots.axes import (
+    add_legend,
+    add_title,
+    arm_looks,
+    draw_band,
+    epoch_axis,
+    label_epochs,
+)
 
 __all__ = ["plot_invertibility"]
 
@@ -15,20 +23,29 @@ def plot_invertibility(lost: xr.Dataset, *, title: str = "") -> Figure:
         lost: ``lost`` (activation, estimator, seed, epoch, layer), bits, the exact states' first and the
             bins' second; ``zero_state`` without estimator.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims, fewer than two estimators.
     """
+    dims = ("activation", "estimator", "seed", "epoch", "layer")
+    zeros = ("activation", "seed", "epoch", "layer")
+    check_results("lost", lost, {"lost": dims, "zero_state": zeros})
+    if lost.sizes["estimator"] < 2:
+        raise ValueError(f"lost: expected exact states and bins, got {[*lost.estimator.values]}")
+    looks = arm_looks(lost.sizes["activation"])
     layers = lost.layer.values
     figure = Figure(figsize=(2.4 * len(layers) + 0.6, 5.4), layout="constrained")
     axes = figure.subplots(2, len(layers), squeeze=False, sharex=True, sharey="row")
     exact, binned = lost.estimator.values[:2]
     for j, layer in enumerate(layers):
         own = lost.sel(layer=layer)
-        for colour, activation in zip(ARM_COLOURS, lost.activation.values, strict=False):
+        for (colour, style), activation in zip(looks, lost.activation.values, strict=True):
             arm = own.sel(activation=activation)
-            draw_band(axes[0, j], arm.lost.sel(estimator=exact), "epoch", colour, str(activation))
+            draw_band(axes[0, j], arm.lost.sel(estimator=exact), "epoch", colour, str(activation), style)
             mean = arm.lost.sel(estimator=binned).mean("seed")
             axes[0, j].plot(arm.epoch, mean, "--", color=colour, lw=1)
             if layer != layers[-1]:
-                draw_band(axes[1, j], arm.zero_state, "epoch", colour, str(activation))
+                draw_band(axes[1, j], arm.zero_state, "epoch", colour, str(activation), style)
         axes[0, j].set_title(f"layer {layer}" + (" (softmax)" if layer == layers[-1] else ""))
     for ax in axes.flat:
         epoch_axis(ax, lost)
@@ -36,6 +53,6 @@ def plot_invertibility(lost: xr.Dataset, *, title: str = "") -> Figure:
     axes[0, 0].set_ylabel("H(X) - I(X;T) [bits]")
     axes[1, 0].set_ylabel("samples at all zeros [share]")
     label_epochs(axes)
-    axes[0, 0].legend(fontsize="small")
-    figure.suptitle(title)
+    add_legend(axes[0, 0])
+    add_title(figure, title)
     return figure

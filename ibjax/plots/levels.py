@@ -6,8 +6,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ibjax.analysis.inputs import as_numbers, check_results, check_text
 from ibjax.analysis.phases import median_interval
-from ibjax.plots.axes import ARM_COLOURS
+from ibjax.plots.axes import ARM_COLOURS, add_title, check_dimensions, check_labels
 
 __all__ = ["plot_by_level"]
 
@@ -25,7 +26,15 @@ def plot_by_level(
         labels: of the variables, one panel each.
         ylabel: of all panels.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims, levels that are no numbers, labels that are no text.
     """
+    check_dimensions(over=over)
+    check_labels("labels", labels)
+    check_text("ylabel", ylabel)
+    check_results("values", values, dict.fromkeys(labels, (over, "seed")))
+    as_numbers(f"values.{over}", values[over].values, "(level,)")
     figure = Figure(figsize=(3.8 * len(labels) + 0.4, 3.6), layout="constrained")
     axes = figure.subplots(1, len(labels), squeeze=False, sharex=True, sharey=True)[0]
     levels = values[over].values
@@ -45,5 +54,5 @@ def plot_by_level(
         ax.set_title(label, fontsize="medium")
         ax.grid(alpha=0.3)
     axes[0].set_ylabel(ylabel)
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure

@@ -7,15 +7,27 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ibjax.analysis.inputs import check_labelled, check_results, check_same_levels, check_text
 from ibjax.bottleneck import gaussian_ib_bound
-from ibjax.plots.axes import ARM_COLOURS, draw_band, epoch_axis, label_epochs, levels
+from ibjax.checks import kind_of
+from ibjax.plots.axes import (
+    ARM_COLOURS,
+    add_title,
+    arm_looks,
+    check_dimensions,
+    check_labels,
+    check_levels,
+    draw_band,
+    epoch_axis,
+    label_epochs,
+    levels,
+)
 from ibjax.plots.planes import plot_information_plane
 
 __all__ = ["plot_bounded_plane", "plot_learning", "plot_parts"]
 
-LAYER_COLOURS = (*ARM_COLOURS, "#56b4e9", "#e69f00", "#000000")
 TRAIN_COLOUR, TEST_COLOUR = ARM_COLOURS[:2]
-REFERENCE_STYLES = ("--", ":")
+REFERENCE_STYLES = ("--", ":", "-.", "-")
 CURVE_POINTS = 200
 
 # Of errors on a logarithmic axis.
@@ -41,7 +53,22 @@ def plot_bounded_plane(
         row: a dimension for rows of panels.
         column: a dimension for columns of panels.
         title: of the figure.
+
+    Raises:
+        ValueError: as ``plot_information_plane``, and for correlations of other dims or outside [0, 1).
     """
+    panels = {"row": row, "column": column}
+    named = {name: dimension for name, dimension in panels.items() if dimension is not None}
+    check_dimensions(**named)
+    check_labelled("rho2", rho2, {*named.values()} & {*getattr(rho2, "dims", ())})
+    dims = tuple(map(str, rho2.dims))
+    check_results("plane", plane, dict.fromkeys(("ixt", "ity"), dims), factors=True)
+    for dimension in dims:
+        check_same_levels(dimension, plane=plane, rho2=rho2)
+    if not ((rho2 >= 0) & (rho2 < 1)).all():
+        raise ValueError(
+            f"rho2: expected numbers from 0 to below 1, got {kind_of(rho2.values.tolist())}"
+        )
     figure = plot_information_plane(plane, row=row, column=column, title=title)
     panels = itertools.product(levels(plane, row), levels(plane, column))
     for ax, (r, c) in zip(figure.axes, panels, strict=False):
@@ -75,7 +102,25 @@ def plot_learning(
         references: variables of dims ``([column], [seed])`` drawn as lines across, by their names in
             the legend.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims, layers that there are not, names that are no text.
     """
+    check_dimensions(column=column)
+    check_text("loss", loss)
+    losses = dict.fromkeys(("train_loss", "test_loss"), (column, "seed", "epoch"))
+    planes = dict.fromkeys(("ixt", "ity"), (column, "seed", "epoch", "layer"))
+    check_results("results", results, losses | planes)
+    layers = check_levels("layers", layers, results, "layer")
+    looks = arm_looks(len(layers))
+    if references:
+        check_labels("references", references)
+    for name in references.values():
+        check_results("results", results, {name: ()}, factors=True)
+        if not set(results[name].dims) <= {column, "seed"}:
+            raise ValueError(
+                f"results: expected {name} of dims among {column}, seed, got {results[name].dims}"
+            )
     columns = levels(results, column)
     narrow = len(columns) > 3
     size = ((1.8 if narrow else 2.6) * len(columns) + 1.0, 6.6)
@@ -85,13 +130,15 @@ def plot_learning(
         one = results.sel({column: level})
         draw_band(errors, one.train_loss, "epoch", TRAIN_COLOUR, "training")
         draw_band(errors, one.test_loss, "epoch", TEST_COLOUR, "new samples")
-        for (label, name), style in zip(references.items(), REFERENCE_STYLES, strict=False):
+        for (label, name), style in zip(
+            references.items(), itertools.cycle(REFERENCE_STYLES), strict=False
+        ):
             errors.axhline(float(one[name].mean()), color="black", linestyle=style, label=label)
         errors.set_yscale("log")
         errors.set_title(str(level), fontsize="medium")
         for ax, name in zip(information, ("ixt", "ity"), strict=True):
-            for colour, layer in zip(itertools.cycle(LAYER_COLOURS), layers):
-                draw_band(ax, one[name].sel(layer=layer), "epoch", colour, f"layer {layer}")
+            for (colour, style), layer in zip(looks, layers, strict=True):
+                draw_band(ax, one[name].sel(layer=layer), "epoch", colour, f"layer {layer}", style)
         for ax in (errors, *information):
             epoch_axis(ax, results)
     for ax, label in zip(axes[:, 0], (loss, "I(X;T) [bits]", "I(T;Y) [bits]"), strict=True):
@@ -104,7 +151,7 @@ def plot_learning(
     if narrow:
         for ax in axes[-1]:
             ax.set_xticks([tick for tick in ax.get_xticks() if tick != 1])
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure
 
 
@@ -118,7 +165,13 @@ def plot_parts(results: xr.Dataset, *, names: Mapping[int, str], title: str = ""
         results: ``ixt``, ``ixt_relevant``, ``ixt_irrelevant`` (seed, epoch, layer), bits.
         names: of the layers.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims, layers that there are not, names that are no text.
     """
+    check_labels("names", names)
+    check_results("results", results, dict.fromkeys(PARTS, ("seed", "epoch", "layer")))
+    check_levels("names", list(names), results, "layer")
     figure = Figure(figsize=(10.0, 2.6 * len(names) + 0.7), layout="constrained")
     axes = figure.subplots(len(names), len(PARTS), squeeze=False, sharex=True)
     for row, (layer, name) in zip(axes, names.items(), strict=True):
@@ -130,5 +183,5 @@ def plot_parts(results: xr.Dataset, *, names: Mapping[int, str], title: str = ""
             ax.set_title(f"{name}: {label}", fontsize="medium")
         row[0].set_ylabel("information [bits]")
     label_epochs(axes)
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure

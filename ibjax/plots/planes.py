@@ -9,7 +9,9 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from ibjax.analysis.compression import mean_interval
-from ibjax.plots.axes import MARKERS, levels
+from ibjax.analysis.inputs import as_numbers, check_results
+from ibjax.checks import kind_of
+from ibjax.plots.axes import MARKERS, add_title, check_dimensions, levels
 
 __all__ = ["plot_information_plane"]
 
@@ -38,7 +40,18 @@ def plot_information_plane(
         column: a dimension for columns of panels.
         title: of the figure.
         corner: (H(X), I(X;Y)), bits, drawn as a star: no layer is beyond it.
+
+    Raises:
+        ValueError: for other variables or dims, a corner that is no pair of numbers.
     """
+    panels = {"row": row, "column": column}
+    named = {name: dimension for name, dimension in panels.items() if dimension is not None}
+    check_dimensions(**named)
+    several = hasattr(plane, "dims") and "seed" in plane.dims
+    dims = (*named.values(), *(["seed"] if several else []), "epoch", "layer")
+    check_results("plane", plane, {"ixt": dims, "ity": dims})
+    if corner is not None and as_numbers("corner", corner, "(2,)").shape != (2,):
+        raise ValueError(f"corner: expected a pair of numbers, got {kind_of(corner)}")
     rows, columns = levels(plane, row), levels(plane, column)
     figure = Figure(figsize=(4.0 * len(columns) + 1.2, 3.4 * len(rows) + 0.5), layout="constrained")
     axes = figure.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey=True)
@@ -59,7 +72,7 @@ def plot_information_plane(
     # Where every layer is, since networks of different depth do not all have the same.
     fullest = max(axes.flat, key=lambda ax: len(ax.get_legend_handles_labels()[0]))
     fullest.legend(title="layer", loc="lower right", fontsize="small", ncols=2)
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure
 
 

@@ -8,16 +8,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ibjax.analysis.compression import mean_interval
-from ibjax.plots.axes import ARM_COLOURS
+from ibjax.analysis.inputs import as_numbers, as_sequence
+from ibjax.checks import check_positive, kind_of
+from ibjax.plots.axes import ARM_COLOURS, add_title
+from ibjax.types import ArrayLike
 
 __all__ = ["plot_pruning"]
 
 
 def plot_pruning(
-    distances: Mapping[str, Sequence[np.ndarray]],
-    accuracies: Mapping[str, Sequence[np.ndarray]],
+    distances: Mapping[str, Sequence[ArrayLike]],
+    accuracies: Mapping[str, Sequence[ArrayLike]],
     *,
-    threshold: float,
+    threshold: float | int,
     paper: Mapping[str, Sequence[float]],
     title: str = "",
 ) -> Figure:
@@ -31,25 +34,47 @@ def plot_pruning(
         threshold: below which two layers are similar, bits.
         paper: accuracies of each arm and step, for those that have any.
         title: of the figure.
+
+    Raises:
+        ValueError: for mappings of other arms, steps that are no such arrays, a threshold that is not
+            positive, a title that is no text.
     """
-    figure = Figure(figsize=(10.5, 3.0 * len(distances) + 0.5), layout="constrained")
-    axes = figure.subplots(len(distances), 2, squeeze=False, sharex="col")
-    for (left, right), name in zip(axes, distances, strict=True):
-        _draw_distances(left, distances[name], threshold)
+    check_positive("threshold", threshold)
+    per_step = _checked_steps("distances", distances, "(seed, layer - 1)")
+    reached = _checked_steps("accuracies", accuracies, "(seed,)")
+    of_paper = _checked_steps("paper", paper, "()") if paper else {}
+    if per_step.keys() != reached.keys():
+        raise ValueError(
+            f"distances, accuracies: expected the same arms, got {[*per_step]} and {[*reached]}"
+        )
+    figure = Figure(figsize=(10.5, 3.0 * len(per_step) + 0.5), layout="constrained")
+    axes = figure.subplots(len(per_step), 2, squeeze=False, sharex="col")
+    for (left, right), name in zip(axes, per_step, strict=True):
+        _draw_distances(left, per_step[name], threshold)
         left.set_ylabel(f"{name}\ndistance of paths [bits]")
-        _draw_accuracies(right, accuracies[name], paper.get(name, ()))
+        _draw_accuracies(right, reached[name], of_paper.get(name, ()))
         right.set_ylabel("test accuracy at the stop")
         for ax in (left, right):
             ax.grid(alpha=0.3)
-    most = max(steps[0].shape[1] for steps in distances.values())
+    most = max(steps[0].shape[1] for steps in per_step.values())
     axes[-1, 0].set_xticks(range(most), [f"{i + 1}→{i + 2}" for i in range(most)])
     axes[-1, 0].set_xlabel("hidden layers")
-    axes[-1, 1].set_xticks(range(max(map(len, [*accuracies.values(), *paper.values()]))))
+    axes[-1, 1].set_xticks(range(max(map(len, [*reached.values(), *of_paper.values()]))))
     axes[-1, 1].set_xlabel("step")
     axes[0, 0].legend(title="step", fontsize="small")
     axes[0, 1].legend(fontsize="small")
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure
+
+
+def _checked_steps(name: str, arms, axes: str) -> dict[str, list[np.ndarray]]:
+    """Numbers of these axes, for each arm and step."""
+    if not isinstance(arms, Mapping) or not arms:
+        raise ValueError(f"{name}: expected a mapping of arms to steps, got {kind_of(arms)}")
+    return {
+        str(arm): [as_numbers(name, step, axes) for step in as_sequence(name, steps, f"arrays {axes}")]
+        for arm, steps in arms.items()
+    }
 
 
 def _draw_distances(ax: Axes, steps: Sequence[np.ndarray], threshold: float) -> None:
@@ -63,7 +88,7 @@ def _draw_distances(ax: Axes, steps: Sequence[np.ndarray], threshold: float) -> 
     ax.set_ylim(bottom=0)
 
 
-def _draw_accuracies(ax: Axes, steps: Sequence[np.ndarray], paper: Sequence[float]) -> None:
+def _draw_accuracies(ax: Axes, steps: Sequence[np.ndarray], paper: Sequence) -> None:
     for step, values in enumerate(steps):
         jitter = np.linspace(-0.12, 0.12, len(values))
         ax.plot(step + jitter, values, ".", color=ARM_COLOURS[0], alpha=0.3, ms=4)

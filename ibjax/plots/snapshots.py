@@ -8,7 +8,8 @@ from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ibjax.plots.axes import MARKERS
+from ibjax.analysis.inputs import check_results, check_text
+from ibjax.plots.axes import MARKERS, check_levels
 
 __all__ = ["animate_snapshots", "plot_snapshots"]
 
@@ -22,7 +23,13 @@ def plot_snapshots(plane: xr.Dataset, epochs: Sequence[int], *, title: str = "")
         plane: ``ixt``, ``ity`` of dims ``(seed, epoch, layer)``, bits.
         epochs: recorded ones.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims, epochs that were not recorded, a title that is no text.
     """
+    check_text("title", title)
+    check_results("plane", plane, dict.fromkeys(("ixt", "ity"), ("seed", "epoch", "layer")))
+    epochs = check_levels("epochs", epochs, plane, "epoch")
     figure = Figure(figsize=(4.0 * len(epochs) + 0.8, 4.2), layout="constrained")
     axes = figure.subplots(1, len(epochs), squeeze=False, sharex=True, sharey=True)[0]
     for ax, epoch in zip(axes, epochs, strict=True):
@@ -46,7 +53,12 @@ def animate_snapshots(plane: xr.Dataset, *, title: str = "") -> FuncAnimation:
     Args:
         plane: ``ixt``, ``ity`` of dims ``(seed, epoch, layer)``, bits.
         title: of the film.
+
+    Raises:
+        ValueError: for other variables or dims, a title that is no text.
     """
+    check_text("title", title)
+    check_results("plane", plane, dict.fromkeys(("ixt", "ity"), ("seed", "epoch", "layer")))
     figure = Figure(figsize=(6.4, 4.8), layout="constrained")
     ax = figure.subplots()
     _prepare(ax, plane)
@@ -72,7 +84,7 @@ def animate_snapshots(plane: xr.Dataset, *, title: str = "") -> FuncAnimation:
 
 def _prepare(ax: Axes, plane: xr.Dataset) -> None:
     for set_limits, values in ((ax.set_xlim, plane.ixt), (ax.set_ylim, plane.ity)):
-        most = float(values.max())
+        most = float(values.max().fillna(1.0))
         set_limits(-0.03 * most, 1.05 * most)
     ax.set_xlabel("I(X;T) [bits]")
     ax.grid(alpha=0.3)

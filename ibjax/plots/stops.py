@@ -5,7 +5,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ibjax.plots.axes import ARM_COLOURS, draw_band, epoch_axis, label_epochs
+from ibjax.analysis.inputs import as_integers, check_results
+from ibjax.plots.axes import ARM_COLOURS, add_title, check_levels, draw_band, epoch_axis, label_epochs
 
 __all__ = ["plot_stops"]
 
@@ -21,7 +22,25 @@ def plot_stops(results: xr.Dataset, *, title: str = "") -> Figure:
         results: ``test_loss`` (activation, seed, epoch), nats, ``ixt`` with ``layer``, bits, and
             ``stop`` (activation, stopping, seed), positions on the axis of epochs, -1 for none.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims, stops that are no positions.
     """
+    check_results(
+        "results",
+        results,
+        {
+            "test_loss": ("activation", "seed", "epoch"),
+            "ixt": ("activation", "seed", "epoch", "layer"),
+            "stop": ("activation", "stopping", "seed"),
+        },
+    )
+    check_levels("results.stopping", list(STOP_COLOURS), results, "stopping")
+    stops = as_integers("results.stop", results.stop.values, "(...)", at_least=-1)
+    if stops.max() >= results.sizes["epoch"]:
+        raise ValueError(
+            f"results.stop: expected positions below {results.sizes['epoch']}, got {stops.max()}"
+        )
     activations, layers = results.activation.values, results.layer.values
     size = (2.3 * (len(layers) + 1) + 0.6, 2.4 * len(activations) + 0.9)
     figure = Figure(figsize=size, layout="constrained")
@@ -46,7 +65,7 @@ def plot_stops(results: xr.Dataset, *, title: str = "") -> Figure:
     handles = [line for line in axes[0, 0].get_lines() if line.get_label() in STOP_COLOURS]
     labels = [str(line.get_label()) for line in handles]
     figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure
 
 

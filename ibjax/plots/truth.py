@@ -8,11 +8,21 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.plots.axes import ARM_COLOURS, draw_band, levels
+from ibjax.analysis.inputs import as_numbers, check_results, check_text
+from ibjax.checks import as_whole, check_positive, check_same_length, kind_of
+from ibjax.plots.axes import (
+    ARM_COLOURS,
+    add_title,
+    check_dimensions,
+    check_labels,
+    draw_band,
+    levels,
+)
+from ibjax.types import ArrayLike
 
 __all__ = ["plot_against_truth", "plot_probabilities"]
 
-TRUTH_STYLES = ("--", ":", "-.")
+TRUTH_STYLES = ("--", ":", "-.", "-")
 
 
 def plot_against_truth(
@@ -34,7 +44,18 @@ def plot_against_truth(
         estimate: its variable.
         truths: exact variables, by the name that the legend gives them.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims, names that are no text.
     """
+    check_dimensions(panel=panel, over=over)
+    check_text("estimate", estimate)
+    check_labels("truths", truths)
+    check_results("results", results, {estimate: (panel, over, "seed")})
+    for truth in truths.values():
+        own = (panel, over) if truth in results and panel in results[truth].dims else (over,)
+        check_results("results", results, {truth: own})
+    as_numbers(f"results.{over}", results[over].values, "(level,)")
     names = levels(results, panel)
     num_columns = len(names) if len(names) <= 5 else 4
     num_rows = -(-len(names) // num_columns)
@@ -45,7 +66,7 @@ def plot_against_truth(
             ax.set_axis_off()
             continue
         one = results.sel({panel: name})
-        for (label, truth), style in zip(truths.items(), TRUTH_STYLES, strict=False):
+        for (label, truth), style in zip(truths.items(), itertools.cycle(TRUTH_STYLES), strict=False):
             ax.plot(one[over], one[truth], color="black", linestyle=style, label=label, zorder=3)
         draw_band(ax, one[estimate], over, ARM_COLOURS[0], "estimate")
         ax.set_xscale("log")
@@ -56,12 +77,15 @@ def plot_against_truth(
     for ax in axes[:, 0]:
         ax.set_ylabel("I(X;T) [bits]")
     axes[0, 0].legend(fontsize="small")
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure
 
 
 def plot_probabilities(
-    panels: Mapping[str, tuple[np.ndarray, np.ndarray]], bin_width: float, *, num_columns: int
+    panels: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    bin_width: float | int,
+    *,
+    num_columns: int | np.integer,
 ) -> Figure:
     """Bars of the probabilities of a unit's bins, one panel each.
 
@@ -69,11 +93,17 @@ def plot_probabilities(
         panels: by title, lower edges (bin,) and probabilities (bin,).
         bin_width: of all bins.
         num_columns: of panels.
+
+    Raises:
+        ValueError: for panels without edges and probabilities, a width or a number that is not positive.
     """
-    num_rows = -(-len(panels) // num_columns)
+    check_positive("bin_width", bin_width)
+    num_columns = as_whole("num_columns", num_columns)
+    drawn = _checked_bars(panels)
+    num_rows = -(-len(drawn) // num_columns)
     figure = Figure(figsize=(3.4 * num_columns, 2.3 * num_rows), layout="constrained")
     axes = figure.subplots(num_rows, num_columns, squeeze=False, sharey=True, sharex="row")
-    for ax, (title, (edges, p)) in zip(axes.flat, panels.items(), strict=False):
+    for ax, (title, (edges, p)) in zip(axes.flat, drawn.items(), strict=False):
         ax.bar(edges, p, width=bin_width, align="edge", color=ARM_COLOURS[0], edgecolor="white", lw=0.3)
         ax.set_title(title)
         ax.grid(alpha=0.3)
@@ -82,3 +112,18 @@ def plot_probabilities(
     for ax in axes[:, 0]:
         ax.set_ylabel("probability of the bin")
     return figure
+
+
+def _checked_bars(panels) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    if not isinstance(panels, Mapping) or not panels:
+        raise ValueError(
+            f"panels: expected a mapping of titles to edges and probabilities, got {kind_of(panels)}"
+        )
+    bars = {}
+    for title, pair in panels.items():
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise ValueError(f"panels: expected edges and probabilities, got {kind_of(pair)}")
+        edges, p = (as_numbers(f"panels[{title!r}]", part, "(bin,)") for part in pair)
+        check_same_length("edges", edges, "probabilities", p)
+        bars[str(title)] = edges, p
+    return bars

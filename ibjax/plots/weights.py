@@ -5,9 +5,16 @@ import itertools
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.plots.axes import ARM_COLOURS, epoch_axis, label_epochs, levels
+from ibjax.analysis.inputs import check_results
+from ibjax.plots.axes import ARM_COLOURS, add_title, check_dimensions, epoch_axis, label_epochs, levels
 
 __all__ = ["plot_weight_correlations"]
+
+LABELS = {
+    "within": "units of a layer, |cos|",
+    "matched": "networks, units matched",
+    "unmatched": "networks, as they are",
+}
 
 
 def plot_weight_correlations(summary: xr.Dataset, *, row: str = "activation", title: str = "") -> Figure:
@@ -18,18 +25,23 @@ def plot_weight_correlations(summary: xr.Dataset, *, row: str = "activation", ti
             ``_low`` and ``_high``; ``within_null`` and ``matched_null`` of dims ``(row, layer)``.
         row: the dimension for rows of panels; columns are layers.
         title: of the figure.
+
+    Raises:
+        ValueError: for other variables or dims.
     """
-    labels = {
-        "within": "units of a layer, |cos|",
-        "matched": "networks, units matched",
-        "unmatched": "networks, as they are",
-    }
+    check_dimensions(row=row)
+    curves = [f"{name}{end}" for name in LABELS for end in ("", "_low", "_high")]
+    nulls = [
+        name for name in ("within_null", "matched_null") if name in getattr(summary, "data_vars", ())
+    ]
+    drawn = dict.fromkeys(curves, (row, "epoch", "layer")) | dict.fromkeys(nulls, (row, "layer"))
+    check_results("summary", summary, drawn)
     rows, layers = levels(summary, row), summary.layer.values
     figure = Figure(figsize=(2.3 * len(layers) + 0.6, 2.6 * len(rows) + 0.9), layout="constrained")
     axes = figure.subplots(len(rows), len(layers), squeeze=False, sharex=True, sharey=True)
     for (i, r), (j, layer) in itertools.product(enumerate(rows), enumerate(layers)):
         ax, one = axes[i, j], summary.sel({row: r, "layer": layer})
-        for colour, (name, label) in zip(ARM_COLOURS, labels.items(), strict=False):
+        for colour, (name, label) in zip(ARM_COLOURS, LABELS.items(), strict=False):
             ax.plot(one.epoch, one[name], color=colour, label=label)
             band = one[f"{name}_low"], one[f"{name}_high"]
             ax.fill_between(one.epoch, *band, color=colour, alpha=0.25, lw=0)
@@ -44,5 +56,5 @@ def plot_weight_correlations(summary: xr.Dataset, *, row: str = "activation", ti
     label_epochs(axes)
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize="small")
-    figure.suptitle(title)
+    add_title(figure, title)
     return figure

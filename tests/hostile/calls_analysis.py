@@ -1,0 +1,682 @@
+"""A small valid call of every public function of analysis, bottleneck, datasets, plots and presets.
+
+``CALLS`` maps a function's full name to the function and to arguments that it takes, by name; the kinds
+of arguments are told from their values. Sizes are the smallest at which a result says something.
+"""
+
+import functools
+import gzip
+import importlib
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+
+from ibjax import datasets
+from ibjax.analysis import encoders, info_vae, phases
+from ibjax.bottleneck import information_curve
+from ibjax.mi import binned_mi
+from ibjax.models import MLP
+from ibjax.types import Dataset, History
+
+__all__ = ["CALLS"]
+
+SEEDS, NUM_EPOCHS, LAYERS = 7, 9, 3
+EPOCHS = np.array([0, 1, 2, 4, 8, 16, 32, 64, 128])
+RNG = np.random.default_rng(0)
+
+ESTIMATOR = functools.partial(binned_mi, bin_width=0.1)
+MODEL = MLP(widths=(3, 3, 2), activations=("tanh", "relu"))
+STRAIGHT = MLP(widths=(3, 1), activations=("linear",))
+DATA = Dataset(jnp.asarray(RNG.normal(size=(16, 4)), jnp.float32), jnp.arange(16, dtype=jnp.int32) % 2)
+PARAMS = MODEL.init({"params": jax.random.key(0)}, DATA.x)
+TEACHER = datasets.linear_teacher(jax.random.key(0), num_samples=8, snr=2.0, num_inputs=4)
+STRAIGHT_PARAMS = STRAIGHT.init({"params": jax.random.key(0)}, TEACHER.x)
+
+JOINT = np.array([[0.3, 0.1], [0.1, 0.2], [0.05, 0.25]])
+ENCODER = np.array([[0.9, 0.1], [0.2, 0.8], [0.1, 0.9]])
+STATES = np.array([0, 1, 1, 2, 2, 3])
+CLASSES = np.array([0, 0, 1, 1, 2, 2])
+SOFT = np.array([0.1, 0.1, 0.5, 0.5, 0.9, 0.9])
+
+FALLING = 6 - np.linspace(0, 3, NUM_EPOCHS) + 0.1 * RNG.normal(size=(SEEDS, NUM_EPOCHS))
+LOSS = np.linspace(1, 0.1, NUM_EPOCHS) + 0.01 * RNG.random((SEEDS, NUM_EPOCHS))
+STOPS = np.array([3, 4, 5, 6, 7, 8, -1])
+KERNELS = [RNG.normal(size=(4, 3)), RNG.normal(size=(3, 2))]
+NETWORKS = [RNG.normal(size=(SEEDS, 4, 3)), RNG.normal(size=(SEEDS, 3, 2))]
+COUNTS = RNG.integers(1, 9, size=(NUM_EPOCHS, LAYERS, 5))
+VAE = info_vae.init_vae(jax.random.key(0), hidden=(2,))
+SETTING = info_vae.Setting(0.0, 1.0, 0.1, 1.0)
+
+SIZES = {
+    "seed": SEEDS,
+    "epoch": NUM_EPOCHS,
+    "layer": LAYERS,
+    "activation": 2,
+    "optimizer": 2,
+    "estimator": 2,
+    "setting": 2,
+    "shown": 2,
+    "bin": 4,
+    "width": 3,
+    "encoder": 2,
+    "num_samples": 3,
+    "repeat": 4,
+    "label": 2,
+    "point": 5,
+    "clusters": 2,
+    "dataset": 2,
+    "bins": 3,
+    "effect": 3,
+    "arm": 2,
+    "source": 3,
+    "objective": 2,
+    "z": 6,
+    "step": 4,
+    "stopping": 2,
+    "weight": 4,
+    "depth": 4,
+    "pair": 2,
+    "variable": 2,
+}
+COORDS = {
+    "seed": np.arange(SEEDS),
+    "epoch": EPOCHS,
+    "layer": np.arange(1, LAYERS + 1),
+    "activation": ["tanh", "relu"],
+    "optimizer": ["sgd", "bgd"],
+    "estimator": ["binned", "KDE"],
+    "setting": ["fine", "coarse"],
+    "shown": [0, 128],
+    "width": [0.1, 0.2, 0.4],
+    "encoder": ["a", "b"],
+    "num_samples": [10, 100, 1000],
+    "label": [0.9, 0.99],
+    "clusters": [2, 3],
+    "dataset": ["one", "other"],
+    "bins": [0.5, 0.1, 0.05],
+    "effect": ["first", "second", "both"],
+    "arm": ["sgd", "bgd"],
+    "source": ["weights", "data", "rest"],
+    "objective": ["ELBO", "InfoVAE"],
+    "z": np.linspace(-3, 3, 6),
+    "step": [0, 1, 10, 100],
+    "stopping": ["early stopping", "perfect stopping"],
+    "weight": [0.1, 1.0, 10.0, 100.0],
+    "depth": [1, 2, 3, 4],
+    "pair": ["1-2", "2-3"],
+    "variable": ["ixt", "ity"],
+}
+
+
+def made(**variables: str) -> xr.Dataset:
+    """Random numbers from 0.1 to 1 of these dims, with coordinates."""
+    data = {}
+    for name, dims in variables.items():
+        axes = dims.split()
+        data[name] = (axes, RNG.uniform(0.1, 1.0, [SIZES[d] for d in axes]))
+    used = {d for dims in variables.values() for d in dims.split()}
+    return xr.Dataset(data, {d: c for d, c in COORDS.items() if d in used})
+
+
+PLANE = made(ixt="seed epoch layer", ity="seed epoch layer", train_loss="seed epoch")
+PLANES = made(ixt="activation optimizer seed epoch layer", ity="activation optimizer seed epoch layer")
+GRADIENTS = PLANE.merge(
+    made(
+        gradient_mean="seed epoch layer",
+        gradient_std="seed epoch layer",
+        gradient_snr="seed epoch layer",
+        weight_norm="seed epoch layer",
+        saturated="seed epoch layer",
+    )
+)
+PHASES = phases.phase_epochs(GRADIENTS)
+OPTIONS = {"option": (("estimator", "setting"), [["a", "b"], ["c", "d"]])}
+CURVES = made(ixt="activation estimator setting seed epoch").assign_coords(OPTIONS)
+TABLE = made(
+    compression="activation estimator setting layer",
+    compression_low="activation estimator setting layer",
+    compression_high="activation estimator setting layer",
+).assign_coords(OPTIONS)
+ESTIMATES = made(
+    ixt="activation estimator seed epoch layer", ity="activation estimator seed epoch layer"
+)
+HISTORY = History(
+    np.arange(2),
+    np.arange(3),
+    {
+        "ixt": RNG.random((2, 3, 2)),
+        "ity": RNG.random((2, 3, 2)),
+        "train_loss": RNG.random((2, 3)),
+        "test_loss": RNG.random((2, 3)),
+        "ixt_relevant": RNG.random((2, 3, 2)),
+        "ixt_irrelevant": RNG.random((2, 3, 2)),
+    },
+    np.zeros(2, bool),
+    {},
+)
+PLANES_HISTORY = HISTORY._replace(
+    records={"ixt": RNG.random((2, 3, 2, 4)), "ity": RNG.random((2, 3, 2, 4))}
+)
+
+
+def mnist_folder() -> Path:
+    """Files of the format of MNIST with four images."""
+    folder = Path(tempfile.mkdtemp())
+    header = bytes([0, 0, 8])
+    images = header + bytes([3]) + b"".join(n.to_bytes(4, "big") for n in (4, 28, 28)) + bytes(4 * 784)
+    labels = header + bytes([1]) + (4).to_bytes(4, "big") + bytes([1, 0, 9, 3])
+    (folder / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(images))
+    (folder / "t10k-labels-idx1-ubyte").write_bytes(labels)
+    return folder
+
+
+FOLDER = mnist_folder()
+
+
+def says_something(bounds) -> bool:
+    return not bounds.ity_vacuous
+
+
+CASES: dict[str, dict[str, dict[str, Any]]] = {
+    "analysis.compression": {
+        "compression": {"ixt": FALLING},
+        "compression_at": {"ixt": FALLING, "position": STOPS},
+        "compression_summary": {"arm": PLANES, "variable": "ity"},
+        "dead_seeds": {"arm": PLANE},
+        "epochs_of_equal_loss": {"loss_a": LOSS, "loss_b": LOSS[:, :5]},
+        "mean_interval": {"values": FALLING, "axis": 0, "level": 0.9},
+        "optimizer_difference": {"first": PLANE, "second": PLANE},
+        "peak_epochs": {"ixt": FALLING},
+        "seed_compression": {"results": PLANES},
+    },
+    "analysis.controls": {
+        "controls_record": {"model": MODEL, "estimators": (ESTIMATOR,)},
+        "draw_controls": {"model": MODEL, "data": DATA},
+        "rescaled": {"directions": PARAMS, "params": PARAMS},
+    },
+    "analysis.data_processing": {
+        "dpi_violations": {"information": FALLING},
+        "share_interval": {"count": np.array([0, 3]), "total": np.array([50, 50])},
+        "violation_summary": {"plane": PLANES},
+    },
+    "analysis.encoders": {
+        "best_relevance": {
+            "curve_ixt": np.array([0.5, 1.0]),
+            "curve_ity": np.array([0.3, 0.4]),
+            "rate": np.array([0.2, 0.7]),
+        },
+        "class_encoder": {"states": STATES, "classes": CLASSES},
+        "class_joint": {"classes": CLASSES, "probability": SOFT},
+        "encoder_information": {"encoder": ENCODER, "p_xy": JOINT},
+        "fixed_points": {
+            "states": STATES[None],
+            "classes": CLASSES,
+            "p_cy": encoders.class_joint(CLASSES, SOFT),
+        },
+        "states_record": {"model": MODEL, "bin_width": 0.1},
+    },
+    "analysis.factorial": {
+        "two_by_two": {"values": RNG.normal(size=(2, 2, SEEDS))},
+        "variance_components": {"values": RNG.normal(size=(3, 4, 2))},
+    },
+    "analysis.finite_samples": {
+        "least_samples": {
+            "ixt": 1.0,
+            "ity": 0.5,
+            "cardinality_t": 2,
+            "cardinality_y": 2,
+            "delta": 0.05,
+            "says": says_something,
+        },
+        "sample_information": {"counts": np.array([[3, 1], [2, 2], [0, 4]]), "encoder": ENCODER},
+    },
+    "analysis.gaps": {
+        "layerwise_terms": {"states": np.stack([np.arange(6), STATES]), "probability": SOFT},
+        "rate_needed": {
+            "curve_ixt": np.array([1.0, 3.0]),
+            "curve_ity": np.array([0.5, 0.7]),
+            "ity": np.array([0.25, 0.6]),
+        },
+        "state_information": {"states": STATES, "probability": SOFT},
+    },
+    "analysis.gradients": {
+        "gradient_curves": {"results": GRADIENTS, "definition": "normalised"},
+        "gradient_record": {"model": MODEL, "batch_size": 4, "loss": "cross_entropy"},
+        "minibatch_gradients": {
+            "model": MODEL,
+            "params": PARAMS,
+            "data": DATA,
+            "rows": jnp.arange(12),
+            "batch_size": 4,
+            "loss": "cross_entropy",
+        },
+        "saturated_share": {"model": MODEL, "params": PARAMS, "x": DATA.x},
+    },
+    "analysis.histograms": {
+        "bins_record": {"model": MODEL, "num_classes": 2, "bin_width": 0.1, "num_bins": 32},
+        "correlation_over_epochs": {"a": NETWORKS[0], "b": NETWORKS[0][::-1]},
+        "empty_bins": {"counts": COUNTS, "num_bins": np.full(LAYERS, 5)},
+        "extreme_share": {"counts": COUNTS, "num_bins": np.full(LAYERS, 5)},
+        "histogram_counts": {"t": DATA.x, "activation": "relu", "bin_width": 0.1, "num_bins": 32},
+        "occupied_range": {"counts": COUNTS},
+        "state_shares": {
+            "states": jnp.array([0, 1, 1, 2, 2]),
+            "y": jnp.array([0, 1, 1, 0, 1]),
+            "num_classes": 2,
+        },
+    },
+    "analysis.info_vae": {
+        "decode": {"vae": VAE, "z": jnp.linspace(-1.0, 1.0, 5), "floor": 0.1},
+        "encoding_information": {"mean": jnp.array([-1.0, 1.0]), "width": jnp.ones(2)},
+        "encodings": {"vae": VAE, "free_width": 1.0},
+        "init_vae": {"key": jax.random.key(0), "hidden": (3,)},
+        "objective": {"terms": info_vae.vae_terms(VAE, SETTING), "alpha": 0.0, "lam": 1.0},
+        "train_vae": {
+            "vae": VAE,
+            "setting": SETTING,
+            "steps": np.array([0, 1, 2]),
+            "learning_rate": 0.01,
+        },
+        "vae_terms": {"vae": VAE, "setting": SETTING},
+    },
+    "analysis.linear": {
+        "generalisation_error": {"params": STRAIGHT_PARAMS, "data": TEACHER},
+        "layer_maps": {"params": STRAIGHT_PARAMS},
+        "linear_dataset": {"history": HISTORY, "attributes": {"what": "made up"}},
+        "linear_record": {"model": STRAIGHT, "noise_variance": 0.1, "num_relevant": 2},
+        "optimal_test_error": {"data": TEACHER, "weight_variance": 1.0},
+        "parts_mi": {
+            "w": jnp.asarray(KERNELS[0], jnp.float32),
+            "num_relevant": 2,
+            "noise_variance": 0.1,
+        },
+        "teacher_mi": {"w": jnp.ones((4, 2)), "data": TEACHER, "noise_variance": 0.1},
+    },
+    "analysis.phases": {
+        "compression_end": {"ixt": FALLING, "epochs": EPOCHS},
+        "compression_start": {"ixt": FALLING, "epochs": EPOCHS},
+        "diffusion_start": {"snr": FALLING - 4, "epochs": EPOCHS},
+        "fitting_end": {"ity": 6 - FALLING, "epochs": EPOCHS},
+        "median_interval": {"values": FALLING[:, 0]},
+        "network_snr": {"arm": GRADIENTS},
+        "phase_agreement": {"phases": PHASES},
+        "phase_epochs": {"arm": GRADIENTS},
+        "plane_phases": {"arm": PLANE},
+        "rank_correlation": {"a": FALLING[:, 0], "b": FALLING[:, 1]},
+        "reaching_epoch": {"values": 6 - FALLING, "epochs": EPOCHS, "level": 1.0},
+        "running_median": {"values": FALLING, "epochs": EPOCHS},
+    },
+    "analysis.pruning": {
+        "similar_end_layers": {"distances": np.array([0.1, 2.0, 0.3]), "threshold": 0.5},
+        "trajectory_distances": {"ixt": PLANE.ixt.values, "ity": PLANE.ity.values, "stop": STOPS},
+    },
+    "analysis.records": {
+        "plane_record": {"model": MODEL, "estimator": ESTIMATOR, "rows": "all"},
+        "planes_record": {"model": MODEL, "estimators": (ESTIMATOR, ESTIMATOR), "rows": "train"},
+    },
+    "analysis.single_unit": {
+        "binned_unit_mi": {"activation": "tanh", "weight": 1.0, "bin_width": 0.1},
+        "noisy_unit_mi": {"activation": "tanh", "weight": 1.0, "noise_variance": 0.01},
+        "unit_bins": {"activation": "relu", "weight": 1.0, "bin_width": 0.1},
+    },
+    "analysis.stopping": {
+        "at_position": {"values": PLANE.ixt, "position": STOPS},
+        "early_stopping": {"loss": LOSS, "epochs": EPOCHS, "patience": 10, "min_decrease": 0.01},
+        "perfect_stopping": {"loss": LOSS},
+        "stopped_at": {"values": PLANE.ixt, "position": STOPS},
+    },
+    "analysis.weights": {
+        "expected_cosine": {"dimension": 3},
+        "jackknife_interval": {"pairs": np.ones((4, 4, 2)), "level": 0.9},
+        "match_units": {"kernels": KERNELS, "others": KERNELS, "signs": True},
+        "matched_correlations": {"networks": NETWORKS, "signs": True},
+        "random_correlations": {"shapes": [(4, 3), (3, 2)], "num_pairs": 3, "signs": False, "seed": 1},
+        "weight_correlation": {"kernels": KERNELS, "others": KERNELS},
+        "within_cosines": {"kernels": KERNELS[0]},
+    },
+    "analysis.zeros": {
+        "lost_in_one_state": {"share": np.array([0.0, 0.5]), "num_samples": 8},
+        "zeros_record": {"model": MODEL},
+    },
+    "bottleneck": {
+        "bifurcations": {"p_xy": JOINT, "curve": information_curve(JOINT, [1.0, 5.0, 20.0])},
+        "encoder_beta": {"p_t_given_x": ENCODER, "p_xy": JOINT, "beta_range": (0.01, 100.0)},
+        "finite_sample_bounds": {
+            "ixt": np.array([0.5, 1.0]),
+            "ity": np.array([0.2, 0.5]),
+            "cardinality_t": 2,
+            "cardinality_y": 2,
+            "n": 100_000,
+            "delta": 0.05,
+        },
+        "gaussian_ib": {"rho2": np.array([0.5, 0.2]), "beta": np.array([1.0, 4.0])},
+        "gaussian_ib_bound": {"rho2": np.array([0.5, 0.2]), "ixt": np.array([0.0, 1.0])},
+        "gaussian_information_curve": {
+            "cov_x": np.array([[1.0, 0.1], [0.1, 1.0]]),
+            "cov_y": np.array([[2.0]]),
+            "cov_xy": np.array([[0.5], [0.3]]),
+            "betas": np.array([1.5, 4.0]),
+        },
+        "information_curve": {
+            "p_xy": JOINT,
+            "betas": np.array([1.0, 5.0]),
+            "alpha": 1.0,
+            "num_clusters": 2,
+            "num_restarts": 1,
+            "key": jax.random.key(0),
+        },
+        "layer_information": {"p_t_given_x": ENCODER, "p_xy": JOINT},
+        "squared_correlations": {"covariance": np.array([[1.0, 0.6], [0.6, 1.0]]), "num_inputs": 1},
+        "sufficient_statistic": {"p_xy": JOINT, "tolerance": 0.01},
+    },
+    "datasets": {
+        "draw_labels": {"key": jax.random.key(0), "probability": SOFT},
+        "linear_teacher": {
+            "key": jax.random.key(0),
+            "num_samples": 5,
+            "snr": 2.0,
+            "weight_variance": 1.0,
+            "num_inputs": 4,
+            "num_relevant": 2,
+        },
+        "mnist": {"split": "test", "folder": FOLDER},
+        "permute_labels": {"key": jax.random.key(0), "y": np.array([0, 1, 2])},
+        "select_classes": {"data": DATA, "classes": (1, 0), "per_class": 3},
+        "soft_label_probability": {"rule": "0.99"},
+        "symmetric_task": {"inputs": "signed"},
+    },
+    "datasets.idx": {"read_idx": {"path": FOLDER / "t10k-labels-idx1-ubyte"}},
+    "datasets.linear_teacher": {
+        "label_noise_variance": {
+            "snr": 2.0,
+            "weight_variance": 1.0,
+            "num_inputs": 4,
+            "num_relevant": 2,
+        }
+    },
+    "datasets.symmetric": {"symmetric_score": {}},
+    "presets": {
+        "adaptive_binned_mi": {"t": DATA.x, "y": DATA.y, "bins": 4},
+        "idnns_binned_mi": {"t": DATA.x, "y": DATA.y, "edges": (-1.0, 0.0, 1.0, 2.0)},
+        "preset": {"name": "saxe"},
+        "revisiting_binned_mi": {"t": DATA.x, "y": DATA.y, "activation": "relu", "bin_width": 0.1},
+        "revisiting_edges": {"activation": "tanh", "bin_width": 0.1},
+        "revisiting_estimators": {"activations": ("tanh", "relu"), "bin_width": 0.1},
+    },
+    "plots": {
+        "animate_snapshots": {"plane": PLANE[["ixt", "ity"]], "title": "made up"},
+        "plot_against_truth": {
+            "results": made(ixt="estimator weight seed", exact="weight"),
+            "panel": "estimator",
+            "over": "weight",
+            "estimate": "ixt",
+            "truths": {"exact": "exact"},
+            "title": "made up",
+        },
+        "plot_along_layers": {
+            "plane": ESTIMATES.isel(epoch=[0, 8]),
+            "variable": "ixt",
+            "row": "activation",
+            "title": "made up",
+        },
+        "plot_bin_course": {
+            "seen": made(
+                ixt="activation seed epoch layer",
+                extreme="activation seed epoch layer",
+                empty="activation seed epoch layer",
+            ),
+            "title": "made up",
+        },
+        "plot_bin_errors": {
+            "errors": made(
+                error_ixt="activation seed shown layer width",
+                error_ity="activation seed shown layer width",
+            ),
+            "title": "made up",
+        },
+        "plot_bin_histograms": {
+            "seen": made(
+                histogram="activation shown layer bin", lowest="activation layer"
+            ).assign_coords(bins=0.1),
+            "title": "made up",
+        },
+        "plot_bounded_plane": {
+            "plane": PLANES.isel(optimizer=0),
+            "rho2": made(rho2="activation").rho2 * 0.9,
+            "row": None,
+            "column": "activation",
+            "title": "made up",
+        },
+        "plot_by_level": {
+            "values": made(start="depth seed", end="depth seed"),
+            "over": "depth",
+            "labels": {"start": "starts", "end": "ends"},
+            "ylabel": "epoch",
+            "title": "made up",
+        },
+        "plot_compression": {
+            "plane": PLANES[["ixt"]],
+            "row": "activation",
+            "compare": "optimizer",
+            "title": "made up",
+        },
+        "plot_compression_table": {
+            "summary": TABLE,
+            "panel": "activation",
+            "rows": ("estimator", "setting"),
+            "title": "made up",
+        },
+        "plot_curves": {
+            "plane": CURVES,
+            "row": "activation",
+            "column": "estimator",
+            "compare": "setting",
+            "title": "made up",
+        },
+        "plot_drift": {"away": made(away="dataset activation bins seed layer").away, "title": "made up"},
+        "plot_effects": {
+            "effects": made(ixt="effect layer seed", ity="effect layer seed"),
+            "labels": {"ixt": "I(X;T)", "ity": "I(T;Y)"},
+            "title": "made up",
+        },
+        "plot_encodings": {
+            "vaes": made(
+                mean="objective seed label",
+                width="objective seed label",
+                m="objective seed z",
+                s="objective seed z",
+            ).rename(label="point"),
+            "seed": 0,
+            "title": "made up",
+        },
+        "plot_fixed_points": {
+            "results": made(
+                ixt="label seed epoch layer",
+                ict="label seed epoch layer",
+                ity="label seed epoch layer",
+                curve_ixt="label point",
+                curve_ity="label point",
+            ),
+            "column": "label",
+            "title": "made up",
+        },
+        "plot_gaps": {
+            "results": made(
+                curve_ixt="point",
+                curve_ity="point",
+                forced_ixt="clusters point",
+                forced_ity="clusters point",
+                guaranteed="num_samples point",
+                ict="seed epoch layer",
+                ity="seed epoch layer",
+                ity_train="seed epoch layer",
+            ),
+            "title": "made up",
+        },
+        "plot_generalisation": {
+            "results": made(
+                train_loss="activation seed epoch",
+                test_loss="activation seed epoch",
+                train_accuracy="activation seed epoch",
+                test_accuracy="activation seed epoch",
+            ),
+            "phases": made(
+                fitting_end="activation seed layer",
+                compression_start="activation seed layer",
+                compression_end="activation seed layer",
+            ),
+            "rises": xr.Dataset(
+                {"epoch": (("activation", "seed"), RNG.random((2, SEEDS)))},
+                {"activation": ["tanh", "relu"]},
+            ),
+            "title": "made up",
+        },
+        "plot_gradient_phases": {"arm": GRADIENTS, "phases": PHASES, "title": "made up"},
+        "plot_information_plane": {
+            "plane": PLANES,
+            "row": "activation",
+            "column": "optimizer",
+            "title": "made up",
+            "corner": (12.0, 1.0),
+        },
+        "plot_invertibility": {
+            "lost": made(lost="activation estimator seed epoch layer").merge(
+                made(zero_state="activation seed epoch layer")
+            ),
+            "title": "made up",
+        },
+        "plot_layer_against_next": {
+            "plane": ESTIMATES,
+            "layer": 1,
+            "following": 2,
+            "row": "activation",
+            "column": "estimator",
+            "title": "made up",
+        },
+        "plot_layer_betas": {
+            "results": made(beta="label seed epoch layer", distance="label seed epoch layer"),
+            "column": "label",
+            "title": "made up",
+        },
+        "plot_layer_terms": {
+            "results": made(kept="seed epoch layer", lost="seed epoch layer"),
+            "labels": {"kept": "kept", "lost": "lost"},
+            "title": "made up",
+        },
+        "plot_learning": {
+            "results": made(
+                train_loss="label seed epoch",
+                test_loss="label seed epoch",
+                ixt="label seed epoch layer",
+                ity="label seed epoch layer",
+                best="label",
+            ),
+            "column": "label",
+            "layers": [1, 3],
+            "loss": "squared error",
+            "references": {"best possible": "best"},
+            "title": "made up",
+        },
+        "plot_parts": {
+            "results": made(
+                ixt="seed epoch layer",
+                ixt_relevant="seed epoch layer",
+                ixt_irrelevant="seed epoch layer",
+            ),
+            "names": {1: "first", 3: "output"},
+            "title": "made up",
+        },
+        "plot_phase_epochs": {
+            "phases": xr.concat([PHASES, PHASES], xr.Variable("activation", ["tanh", "relu"])),
+            "row": "activation",
+            "title": "made up",
+        },
+        "plot_probabilities": {
+            "panels": {"narrow": (np.arange(4) / 4, np.full(4, 0.25))},
+            "bin_width": 0.25,
+            "num_columns": 1,
+        },
+        "plot_pruning": {
+            "distances": {"tanh": [RNG.random((SEEDS, 2)), RNG.random((SEEDS, 1))]},
+            "accuracies": {"tanh": [RNG.random(SEEDS), RNG.random(SEEDS)]},
+            "threshold": 0.5,
+            "paper": {"tanh": [0.9, 0.8]},
+            "title": "made up",
+        },
+        "plot_sample_estimates": {
+            "results": made(
+                ixt="encoder num_samples repeat",
+                ixt_corrected="encoder num_samples repeat",
+                ixt_low="encoder num_samples repeat",
+                ixt_high="encoder num_samples repeat",
+                exact_ixt="encoder",
+                cardinality="encoder",
+            ),
+            "name": "ixt",
+            "title": "made up",
+        },
+        "plot_snapshots": {"plane": PLANE[["ixt", "ity"]], "epochs": [0, 128], "title": "made up"},
+        "plot_state_shares": {
+            "seen": made(
+                alone="activation seed epoch layer",
+                pure="activation seed epoch layer",
+                mixed="activation seed epoch layer",
+            ),
+            "title": "made up",
+        },
+        "plot_stops": {
+            "results": made(test_loss="activation seed epoch", ixt="activation seed epoch layer").assign(
+                stop=xr.DataArray(
+                    RNG.integers(-1, NUM_EPOCHS, (2, 2, SEEDS)),
+                    coords={k: COORDS[k] for k in ("activation", "stopping", "seed")},
+                )
+            ),
+            "title": "made up",
+        },
+        "plot_vae_course": {
+            "vaes": made(reconstruction="label objective seed step"),
+            "column": "label",
+            "labels": {"reconstruction": "E log p(x|z) [nats]"},
+            "title": "made up",
+        },
+        "plot_variance_parts": {
+            "parts": made(parts="activation arm source layer").parts,
+            "row": "activation",
+            "labels": {"weights": "weights", "data": "data"},
+            "title": "made up",
+        },
+        "plot_violations": {
+            "summary": made(
+                share="variable activation estimator epoch pair",
+                excess="variable activation estimator epoch pair",
+            ),
+            "row": "activation",
+            "title": "made up",
+        },
+        "plot_weight_correlations": {
+            "summary": made(
+                **{
+                    f"{name}{end}": "activation epoch layer"
+                    for name in ("within", "matched", "unmatched")
+                    for end in ("", "_low", "_high")
+                },
+                within_null="activation layer",
+                matched_null="activation layer",
+            ),
+            "row": "activation",
+            "title": "made up",
+        },
+    },
+}
+
+CALLS: dict[str, tuple[Callable, dict[str, Any]]] = {
+    f"ibjax.{module}.{name}": (getattr(importlib.import_module(f"ibjax.{module}"), name), arguments)
+    for module, calls in CASES.items()
+    for name, arguments in calls.items()
+}
