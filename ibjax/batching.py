@@ -1,12 +1,14 @@
 """Work in pieces that fit: seeds in blocks of a fixed number of lanes, rows in blocks of memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 
-from ibjax.checks import check_whole
+from ibjax.arrays import as_array
+from ibjax.checks import as_whole, kind_of
+from ibjax.types import ArrayLike
 
 __all__ = ["blocks_of_seeds", "default_lanes", "map_rows"]
 
@@ -25,18 +27,20 @@ def default_lanes(platform: str) -> int:
     return 13 if platform == "cpu" else 64
 
 
-def blocks_of_seeds(seeds: Sequence[int], size: int) -> list[np.ndarray]:
+def blocks_of_seeds(seeds: ArrayLike, size: int) -> list[np.ndarray]:
     """The seeds in order, in as few blocks of at most ``size`` as it takes, of nearly equal length.
 
     Raises:
         ValueError: for no seeds, the same seed twice, or a size that is not a whole number.
     """
-    check_whole("seeds_per_batch", size)
-    numbers = np.asarray(seeds)
+    size = as_whole("seeds_per_batch", size)
+    numbers = np.asarray(as_array("seeds", seeds))
     if numbers.ndim != 1 or len(numbers) == 0 or not np.issubdtype(numbers.dtype, np.integer):
-        raise ValueError(f"seeds: expected one or more whole numbers, got {seeds!r}")
+        raise ValueError(f"seeds: expected one or more whole numbers, got {kind_of(seeds)}")
     if numbers.min() < 0 or numbers.max() >= 2**31:
-        raise ValueError(f"seeds: expected numbers from 0 to 2^31 - 1, got {seeds!r}")
+        raise ValueError(
+            f"seeds: expected numbers from 0 to 2^31 - 1, got {numbers.min()} to {numbers.max()}"
+        )
     if len(np.unique(numbers)) < len(numbers):
         raise ValueError(f"seeds: expected each seed once, got {numbers.tolist()}")
     return np.array_split(numbers.astype(np.int32), -(-len(numbers) // size))
@@ -50,5 +54,6 @@ def map_rows(f: Callable[..., Any], rows: Any, *, entries_per_row: int) -> Any:
         rows: a pytree of arrays with one leading axis.
         entries_per_row: entries that f's temporary arrays take for one row.
     """
+    entries_per_row = as_whole("entries_per_row", entries_per_row)
     block = CPU_BLOCK if jax.default_backend() == "cpu" else ACCELERATOR_BLOCK
     return jax.lax.map(f, rows, batch_size=max(1, block // entries_per_row))

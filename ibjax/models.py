@@ -6,20 +6,23 @@ nonlinearities run on vectors of 2 to 12 numbers.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.nn import initializers
 from jaxtyping import Array, Float
 
-from ibjax.checks import check_known
+from ibjax.arrays import as_float32
+from ibjax.checks import as_whole, check_known, check_number, check_rank, kind_of
 from ibjax.numerics import product
-from ibjax.types import PyTree
+from ibjax.types import ArrayLike, PyTree
 
-__all__ = ["ACTIVATIONS", "INITS", "MLP", "merge_linear"]
+__all__ = ["ACTIVATIONS", "INITS", "MLP", "as_names", "as_widths", "merge_linear"]
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": jnp.tanh,
@@ -62,6 +65,36 @@ INITS: dict[str, tuple[Callable, Callable]] = {
 }
 
 
+def as_widths(widths: Any) -> tuple[int, ...]:
+    """Units of one or more layers as Python ints.
+
+    Raises:
+        ValueError: for no sequence, an empty one, or other than whole numbers of 1 or more.
+    """
+    if not _is_sequence(widths) or len(widths) == 0:
+        raise ValueError(f"widths: expected one or more whole numbers, got {kind_of(widths)}")
+    return tuple(as_whole("widths", width) for width in widths)
+
+
+def as_names(name: str, names: Any) -> tuple[str, ...]:
+    """Names of activations, one for each hidden layer.
+
+    Raises:
+        ValueError: for no sequence, or unknown names.
+    """
+    if not _is_sequence(names):
+        raise ValueError(f"{name}: expected names of activations, got {kind_of(names)}")
+    for known in names:
+        check_known("activation", known, ACTIVATIONS)
+    return tuple(map(str, names))
+
+
+def _is_sequence(x: Any) -> bool:
+    if isinstance(x, np.ndarray):
+        return x.ndim == 1
+    return isinstance(x, Sequence) and not isinstance(x, str | bytes)
+
+
 class MLP(nn.Module):
     """A multilayer perceptron that also returns what its hidden layers do.
 
@@ -82,9 +115,10 @@ class MLP(nn.Module):
     noise_variance: float = 0.0
 
     def __post_init__(self):
+        self.widths = as_widths(self.widths)
+        self.activations = as_names("activations", self.activations)
         check_known("init", self.kernel_init, INITS)
-        for name in self.activations:
-            check_known("activation", name, ACTIVATIONS)
+        check_number("noise_variance", self.noise_variance, at_least=0)
         if len(self.activations) != len(self.widths) - 1:
             raise ValueError(
                 f"activations: expected one for each of the {len(self.widths) - 1} hidden layers, "
@@ -93,9 +127,11 @@ class MLP(nn.Module):
         super().__post_init__()
 
     def __call__(
-        self, x: Float[Array, "n d"], *, train: bool = False
+        self, x: ArrayLike, *, train: bool = False
     ) -> tuple[Float[Array, "n k"], list[Float[Array, "n width"]]]:
         """Logits and hidden activations, (n, d) -> (n, k), [(n, width), ...]; noise only in training."""
+        x = as_float32("x", x)
+        check_rank("x", x, 2, "(n_samples, n_inputs)")
         logits, hidden = self.feature_major(x.T, train=train)
         return logits.T, [h.T for h in hidden]
 
@@ -109,7 +145,7 @@ class MLP(nn.Module):
         for i, (width, name) in enumerate(zip(self.widths, self.activations, strict=False), 1):
             h = ACTIVATIONS[name](Affine(width, hidden_init, name=f"layer_{i}")(h))
             if train and self.noise_variance > 0:
-                noise = jax.random.normal(self.make_rng("noise"), h.shape)
+                noise = jax.random.normal(self.make_rng("noise"), h.shape, h.dtype)
                 h = h + self.noise_variance**0.5 * noise
             hidden.append(h)
         output = Affine(self.widths[-1], output_init, name=f"layer_{len(self.widths)}")
@@ -124,8 +160,8 @@ class Affine(nn.Module):
 
     @nn.compact
     def __call__(self, h: Float[Array, "d n"]) -> Float[Array, "width n"]:
-        kernel = self.param("kernel", self.kernel_init, (h.shape[0], self.width))
-        bias = self.param("bias", initializers.zeros, (self.width,))
+        kernel = self.param("kernel", self.kernel_init, (h.shape[0], self.width), jnp.float32)
+        bias = self.param("bias", initializers.zeros, (self.width,), jnp.float32)
         return _affine(kernel, bias, h)
 
 
@@ -167,7 +203,7 @@ def merge_linear(model: MLP, num_inputs: int) -> tuple[MLP, Callable[[PyTree], P
         The shallower network and ``merged(params)``, its parameters; ``model`` and the identity where
         nothing can be merged.
     """
-    fans = [num_inputs]  # of the layers that remain
+    fans = [as_whole("num_inputs", num_inputs)]  # of the layers that remain
     merges = []  # for each hidden layer, whether the next takes it in
     for width, name, after in zip(model.widths, model.activations, model.widths[1:], strict=False):
         fewer = fans[-1] * after <= (fans[-1] + after) * width

@@ -5,6 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ibjax.checks import as_key, as_whole, check_number
+from ibjax.tracing import own_settings
 from ibjax.types import Split
 
 __all__ = ["all_rows_split", "first_rows_split", "num_training_samples", "random_split"]
@@ -16,6 +18,9 @@ def num_training_samples(num_samples: int, train_fraction: float) -> int:
     Raises:
         ValueError: if a part would be empty.
     """
+    num_samples = as_whole("num_samples", num_samples)
+    check_number("train_fraction", train_fraction)
+    train_fraction = float(train_fraction)
     count = round(train_fraction * num_samples)
     if not 0 < count < num_samples:
         raise ValueError(
@@ -25,16 +30,17 @@ def num_training_samples(num_samples: int, train_fraction: float) -> int:
     return count
 
 
+@own_settings()
 def random_split(key: Array, num_samples: int, train_fraction: float) -> Split:
     """A random split: the first ``round(train_fraction n)`` rows of a permutation, and the rest."""
     count = num_training_samples(num_samples, train_fraction)
-    order = jax.random.permutation(key, num_samples).astype(jnp.int32)
+    order = jax.random.permutation(as_key("key", key), num_samples).astype(jnp.int32)
     return Split(order[:count], order[count:])
 
 
 def all_rows_split(num_samples: int) -> Split:
     """All rows train, none is for the test: where the test error is known without samples."""
-    order = np.arange(num_samples, dtype=np.int32)
+    order = np.arange(as_whole("num_samples", num_samples), dtype=np.int32)
     return Split(jnp.asarray(order), jnp.asarray(order[:0]))
 
 

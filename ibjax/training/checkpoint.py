@@ -1,20 +1,40 @@
-"""Checkpoints of a block of seeds, by Orbax: written whole or not at all.
+"""Checkpoints of a block of seeds: written by Orbax, whole or not at all, and read only if unharmed.
 
-A checkpoint holds the training state, all records so far and their number. A run's directory also
-holds a description of the run; a checkpoint of another run is refused.
+A run's folder holds ``run.json``, a description of the run, and a folder for each block of seeds. A
+checkpoint holds the training state and all records so far, and is sealed by a file that tells its run,
+its seeds, the number of recorded epochs and the digest of every file: what is damaged, of another run
+or of other seeds is found before it is read.
 """
 
+import hashlib
+import importlib.metadata
 import json
+import re
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
+from ibjax.training.fingerprint import fingerprint_of_sources
 from ibjax.types import PyTree
+from ibjax.version import __version__
 
-__all__ = ["BlockCheckpoint", "Saved", "describe_run"]
+__all__ = ["BlockCheckpoint", "Resume", "Saved", "as_trees", "code_versions", "describe_run"]
+
+# Whether to continue a run, and whether even if other code began it.
+Resume: TypeAlias = bool | Literal["any_version"]
+
+SEAL = "seal.json"
+
+# A value of a description that is a digest, after what is done to what it stands for.
+DIGEST = re.compile(r"(\w+) sha256:\w+")
 
 
 class Saved(NamedTuple):
@@ -25,61 +45,254 @@ class Saved(NamedTuple):
     records: list[np.ndarray]
 
 
-def describe_run(directory: Path, description: dict[str, Any], *, resume: bool) -> None:
+def code_versions() -> dict[str, str]:
+    """The code on which a run's numbers depend, for ``describe_run``."""
+    return {
+        "ibjax": __version__,
+        "sources": f"holds sha256:{fingerprint_of_sources()}",
+        "jax": jax.__version__,
+        "jaxlib": importlib.metadata.version("jaxlib"),
+        "python": "{}.{}".format(*sys.version_info),
+    }
+
+
+def describe_run(directory: Path, description: dict[str, Any], *, resume: Resume) -> str:
     """Write what the run in ``directory`` is; or, to resume, check that it is the same.
 
+    Args:
+        directory: the run's folder.
+        description: what makes the run, by name, as JSON holds it. Values such as "computes
+            sha256:..." are digests; ``code_versions`` go under "versions".
+        resume: True continues the same run; "any_version" also one begun by other ``code_versions``,
+            which may compute otherwise, and warns of what differs.
+
+    Returns:
+        A digest that identifies the run, the same whenever it is resumed.
+
     Raises:
-        ValueError: when resuming and the directory holds another run, naming what differs; when not
-            resuming and it holds a run.
+        ValueError: when resuming and the directory holds another run, naming what differs, or its
+            description is damaged; when not resuming and it holds a run.
     """
     path = directory / "run.json"
-    text = json.dumps(description, indent=1, sort_keys=True, default=str)
-    if resume and path.exists():
-        saved, wanted = json.loads(path.read_text()), json.loads(text)
-        differing = sorted(k for k in saved | wanted if saved.get(k) != wanted.get(k))
-        if differing:
-            changes = "; ".join(f"{k}: {saved.get(k)} -> {wanted.get(k)}" for k in differing)
-            raise ValueError(
-                f"resume: expected the run that {directory} was started with, "
-                f"got other settings ({changes})"
-            )
-        return
-    if path.exists():
+    wanted = json.loads(json.dumps(description, default=str))
+    new = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+    if not path.exists():
+        if not resume and any(directory.glob("seeds_*")):
+            raise ValueError(f"resume: expected a folder without checkpoints, got {directory}")
+        _write_json(path, {**wanted, "run": new})
+        return new
+    if not resume:
         raise ValueError(
             f"resume: expected True to continue the run in {directory}, or an empty folder, got False"
         )
-    directory.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".tmp")
-    partial.write_text(text)
-    partial.replace(path)
+    saved = _read_description(path)
+    run = saved.pop("run", new)
+    differing = dict(_differences(saved, wanted))
+    if not differing:
+        return run
+    versions = differing.keys() & wanted.get("versions", {}).keys()
+    # Other code makes other programs of the same functions.
+    by_code = bool(versions) and all(k in versions or "computes" in differing[k] for k in differing)
+    changes = "; ".join(differing.values())
+    if not (by_code and resume == "any_version"):
+        way_out = 'resume="any_version" continues it' if by_code else "train in another folder"
+        raise ValueError(
+            f"resume: expected the run that {directory} was started with, got other settings "
+            f"({changes}); {way_out}"
+        )
+    message = f"the run in {directory} goes on with other code than it began with ({changes})"
+    warnings.warn(message, RuntimeWarning, stacklevel=2)
+    _write_json(path, {**wanted, "run": run})
+    return run
 
 
 class BlockCheckpoint:
-    """The newest checkpoint of one block of seeds."""
+    """The two newest checkpoints of one block of seeds; the older is there if the newer is harmed."""
 
-    def __init__(self, directory: Path):
-        options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False)
-        self._manager = ocp.CheckpointManager(directory.absolute(), options=options)
+    def __init__(self, directory: Path, run: str, seeds: np.ndarray):
+        """In ``directory``, of the ``run`` that ``describe_run`` has identified."""
+        self._directory = directory.absolute()
+        self._identity = {"run": run, "seeds": np.asarray(seeds).tolist()}
+        self._last: int | None = None  # the newest that is whole
 
     def save(self, num_recorded: int, state: PyTree, records: PyTree) -> None:
-        """Save after ``num_recorded`` recorded epochs; older checkpoints go once it is whole."""
+        """Save after ``num_recorded`` recorded epochs; the checkpoint before the last then goes.
+
+        Raises:
+            OSError: where it cannot be written, as on a full disk. Earlier checkpoints stay.
+        """
         tree = {
-            part: {str(i): np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(value))}
+            part: {str(i): _numbers(leaf) for i, leaf in enumerate(jax.tree.leaves(value))}
             for part, value in (("state", state), ("records", records))
         }
-        self._manager.save(num_recorded, args=ocp.args.StandardSave(tree))
+        partial = self._directory / "partial"
+        try:
+            shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
+            partial.mkdir(parents=True)
+            with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+                checkpointer.save(partial / "tree", args=ocp.args.StandardSave(tree))
+            seal = self._identity | {"num_recorded": num_recorded, "files": _digests(partial)}
+            _write_json(partial / SEAL, seal)
+            for number in self._saved():
+                if number != self._last:
+                    shutil.rmtree(self._directory / str(number))
+            partial.rename(self._directory / str(num_recorded))
+        except Exception as error:  # Orbax and TensorStore raise errors of many kinds
+            shutil.rmtree(partial, ignore_errors=True)
+            reason = str(error).partition("\n")[0]
+            raise OSError(f"checkpoint_dir: cannot write to {self._directory} ({reason})") from error
+        self._last = num_recorded
 
     def restore(self) -> Saved | None:
-        """The newest whole checkpoint; None where there is none."""
-        step = self._manager.latest_step()
-        if step is None:
-            return None
-        tree = self._manager.restore(step, args=ocp.args.StandardRestore())
+        """The newest whole checkpoint, with a warning where a newer one is damaged; None without any.
 
-        def leaves(part):
-            return [np.asarray(tree[part][str(i)]) for i in range(len(tree[part]))]
+        Raises:
+            ValueError: for checkpoints that are all damaged, of another run, or of other seeds.
+        """
+        numbers = self._saved()
+        for number in numbers:
+            folder = self._directory / str(number)
+            damage = self._damage(folder)
+            if damage is None:
+                self._last = number
+                return _read(folder)
+            if number != numbers[-1]:
+                warnings.warn(
+                    f"the checkpoint {folder} is damaged ({damage}); the one before it is tried",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+        if numbers:
+            raise ValueError(
+                f"resume: expected a whole checkpoint in {self._directory}, got damaged ones "
+                f"({damage}); delete this folder to train its seeds from the start"
+            )
+        return None
 
-        return Saved(step, leaves("state"), leaves("records"))
+    def _saved(self) -> list[int]:
+        """Of recorded epochs of the checkpoints that are there, the largest first."""
+        paths = self._directory.iterdir() if self._directory.is_dir() else ()
+        found = (int(path.name) for path in paths if path.name.isdecimal() and path.is_dir())
+        return sorted(found, reverse=True)
 
-    def close(self) -> None:
-        self._manager.close()
+    def _damage(self, folder: Path) -> str | None:
+        """What is wrong with a checkpoint's files; None where nothing is."""
+        try:
+            seal = json.loads((folder / SEAL).read_text())
+            identity, files = {k: seal[k] for k in ("run", "seeds", "num_recorded")}, dict(seal["files"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return f"no readable {SEAL}"
+        wanted = self._identity | {"num_recorded": int(folder.name)}
+        if differing := [k for k in wanted if identity[k] != wanted[k]]:
+            k = differing[0]
+            raise ValueError(
+                f"resume: expected a checkpoint with {k} {_short(wanted[k])} in {folder}, got one with "
+                f"{_short(identity[k])}; put it back where it was, or delete the folder "
+                f"{self._directory} to train its seeds from the start"
+            )
+        found = _digests(folder)
+        harmed = sorted(name for name in files if found.get(name) != files[name])
+        return f"{harmed[0]} has changed" if harmed else None
+
+
+def as_trees(saved: Saved, state: PyTree, of_epoch: PyTree) -> tuple[PyTree, PyTree]:
+    """The saved state and records in the form of those of the run.
+
+    Args:
+        saved: from a checkpoint.
+        state: of the run, leaves (lanes, ...); random keys among them were saved as their numbers.
+        of_epoch: records of one epoch, leaves (lanes, ...).
+
+    Returns:
+        The state, and the records with leaves (lanes, epoch, ...).
+
+    Raises:
+        ValueError: for other shapes, as another version may have made.
+    """
+    leaves, structure = jax.tree.flatten(state)
+    shapes = [_numbers(leaf).shape for leaf in leaves]
+    stacked = [(x.shape[0], saved.num_recorded, *x.shape[1:]) for x in jax.tree.leaves(of_epoch)]
+    for name, found, wanted in (("state", saved.state, shapes), ("records", saved.records, stacked)):
+        if (got := [x.shape for x in found]) != wanted:
+            raise ValueError(
+                f"resume: expected a checkpoint with {name} of shapes {wanted}, got {got}; "
+                "train in another folder"
+            )
+    restored = [_with_numbers(leaf, numbers) for numbers, leaf in zip(saved.state, leaves, strict=True)]
+    return structure.unflatten(restored), jax.tree.structure(of_epoch).unflatten(saved.records)
+
+
+def _numbers(leaf: Any) -> np.ndarray:
+    return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+
+
+def _with_numbers(leaf: Any, numbers: np.ndarray) -> Any:
+    if not _is_key(leaf):
+        return numbers
+    return jax.random.wrap_key_data(jnp.asarray(numbers), impl=jax.random.key_impl(leaf))
+
+
+def _is_key(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _read(folder: Path) -> Saved:
+    with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+        tree = checkpointer.restore(folder / "tree", args=ocp.args.StandardRestore())
+
+    def leaves(part):
+        return [np.asarray(tree[part][str(i)]) for i in range(len(tree[part]))]
+
+    return Saved(int(folder.name), leaves("state"), leaves("records"))
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of a checkpoint's files but the seal, by their names in the folder."""
+    digests = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != SEAL:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digests[path.relative_to(folder).as_posix()] = digest
+    return digests
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        description = json.loads(path.read_text())
+    except ValueError as error:  # no JSON, or no text
+        description = error
+    if not isinstance(description, dict):
+        raise ValueError(
+            f"resume: expected the description of a run in {path}, got a damaged file; delete the "
+            f"folder {path.parent} to start anew, or train in another"
+        )
+    return description
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".tmp")
+    partial.write_text(json.dumps(content, indent=1, sort_keys=True))
+    partial.replace(path)
+
+
+def _differences(saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Names of what differs, each with what is said of it; parts of a part by their own names."""
+    for name in sorted(saved.keys() | wanted.keys()):
+        old, new = saved.get(name), wanted.get(name)
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _differences(old, new)
+        elif name not in saved:
+            yield name, f"{name}: not recorded there"
+        elif (digest := DIGEST.fullmatch(str(new))) and str(old).startswith(digest[1]):
+            yield name, f"{name}: {digest[1]} something else"
+        else:
+            yield name, f"{name}: {_short(old)} -> {_short(new)}"
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -6,8 +6,8 @@ from typing import Any
 
 import optax
 
-from ibjax.checks import check_known, check_positive, check_whole
-from ibjax.models import MLP
+from ibjax.checks import as_whole, check_flag, check_known, check_number, is_concrete
+from ibjax.models import MLP, as_names, as_widths
 from ibjax.numerics import cross_entropy, squared_error
 
 __all__ = ["LOSSES", "OPTIMIZERS", "SPLITS", "TrainConfig", "make_model", "make_optimizer"]
@@ -30,6 +30,8 @@ SPLITS = ("random", "first_rows", "all_rows")
 class TrainConfig:
     """How a network is built and trained.
 
+    Fields become plain Python values, of NumPy's numbers and of lists too.
+
     Attributes:
         widths: units of the hidden layers and, last, of the output (12 inputs come with the data).
         activation: a name from ``ibjax.models.ACTIVATIONS``, or one for each hidden layer.
@@ -44,12 +46,13 @@ class TrainConfig:
         num_epochs: passes over the training samples.
         split: "random" (each seed its own), "first_rows" (the 2017 code's, unshuffled), or "all_rows"
             for training and none for the test.
-        train_fraction: of the rows, for training; "all_rows" does not ask for it.
+        train_fraction: fraction of rows used for training; ignored for ``split="all_rows"``.
         shuffle: draw the order of the samples anew each epoch; else one order for all.
         noise_variance: of Gaussian noise added to every hidden layer in training.
 
     Raises:
-        ValueError: for unknown names, numbers that are not positive, a negative decay or noise.
+        ValueError: for unknown names, numbers that are not positive, a negative decay or noise, a
+            fraction that is not between 0 and 1.
     """
 
     widths: tuple[int, ...] = (10, 7, 5, 4, 3, 2)
@@ -67,18 +70,31 @@ class TrainConfig:
     noise_variance: float = 0.0
 
     def __post_init__(self):
-        for width in self.widths:
-            check_whole("widths", width)
+        widths = as_widths(self.widths)
+        activation = self.activation
+        if not isinstance(activation, str):
+            activation = as_names("activation", activation)
+        batch_size = self.batch_size
+        if batch_size is not None:
+            batch_size = as_whole("batch_size", batch_size)
         check_known("optimizer", self.optimizer, OPTIMIZERS)
         check_known("loss", self.loss, LOSSES)
         check_known("split", self.split, SPLITS)
-        check_positive("learning_rate", self.learning_rate)
-        check_whole("num_epochs", self.num_epochs)
-        if self.batch_size is not None:
-            check_whole("batch_size", self.batch_size)
-        for name in ("weight_decay", "noise_variance"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name}: expected 0 or more, finite, got {getattr(self, name)!r}")
+        check_flag("shuffle", self.shuffle)
+        fraction_limits = {} if self.split == "all_rows" else {"above": 0, "below": 1}
+        plain = {
+            "widths": widths,
+            "activation": activation,
+            "batch_size": batch_size,
+            "num_epochs": as_whole("num_epochs", self.num_epochs),
+            "learning_rate": _as_float("learning_rate", self.learning_rate, above=0),
+            "weight_decay": _as_float("weight_decay", self.weight_decay, at_least=0),
+            "noise_variance": _as_float("noise_variance", self.noise_variance, at_least=0),
+            "train_fraction": _as_float("train_fraction", self.train_fraction, **fraction_limits),
+            "shuffle": bool(self.shuffle),
+        }
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
         make_model(self)  # checks the names of activations and init
 
     @property
@@ -86,7 +102,7 @@ class TrainConfig:
         """One name for each hidden layer."""
         if isinstance(self.activation, str):
             return (self.activation,) * (len(self.widths) - 1)
-        return tuple(self.activation)
+        return self.activation
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for provenance."""
@@ -95,7 +111,7 @@ class TrainConfig:
 
 def make_model(config: TrainConfig) -> MLP:
     """The config's network."""
-    return MLP(tuple(config.widths), config.activations, config.init, config.noise_variance)
+    return MLP(config.widths, config.activations, config.init, config.noise_variance)
 
 
 def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
@@ -111,3 +127,10 @@ def _named_optimizer(name, learning_rate, weight_decay):
     if weight_decay > 0:
         return optax.chain(optax.add_decayed_weights(weight_decay), optimizer)
     return optimizer
+
+
+def _as_float(name, x, **limits) -> float:
+    check_number(name, x, **limits)
+    if not is_concrete(x):
+        raise ValueError(f"{name}: expected a known number, got a traced value")
+    return float(x)

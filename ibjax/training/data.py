@@ -1,20 +1,21 @@
 """The samples that networks train on: what is refused, and which rows are for training."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ibjax.arrays import as_array, as_float32, as_labels
 from ibjax.checks import (
-    as_array,
     check_finite,
     check_integer,
-    check_known,
     check_nonempty,
     check_rank,
     check_same_length,
+    kind_of,
 )
 from ibjax.datasets.splits import (
     all_rows_split,
@@ -23,16 +24,14 @@ from ibjax.datasets.splits import (
     random_split,
 )
 from ibjax.training.config import TrainConfig
-from ibjax.training.steps import Keys
-from ibjax.types import ArrayLike, Dataset, Samples, Split
+from ibjax.types import Dataset, PyTree, Samples, Split
 
 __all__ = [
     "DrawData",
     "DrawLabels",
-    "check_form",
-    "check_values",
+    "check_drawn_form",
     "checked_data",
-    "checked_purposes",
+    "checked_drawn",
     "samples_of",
     "split_of",
 ]
@@ -43,27 +42,84 @@ DrawData: TypeAlias = Callable[[Array], Samples]
 # drawn labels: (key) -> (n,) int labels of one seed.
 DrawLabels: TypeAlias = Callable[[Array], Array]
 
+# Up to which float32 holds every integer.
+EXACT_INTEGERS = 2**24
 
-def checked_data(config: TrainConfig, data: Samples) -> Dataset:
+
+def checked_data(config: TrainConfig, data: Any) -> Dataset:
     """Samples that all seeds share, in 32 bits.
 
     Raises:
-        ValueError: as ``check_form`` and ``check_values``.
+        ValueError: for what has no ``x`` and ``y``, other shapes or kinds, empty data, a batch larger
+            than the training set, numbers that are not finite in float32, labels without an output.
     """
-    data = Dataset(as_array(data.x), as_array(data.y))
-    check_form(config, data)
-    check_values(config, data)
-    kind = jnp.float32 if config.loss == "squared_error" else jnp.int32
-    return Dataset(jnp.asarray(data.x, jnp.float32), jnp.asarray(data.y, kind))
+    if not isinstance(data, Samples):
+        raise ValueError(
+            f"data: expected a Dataset(x, y), or a function that draws one by a key, got {kind_of(data)}"
+        )
+    x, y = as_array("x", data.x), data.y
+    check_rank("x", x, 2, "(n_samples, n_inputs)")
+    if config.loss == "squared_error":
+        _check_form(config, x, y := as_array("y", y))
+        return Dataset(as_float32("x", x), as_float32("y", y))
+    _check_form(config, x, y := as_labels("y", y, "x", x))
+    _check_labels(config, "y", y)
+    return Dataset(as_float32("x", x), jnp.asarray(np.asarray(y), jnp.int32))
 
 
-def check_form(config: TrainConfig, data: Samples) -> None:
-    """Shapes and kinds, which are known before any sample is drawn.
+def check_drawn_form(config: TrainConfig, draw: DrawData | DrawLabels, shared: Dataset | None) -> None:
+    """Shapes and kinds of what a function draws for each seed, known before it is called.
+
+    Args:
+        config: how networks train.
+        draw: draws a seed's samples; or its labels, if samples are ``shared``.
+        shared: the samples that all seeds share, if they do.
 
     Raises:
-        ValueError: for other shapes or kinds, empty data, a batch larger than the training set.
+        ValueError: as ``checked_data``, and for labels of numbers, for other than one label a sample.
     """
-    x, y = data.x, data.y
+    drawn = jax.eval_shape(draw, jax.random.key(0, impl="threefry2x32"))
+    if shared is None:
+        if not (hasattr(drawn, "_replace") and _is_array(drawn, "x") and _is_array(drawn, "y")):
+            raise ValueError(
+                "data: expected a function that draws a Dataset, or another NamedTuple with arrays x "
+                f"and y, got one that draws {kind_of(drawn)}"
+            )
+        _check_real("x", drawn.x)
+        _check_real("y", drawn.y)
+        _check_form(config, drawn.x, drawn.y)
+        return
+    if config.loss == "squared_error":
+        raise ValueError('draw_labels: expected with the loss "cross_entropy", got "squared_error"')
+    wanted = (len(shared.y),)
+    if not isinstance(drawn, jax.ShapeDtypeStruct) or drawn.shape != wanted:
+        got = getattr(drawn, "shape", None) or kind_of(drawn)
+        raise ValueError(f"draw_labels: expected one label for each sample, shape {wanted}, got {got}")
+    check_integer("draw_labels", drawn)
+
+
+def checked_drawn(config: TrainConfig, own: PyTree, shared: Dataset | None) -> PyTree:
+    """What was drawn for each seed, leaves (seed, ...), in 32 bits.
+
+    Raises:
+        ValueError: for numbers that are not finite, integers that float32 does not hold, labels
+            without an output.
+    """
+    if own is None:
+        return None
+    if shared is not None:
+        _check_labels(config, "draw_labels", own)
+        return own.astype(jnp.int32)
+    x, y = _checked_numbers("x", own.x), own.y
+    if config.loss == "squared_error":
+        y = _checked_numbers("y", y)
+    else:
+        _check_labels(config, "y", y)
+        y = y.astype(jnp.int32)
+    return own._replace(x=x, y=y)
+
+
+def _check_form(config: TrainConfig, x: Any, y: Any) -> None:
     check_rank("x", x, 2, "(n_samples, n_inputs)")
     if config.loss == "squared_error":
         if np.ndim(y) != 2 or np.shape(y)[1] != config.widths[-1]:
@@ -85,43 +141,34 @@ def check_form(config: TrainConfig, data: Samples) -> None:
         )
 
 
-def check_values(config: TrainConfig, data: Samples) -> None:
-    """Numbers that are known, of one seed or of many.
-
-    Raises:
-        ValueError: for NaN or infinite numbers, labels without an output.
-    """
-    check_finite("x", data.x)
-    if config.loss == "squared_error":
-        check_finite("y", data.y)
-        return
-    lowest, highest = int(np.min(data.y)), int(np.max(data.y))
+def _check_labels(config: TrainConfig, name: str, y: Any) -> None:
+    labels = np.asarray(y)
+    lowest, highest = int(labels.min()), int(labels.max())
     outputs = config.widths[-1]
     if lowest < 0 or highest >= max(outputs, 2):  # one output tells 1 from 0
         raise ValueError(
-            f"y: expected labels from 0 to {max(outputs, 2) - 1}, which the network's {outputs} outputs "
-            f"tell apart, got {lowest} to {highest}"
+            f"{name}: expected labels from 0 to {max(outputs, 2) - 1}, which the network's {outputs} "
+            f"outputs tell apart, got {lowest} to {highest}"
         )
 
 
-def checked_purposes(purpose_seeds: Mapping[str, ArrayLike], num_seeds: int) -> dict[str, np.ndarray]:
-    """What stands in place of the seeds for each purpose, (seed,) int32.
+def _checked_numbers(name: str, x: Any) -> Array:
+    check_finite(name, x)
+    if jnp.issubdtype(x.dtype, jnp.integer):
+        size = max(abs(int(x.min())), abs(int(x.max())))
+        if size > EXACT_INTEGERS:
+            raise ValueError(f"{name}: expected integers that float32 holds, got {size}")
+    return x.astype(jnp.float32)
 
-    Raises:
-        ValueError: for unknown purposes, or other than one whole number for each seed.
-    """
-    checked = {}
-    for purpose, given in purpose_seeds.items():
-        check_known("purpose_seeds", purpose, Keys._fields)
-        numbers = np.asarray(given)
-        whole = numbers.shape == (num_seeds,) and np.issubdtype(numbers.dtype, np.integer)
-        if not whole or numbers.min() < 0 or numbers.max() >= 2**31:
-            raise ValueError(
-                f"purpose_seeds: expected {num_seeds} whole numbers from 0 to 2^31 - 1 for "
-                f"{purpose!r}, got {given!r}"
-            )
-        checked[purpose] = numbers.astype(np.int32)
-    return checked
+
+def _check_real(name: str, x: Any) -> None:
+    kinds = (jnp.bool_, jnp.integer, jnp.floating)
+    if not any(jnp.issubdtype(x.dtype, kind) for kind in kinds):
+        raise ValueError(f"{name}: expected real numbers, got dtype {x.dtype}")
+
+
+def _is_array(drawn: Any, name: str) -> bool:
+    return isinstance(getattr(drawn, name, None), jax.ShapeDtypeStruct)
 
 
 def split_of(config: TrainConfig, key: Array, num_samples: int) -> Split:

@@ -5,35 +5,50 @@ XLA's rounding depends on the number of lanes but not on what is in the others, 
 depend neither on how many seeds there are nor on how they are grouped or which device runs them.
 """
 
+import contextlib
 import functools
-import hashlib
-import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array
 
 from ibjax.batching import blocks_of_seeds, default_lanes
-from ibjax.training.checkpoint import BlockCheckpoint, describe_run
+from ibjax.checks import as_whole
+from ibjax.tracing import own_settings
+from ibjax.training.arguments import (
+    check_config,
+    check_functions,
+    check_one_process,
+    checked_devices,
+    checked_folder,
+    checked_purposes,
+)
+from ibjax.training.checkpoint import (
+    BlockCheckpoint,
+    Resume,
+    Saved,
+    as_trees,
+    code_versions,
+    describe_run,
+)
 from ibjax.training.config import LOSSES, TrainConfig, make_model, make_optimizer
 from ibjax.training.data import (
     DrawData,
     DrawLabels,
-    check_form,
-    check_values,
+    check_drawn_form,
     checked_data,
-    checked_purposes,
+    checked_drawn,
     samples_of,
     split_of,
 )
+from ibjax.training.devices import StoppedError, on_devices, one_at_a_time
+from ibjax.training.fingerprint import fingerprint, fingerprint_of_arrays, fingerprint_of_jaxpr
 from ibjax.training.schedule import recorded_epochs
 from ibjax.training.steps import Keys, Recipe, init_state, seed_keys, train_epochs
 from ibjax.types import ArrayLike, Dataset, History, PyTree, Record, Split, TrainState
@@ -78,13 +93,8 @@ class _Run(NamedTuple):
     epochs: np.ndarray
     lanes: int
     num_seeds: int
-    resume: bool
     on_advance: Callable[[Advance], Any] | None
     stop: threading.Event
-
-
-class _StoppedError(Exception):
-    """Another block has failed, or the user has interrupted."""
 
 
 def fit(
@@ -101,13 +111,16 @@ def fit(
     lanes: int | None = None,
     devices: Sequence[Any] | None = None,
     checkpoint_dir: str | Path | None = None,
-    resume: bool = False,
+    resume: Resume = False,
     on_advance: Callable[[Advance], Any] | None = None,
 ) -> History:
     """Train one network a seed, all at once, and record them along the way.
 
-    Each seed has its own initial weights, split, order of samples and noise, from
+    Each seed has its own initial weights, split, order of samples and noise, from the threefry key
     ``jax.random.key(seed)`` alone. Epoch e of the records is the network after exactly e epochs.
+    Everything runs in one process, in 32 bits and under ibjax's own settings of JAX, ``record`` and the
+    functions that draw too, so that the user's settings (x64, dtype promotion, implementation of keys)
+    do not change a result.
 
     Args:
         config: network, optimizer, batches, epochs, split.
@@ -131,7 +144,10 @@ def fit(
         devices: run one program each; by default all local devices of the default platform.
         checkpoint_dir: where to save, at the first recorded epoch after every 10 seconds and at the
             end; a folder without another run, unless ``resume``.
-        resume: continue from the newest checkpoints in ``checkpoint_dir``, if any.
+        resume: continue from the newest checkpoints in ``checkpoint_dir``, if any, where everything that
+            makes the run is the same: settings, data, and what ``record``, ``optimizer`` and the
+            functions that draw compute. With "any_version" the code may be of another version, of
+            ibjax, JAX or Python, and compute otherwise; a warning then tells what differs.
         on_advance: called after every stretch of training, from worker threads one at a time.
 
     Returns:
@@ -142,70 +158,111 @@ def fit(
         ValueError: for data of other shapes or kinds, NaN or infinite numbers, labels without an
             output, drawn data and drawn labels together, a batch larger than the training set, no
             seeds or the same seed twice, unknown purposes or other than one number for each seed,
-            checkpoints of other settings when resuming, and of any run when not.
+            drawn labels of other shapes or kinds or without an output, arguments of other types,
+            several processes of ``jax.distributed``; when resuming, for checkpoints of other settings
+            or other functions, damaged ones or those of other seeds; when not, for those of any run.
+        OSError: where checkpoints cannot be written, as on a full disk. Earlier ones stay.
     """
-    drawn = callable(data)
-    if drawn and draw_labels is not None:
-        raise ValueError("draw_labels: expected only with data that all seeds share, got both drawn")
-    if drawn:
-        check_form(config, jax.eval_shape(data, jax.random.key(0)))
-    shared = None if drawn else checked_data(config, data)
+    check_one_process()
+    check_config(config)
+    check_functions(record, optimizer, draw_labels, on_advance)
+    folder = checked_folder(checkpoint_dir, resume)
+    devices = checked_devices(devices)
     epochs = recorded_epochs(schedule, config.num_epochs)
-    devices = list(devices or jax.local_devices())
-    lanes = lanes or default_lanes(devices[0].platform)
-    blocks = blocks_of_seeds(seeds, min(seeds_per_batch or lanes, lanes))
-    others = {
-        purpose: np.array_split(numbers, len(blocks))
-        for purpose, numbers in checked_purposes(purpose_seeds or {}, len(seeds)).items()
-    }
-    recipe = Recipe(
-        make_model(config), optimizer or make_optimizer(config), config.batch_size, config.shuffle,
-        LOSSES[config.loss],
-    )  # fmt: skip
-    run = _Run(
-        recipe, config, shared, record, data if drawn else draw_labels, epochs, lanes, len(seeds),
-        resume, _one_at_a_time(on_advance), threading.Event(),
-    )  # fmt: skip
-    directories = [None] * len(blocks)
-    if checkpoint_dir is not None:
-        description = {
-            **config.as_dict(),
-            "lanes": lanes,
-            "recorded": epochs.tolist(),
-            "blocks": [block.tolist() for block in blocks],
-            "purposes": {k: np.concatenate(parts).tolist() for k, parts in others.items()},
-            "data": _digest((shared, _drawn(run, seed_keys(jnp.asarray(seeds[0]))))),
-            "functions": [_name(f) for f in (record, run.draw_own, optimizer) if f is not None],
-            "jax": jax.__version__,
-        }
-        describe_run(Path(checkpoint_dir), description, resume=resume)
-        directories = [Path(checkpoint_dir) / f"seeds_{b[0]}_to_{b[-1]}" for b in blocks]
-    with jax.default_device(devices[0]):
-        starts = [
-            _start(run, block, {purpose: parts[i] for purpose, parts in others.items()})
-            for i, block in enumerate(blocks)
-        ]
-    results = _on_devices(
-        lambda device, i: _run_block(run, starts[i], blocks[i], device, directories[i]),
+    lanes = default_lanes(devices[0].platform) if lanes is None else as_whole("lanes", lanes)
+    size = lanes if seeds_per_batch is None else as_whole("seeds_per_batch", seeds_per_batch)
+    blocks = blocks_of_seeds(seeds, min(size, lanes))
+    all_seeds = np.concatenate(blocks)
+    purposes = checked_purposes(purpose_seeds, len(all_seeds))
+    draw_data = data if callable(data) and not isinstance(data, type) else None
+    if draw_data is not None and draw_labels is not None:
+        raise ValueError("draw_labels: expected only with data that all seeds share, got both drawn")
+    draw_own = draw_labels if draw_data is None else draw_data
+    with _settings():
+        shared = checked_data(config, data) if draw_data is None else None
+        if draw_own is not None:
+            check_drawn_form(config, draw_own, shared)
+        optimizer = make_optimizer(config) if optimizer is None else optimizer
+        recipe = Recipe(
+            make_model(config), optimizer, config.batch_size, config.shuffle, LOSSES[config.loss]
+        )
+        run = _Run(
+            recipe, config, shared, record, draw_own, epochs, lanes, len(all_seeds),
+            one_at_a_time(on_advance), threading.Event(),
+        )  # fmt: skip
+        others = {k: np.array_split(numbers, len(blocks)) for k, numbers in purposes.items()}
+        with jax.default_device(devices[0]):
+            starts = [
+                _start(run, block, {purpose: parts[i] for purpose, parts in others.items()})
+                for i, block in enumerate(blocks)
+            ]
+        checkpoints: list[BlockCheckpoint | None] = [None] * len(blocks)
+        if folder is not None:
+            description = _description(run, starts[0]) | {
+                "blocks": [block.tolist() for block in blocks],
+                "purpose_seeds": [(k, numbers.tolist()) for k, numbers in sorted(purposes.items())],
+                "platform": devices[0].platform,
+            }
+            identity = describe_run(folder, description, resume=resume)
+            checkpoints = [
+                BlockCheckpoint(folder / f"seeds_{b[0]}_to_{b[-1]}", identity, b) for b in blocks
+            ]
+    saved = [checkpoint.restore() if checkpoint and resume else None for checkpoint in checkpoints]
+    results = on_devices(
+        lambda device, i: _run_block(run, starts[i], blocks[i], device, checkpoints[i], saved[i]),
         len(blocks), devices, run.stop,
     )  # fmt: skip
     params, records = jax.tree.map(lambda *parts: np.concatenate(parts), *results)
-    finite = [np.isfinite(p).reshape(len(seeds), -1).all(axis=1) for p in jax.tree.leaves(params)]
-    return History(np.asarray(seeds), epochs, records, ~np.all(finite, axis=0), params)
+    finite = [np.isfinite(p).reshape(len(all_seeds), -1).all(axis=1) for p in jax.tree.leaves(params)]
+    return History(all_seeds.astype(np.int64), epochs, records, ~np.all(finite, axis=0), params)
 
 
-def _run_block(run: _Run, lanes: _Lanes, seeds, device, directory) -> tuple[PyTree, PyTree]:
+@contextlib.contextmanager
+def _settings() -> Iterator[None]:
+    """ibjax's own settings of JAX and full float32 products, in the thread that enters."""
+    with (
+        own_settings(),
+        jax.default_prng_impl("threefry2x32"),  # of keys that the user's functions make
+        jax.default_matmul_precision("float32"),
+    ):
+        yield
+
+
+def _description(run: _Run, lanes: _Lanes) -> dict[str, Any]:
+    """What makes a run apart from its seeds, for ``describe_run``."""
+    params, opt_state = jax.tree.map(lambda x: x[0], lanes.state)
+    optimizer = run.recipe.optimizer
+    steps = fingerprint(optimizer.init, params), fingerprint(optimizer.update, params, opt_state, params)
+    record = fingerprint_of_jaxpr(_measure.trace(lanes, run.data, run.record).jaxpr)
+    drawn = run.draw_own and f"computes sha256:{fingerprint(run.draw_own, lanes.keys.data[0])}"
+    shared = run.data and f"holds sha256:{fingerprint_of_arrays(run.data)}"
+    return {
+        **run.config.as_dict(),
+        "record": f"computes sha256:{record}",
+        "optimizer_steps": f"computes sha256:{''.join(steps)}",
+        "data": shared or drawn,
+        "draw_labels": shared and drawn,
+        "lanes": run.lanes,
+        "recorded": run.epochs.tolist(),
+        "keys": f"draws sha256:{fingerprint_of_arrays(jax.random.bits(lanes.keys.init[0], (8,)))}",
+        "versions": code_versions(),
+    }
+
+
+def _run_block(
+    run: _Run, lanes: _Lanes, seeds, device, checkpoint: BlockCheckpoint | None, saved: Saved | None
+) -> tuple[PyTree, PyTree]:
     """Final parameters and records of a block: leaves (seed, ...) and (seed, epoch, ...)."""
-    checkpoint = BlockCheckpoint(directory) if directory is not None else None
-    lanes, data = jax.device_put((lanes, run.data), device)
-    lanes, records = _resumed(run, lanes, data, checkpoint, device)
+    with _settings():
+        lanes, data = jax.device_put((lanes, run.data), device)
+        lanes, records = _resumed(run, lanes, data, saved, device)
     num_resumed, saved_at = len(records), time.monotonic()
     if num_resumed:
         _report(run, len(seeds), 0, run.epochs[num_resumed - 1], records[-1])
-    with jax.default_matmul_precision("float32"):
-        for i in range(num_resumed, len(run.epochs)):
-            if run.stop.is_set():
-                raise _StoppedError
+    for i in range(num_resumed, len(run.epochs)):
+        if run.stop.is_set():
+            raise StoppedError
+        with _settings():
             if i > 0:
                 last, epoch = run.epochs[i - 1], run.epochs[i]
                 state = _advance(lanes, data, last, epoch - last, run.recipe)
@@ -215,21 +272,17 @@ def _run_block(run: _Run, lanes: _Lanes, seeds, device, directory) -> tuple[PyTr
             if checkpoint and (due or i == len(run.epochs) - 1):
                 checkpoint.save(i + 1, jax.device_get(lanes.state), _stacked(records))
                 saved_at = time.monotonic()
-            _report(run, len(seeds), run.epochs[max(i - 1, 0)], run.epochs[i], records[-1])
-    if checkpoint:
-        checkpoint.close()
+        _report(run, len(seeds), run.epochs[max(i - 1, 0)], run.epochs[i], records[-1])
     kept = jax.device_get(lanes.state.params), _stacked(records)
     return jax.tree.map(lambda x: x[: len(seeds)], kept)
 
 
-def _resumed(run: _Run, lanes: _Lanes, data, checkpoint, device) -> tuple[_Lanes, list[PyTree]]:
+def _resumed(run: _Run, lanes: _Lanes, data, saved: Saved | None, device) -> tuple[_Lanes, list[PyTree]]:
     """The lanes and the records where the newest checkpoint left them."""
-    saved = checkpoint.restore() if checkpoint and run.resume else None
     if saved is None:
         return lanes, []
-    state = jax.tree.unflatten(jax.tree.structure(lanes.state), saved.state)
-    record = jax.tree.structure(jax.eval_shape(lambda: _measure(lanes, data, run.record)))
-    stacked = jax.tree.unflatten(record, saved.records)
+    of_epoch = jax.eval_shape(lambda: _measure(lanes, data, run.record))
+    state, stacked = as_trees(saved, lanes.state, of_epoch)
     records = [jax.tree.map(lambda x, i=i: x[:, i], stacked) for i in range(saved.num_recorded)]
     return lanes._replace(state=jax.device_put(state, device)), records
 
@@ -252,17 +305,13 @@ def _start(run: _Run, seeds, others) -> _Lanes:
         return _Lanes(state, keys, split_of(run.config, keys.split, len(x)), own)
 
     lanes = jax.vmap(one)(*filled)
-    if run.data is None:
-        check_values(run.config, lanes.own)
-    return lanes
+    return lanes._replace(own=checked_drawn(run.config, lanes.own, run.data))
 
 
 def _drawn(run: _Run, keys: Keys) -> PyTree:
     if run.draw_own is None:
         return None
-    if run.data is None:
-        return run.draw_own(keys.data)
-    return run.draw_own(keys.labels).astype(jnp.int32)
+    return run.draw_own(keys.data if run.data is None else keys.labels)
 
 
 @functools.partial(jax.jit, static_argnames=("recipe",))
@@ -282,39 +331,6 @@ def _measure(lanes, data, record) -> PyTree:
     return jax.vmap(one)(lanes)
 
 
-def _on_devices(task, num_tasks, devices, stop) -> list:
-    """``task(device, i)`` for all i, each device taking the next when it is free; results in order.
-
-    One thread drives each device: a program with a host callback returns only when it is done.
-    """
-    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for i in range(num_tasks):
-        waiting.put(i)
-    results = [None] * num_tasks
-
-    def drive(device):
-        try:
-            while not stop.is_set():
-                i = waiting.get_nowait()
-                results[i] = task(device, i)
-        except (queue.Empty, _StoppedError):
-            return
-        except BaseException:
-            stop.set()
-            raise
-
-    used = devices[: min(num_tasks, len(devices))]
-    with ThreadPoolExecutor(len(used)) as pool:
-        driving = [pool.submit(drive, device) for device in used]
-        try:
-            for future in driving:
-                future.result()
-        except BaseException:
-            stop.set()
-            raise
-    return results
-
-
 def _report(run: _Run, num_seeds, start, epoch, records):
     if run.on_advance is not None:
         fraction = (epoch - start) / run.epochs[-1] * num_seeds / run.num_seeds
@@ -322,28 +338,6 @@ def _report(run: _Run, num_seeds, start, epoch, records):
         run.on_advance(Advance(float(fraction), int(epoch), own))
 
 
-def _one_at_a_time(function):
-    if function is None:
-        return None
-    lock = threading.Lock()
-
-    def locked(advance):
-        with lock:
-            return function(advance)
-
-    return locked
-
-
 def _stacked(records):
     """Records of the epochs so far, (lanes, ...) each, as (lanes, epoch, ...)."""
     return jax.tree.map(lambda *at_epochs: np.stack(at_epochs, axis=1), *records)
-
-
-def _digest(samples: PyTree) -> str:
-    """Of all numbers; of drawn samples, those of one seed tell what draws them."""
-    numbers = (np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(samples))
-    return hashlib.sha256(b"".join(numbers)).hexdigest()
-
-
-def _name(function) -> str:
-    return getattr(function, "__qualname__", type(function).__qualname__)

@@ -4,9 +4,12 @@ The papers' codes count differently: the 2017 code records before the epoch with
 epoch i here; the 2018 code records after it, which is epoch i + 1.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from ibjax.checks import check_known, check_whole
+from ibjax.arrays import as_array
+from ibjax.checks import as_whole, check_known, kind_of
 from ibjax.types import ArrayLike
 
 __all__ = ["SCHEDULES", "idnns_epochs", "log_spaced_epochs", "recorded_epochs", "saxe_epochs"]
@@ -21,8 +24,8 @@ def log_spaced_epochs(num_epochs: int, num_recorded: int = 210) -> np.ndarray:
     Returns:
         (min(num_recorded, num_epochs + 1),) increasing int64; 0 and the last at least.
     """
-    check_whole("num_epochs", num_epochs)
-    check_whole("num_recorded", num_recorded)
+    num_epochs = as_whole("num_epochs", num_epochs)
+    num_recorded = as_whole("num_recorded", num_recorded)
     count = min(num_recorded - 1, num_epochs)
     if count < 2:
         return _with_ends(range(1, count), num_epochs)
@@ -34,14 +37,14 @@ def log_spaced_epochs(num_epochs: int, num_recorded: int = 210) -> np.ndarray:
 
 def idnns_epochs(num_epochs: int) -> np.ndarray:
     """The 2017 code's: unique(logspace(log2 1, log2 E, 400, base 2)) - 1, and the last."""
-    check_whole("num_epochs", num_epochs)
+    num_epochs = as_whole("num_epochs", num_epochs)
     points = np.logspace(0, np.log2(num_epochs), 400, base=2).astype(np.int64)
     return _with_ends(np.unique(points) - 1, num_epochs)
 
 
 def saxe_epochs(num_epochs: int) -> np.ndarray:
     """The 2018 code's: all below 20, every 5th below 100, every 20th below 2000, then every 100th."""
-    check_whole("num_epochs", num_epochs)
+    num_epochs = as_whole("num_epochs", num_epochs)
     index = np.arange(num_epochs)
     step = np.select([index < 20, index < 100, index < 2000], [1, 5, 20], 100)
     return _with_ends(index[index % step == 0] + 1, num_epochs)
@@ -54,12 +57,18 @@ def recorded_epochs(schedule: str | ArrayLike, num_epochs: int) -> np.ndarray:
     """A named schedule, or the given epochs, with 0 and ``num_epochs``; increasing int64.
 
     Raises:
-        ValueError: for an unknown name or epochs outside 0..num_epochs.
+        ValueError: for an unknown name, other than whole numbers, or epochs outside 0..num_epochs.
     """
+    num_epochs = as_whole("num_epochs", num_epochs)
     if isinstance(schedule, str):
         check_known("schedule", schedule, SCHEDULES)
         return SCHEDULES[schedule](num_epochs)
-    epochs = np.asarray(list(schedule), np.int64)
+    given = list(schedule) if isinstance(schedule, Iterator) else schedule
+    epochs = np.asarray(as_array("schedule", given))
+    if epochs.ndim != 1 or (epochs.size and not np.issubdtype(epochs.dtype, np.integer)):
+        raise ValueError(
+            f"schedule: expected the name of a schedule or whole numbers, got {kind_of(given)}"
+        )
     if ((epochs < 0) | (epochs > num_epochs)).any():
         raise ValueError(
             f"schedule: expected epochs from 0 to {num_epochs}, got {epochs.min()} to {epochs.max()}"

@@ -46,8 +46,8 @@ class Recipe(NamedTuple):
 
 
 def seed_keys(seed: Int[Array, ""]) -> Keys:
-    """The keys of a seed, each ``fold_in(key(seed), purpose)``."""
-    key = jax.random.key(seed)
+    """The keys of a seed, each ``fold_in(key(seed), purpose)``, of the implementation threefry."""
+    key = jax.random.key(seed, impl="threefry2x32")  # others draw otherwise in other company
     return Keys(*(jax.random.fold_in(key, purpose) for purpose in range(len(Keys._fields))))
 
 

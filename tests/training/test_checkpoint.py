@@ -2,6 +2,7 @@ import dataclasses
 import functools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 import ibjax
-from ibjax.training import fit, loop
+from ibjax.training import checkpoint, fit, loop
 from ibjax.training.checkpoint import BlockCheckpoint, describe_run
 from ibjax.types import Dataset
 from tests.training.test_loop import CONFIG, DATA, keep_params
@@ -73,7 +74,8 @@ def saved_epochs(directory):
 
 def test_saving_does_not_change_the_results(tmp_path, straight, save_always):
     assert_same_history(small_fit(checkpoint_dir=tmp_path), straight)
-    assert saved_epochs(tmp_path) == {NUM_RECORDED}  # older ones are gone
+    # The newest and the one before; older ones are gone.
+    assert saved_epochs(tmp_path) == {NUM_RECORDED - 1, NUM_RECORDED}
 
 
 @pytest.mark.parametrize("num_calls", [1, 2, 5, 8, 13])
@@ -181,25 +183,36 @@ def test_a_half_written_checkpoint_is_ignored(tmp_path, straight, save_always):
     assert_same_history(small_fit(checkpoint_dir=tmp_path, resume=True), straight)
 
 
+@pytest.mark.parametrize("step", ["rename", "seal"])
 def test_a_run_killed_while_writing_keeps_the_checkpoint_before(
-    tmp_path, straight, save_always, monkeypatch
+    tmp_path, straight, save_always, monkeypatch, step
 ):
-    replace = os.rename
+    """At the last step of a save, and where the files are written but the seal is not."""
+    original = {"rename": Path.rename, "seal": Path.replace}[step]
     count = []
 
-    def rename(source, target, **kwargs):
-        if "orbax-checkpoint-tmp" in str(source):
+    def killed(self, target):
+        if self.name in ("partial", "seal.tmp"):
             count.append(target)
             if len(count) > 5:
-                raise StopHereError
-        return replace(source, target, **kwargs)
+                raise StopHereError from KeyboardInterrupt()
+        return original(self, target)
 
-    monkeypatch.setattr(os, "rename", rename)
-    with pytest.raises(StopHereError):
+    monkeypatch.setattr(Path, original.__name__, killed)
+    monkeypatch.setattr(checkpoint.shutil, "rmtree", keep_partial)
+    with pytest.raises(OSError, match="checkpoint_dir: cannot write"):
         small_fit(checkpoint_dir=tmp_path)
     monkeypatch.undo()
+    assert list(tmp_path.glob("seeds_*/partial"))
     assert max(saved_epochs(tmp_path)) < NUM_RECORDED
     assert_same_history(small_fit(checkpoint_dir=tmp_path, resume=True), straight)
+    assert not list(tmp_path.glob("seeds_*/partial"))
+
+
+def keep_partial(folder, ignore_errors=False, rmtree=shutil.rmtree):
+    """As of a process that is killed, which takes nothing away."""
+    if folder.name != "partial":
+        rmtree(folder)
 
 
 LONG = dataclasses.replace(CONFIG, num_epochs=400)
@@ -247,31 +260,34 @@ def test_a_run_killed_at_any_moment_resumes_bit_for_bit(tmp_path):
 
 def test_a_description_is_written_and_compared_by_value(tmp_path):
     one = {"config": {"widths": (3, 2), "rate": 0.1}, "epochs": [0, 1]}
-    describe_run(tmp_path, one, resume=False)
+    run = describe_run(tmp_path, one, resume=False)
     assert json.loads((tmp_path / "run.json").read_text())["config"]["widths"] == [3, 2]
-    describe_run(tmp_path, json.loads(json.dumps(one)), resume=True)  # tuples are lists there
+    # Tuples are lists there.
+    assert describe_run(tmp_path, json.loads(json.dumps(one)), resume=True) == run
     with pytest.raises(ValueError, match="epochs") as error:
         describe_run(tmp_path, one | {"epochs": [0, 2]}, resume=True)
     assert "[0, 1] -> [0, 2]" in str(error.value)
     assert "config" not in str(error.value).replace("expected", "")
-    with pytest.raises(ValueError, match="extra: None -> 1"):
+    with pytest.raises(ValueError, match="extra: not recorded there"):
         describe_run(tmp_path, one | {"extra": 1}, resume=True)
+    with pytest.raises(ValueError, match=r"\(rate: 0.1 -> 0.2\)"):
+        describe_run(tmp_path, one | {"config": {"widths": (3, 2), "rate": 0.2}}, resume=True)
+    assert describe_run(tmp_path / "other", one | {"epochs": [0, 2]}, resume=True) != run
+
+
+STATE = {"a": np.arange(12, dtype=np.float32).reshape(2, 6), "b": [np.array([1, 2], np.int32)]}
+# More leaves than ten: "10" sorts before "2".
+RECORDS = {f"{i:02d}": np.full((2, 3), i, np.float32) for i in range(12)}
+RECORDS["03"][0, 0] = np.nan
 
 
 def test_a_block_brings_back_what_it_saved(tmp_path):
-    state = {"a": np.arange(12, dtype=np.float32).reshape(2, 6), "b": [np.array([1, 2], np.int32)]}
-    # More leaves than ten: "10" sorts before "2".
-    records = {f"{i:02d}": np.full((2, 3), i, np.float32) for i in range(12)}
-    records["03"][0, 0] = np.nan
-    checkpoint = BlockCheckpoint(tmp_path / "block")
-    assert checkpoint.restore() is None
-    checkpoint.save(3, state, records)
-    checkpoint.close()
-    again = BlockCheckpoint(tmp_path / "block")
-    saved = again.restore()
-    again.close()
+    block = BlockCheckpoint(tmp_path / "block", "this run", np.array([4, 5]))
+    assert block.restore() is None
+    block.save(3, STATE, RECORDS)
+    saved = BlockCheckpoint(tmp_path / "block", "this run", np.array([4, 5])).restore()
     assert saved.num_recorded == 3
-    assert_identical(saved.state, jax.tree.leaves(state))
-    assert_identical(saved.records, jax.tree.leaves(records))
-    for got, expected in zip(saved.state, jax.tree.leaves(state), strict=True):
+    assert_identical(saved.state, jax.tree.leaves(STATE))
+    assert_identical(saved.records, jax.tree.leaves(RECORDS))
+    for got, expected in zip(saved.state, jax.tree.leaves(STATE), strict=True):
         assert got.dtype == expected.dtype

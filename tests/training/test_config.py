@@ -19,7 +19,7 @@ BAD_VALUES = [
     ("activation", {"activation": "tahn"}, "'tahn'"),
     ("activation", {"widths": (3, 4, 2), "activation": ("tanh", "rleu")}, "'rleu'"),
     ("activations", {"widths": (3, 4, 2), "activation": ("tanh",)}, "1"),
-    ("activations", {"widths": ()}, "0"),
+    ("widths", {"widths": ()}, r"\(\)"),
     ("learning_rate", {"learning_rate": 0.0}, "0.0"),
     ("learning_rate", {"learning_rate": -0.1}, "-0.1"),
     ("learning_rate", {"learning_rate": float("nan")}, "nan"),

@@ -346,6 +346,12 @@ def test_a_batch_larger_than_the_training_set_is_refused():
 
 @pytest.mark.parametrize("train_fraction", [0.0, 1.0, -0.5, 1.5])
 def test_a_split_without_training_or_test_samples_is_refused(train_fraction):
+    with pytest.raises(ValueError, match=f"train_fraction: expected .* got {train_fraction}"):
+        dataclasses.replace(FULL, train_fraction=train_fraction)
+
+
+@pytest.mark.parametrize("train_fraction", [0.001, 0.999])
+def test_a_part_without_samples_is_refused(train_fraction):
     config = dataclasses.replace(FULL, train_fraction=train_fraction)
     with pytest.raises(ValueError, match=f"train_fraction: expected .* got {train_fraction}"):
         quick_fit(config, DATA, seeds=[0])

@@ -1,0 +1,116 @@
+"""The arguments of ``fit`` apart from its samples: what is refused, and their one form."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from ibjax.arrays import as_array
+from ibjax.checks import check_function, check_known, kind_of
+from ibjax.training.checkpoint import Resume
+from ibjax.training.config import TrainConfig
+from ibjax.training.steps import Keys
+from ibjax.types import ArrayLike
+
+__all__ = [
+    "check_config",
+    "check_functions",
+    "check_one_process",
+    "checked_devices",
+    "checked_folder",
+    "checked_purposes",
+]
+
+
+def check_one_process() -> None:
+    """Refuse several processes of ``jax.distributed``, each of which would train the same seeds.
+
+    Raises:
+        ValueError: on every process.
+    """
+    if (count := jax.process_count()) > 1:
+        raise ValueError(
+            f"jax.distributed: expected one process, got {count}; give each process seeds of its own "
+            "and do not initialise jax.distributed"
+        )
+
+
+def check_config(config: Any) -> None:
+    if not isinstance(config, TrainConfig):
+        raise ValueError(f"config: expected a TrainConfig, got {kind_of(config)}")
+
+
+def check_functions(record: Any, optimizer: Any, draw_labels: Any, on_advance: Any) -> None:
+    """Refuse what is no function of the kind, such as its name; None stands for the optional ones."""
+    check_function("record", record, "record(params, data, split)")
+    try:
+        hash(record)
+    except TypeError as error:
+        raise ValueError(f"record: expected a hashable function, got {kind_of(record)}") from error
+    if draw_labels is not None:
+        check_function("draw_labels", draw_labels, "draw_labels(key) -> labels")
+    if on_advance is not None:
+        check_function("on_advance", on_advance, "on_advance(advance)")
+    parts = (getattr(optimizer, name, None) for name in ("init", "update"))
+    if optimizer is not None and not all(map(callable, parts)):
+        raise ValueError(
+            f"optimizer: expected an Optax optimizer such as optax.sgd(0.1), got {kind_of(optimizer)}; "
+            "names are for TrainConfig"
+        )
+
+
+def checked_devices(devices: Sequence[Any] | None) -> list[Any]:
+    """The devices, by default all local ones of the default platform."""
+    if devices is None:
+        return jax.local_devices()
+    given = list(devices) if isinstance(devices, Sequence) and not isinstance(devices, str) else []
+    if not given or not all(isinstance(device, jax.Device) for device in given):
+        raise ValueError(
+            f"devices: expected one or more devices such as jax.devices(), got {kind_of(devices)}"
+        )
+    return given
+
+
+def checked_folder(checkpoint_dir: str | Path | None, resume: Resume) -> Path | None:
+    """Where checkpoints go, if anywhere: a folder, or nothing yet."""
+    if not isinstance(resume, bool | np.bool_) and resume != "any_version":
+        raise ValueError(f'resume: expected True, False or "any_version", got {kind_of(resume)}')
+    if checkpoint_dir is None:
+        return None
+    if not isinstance(checkpoint_dir, str | Path):
+        raise ValueError(f"checkpoint_dir: expected the path of a folder, got {kind_of(checkpoint_dir)}")
+    folder = Path(checkpoint_dir)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"checkpoint_dir: expected a folder, got the file {folder}")
+    return folder
+
+
+def checked_purposes(
+    purpose_seeds: Mapping[str, ArrayLike] | None, num_seeds: int
+) -> dict[str, np.ndarray]:
+    """Seeds to use instead of the networks' own, by purpose, (seed,) int32.
+
+    Raises:
+        ValueError: for unknown purposes, or other than one whole number for each seed.
+    """
+    if purpose_seeds is None:
+        return {}
+    if not isinstance(purpose_seeds, Mapping):
+        raise ValueError(
+            "purpose_seeds: expected a dict from purposes to whole numbers, "
+            f"got {kind_of(purpose_seeds)}"
+        )
+    checked = {}
+    for purpose, given in purpose_seeds.items():
+        check_known("purpose_seeds", purpose, Keys._fields)
+        numbers = np.asarray(as_array(f"purpose_seeds[{purpose!r}]", given))
+        whole = numbers.shape == (num_seeds,) and np.issubdtype(numbers.dtype, np.integer)
+        if not whole or numbers.min() < 0 or numbers.max() >= 2**31:
+            raise ValueError(
+                f"purpose_seeds: expected {num_seeds} whole numbers from 0 to 2^31 - 1 for "
+                f"{purpose!r}, got {kind_of(given)}"
+            )
+        checked[purpose] = numbers.astype(np.int32)
+    return checked
