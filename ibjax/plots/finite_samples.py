@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import check_results
+from ibjax.analysis.inputs import as_integers, check_results
 from ibjax.checks import check_known
 from ibjax.plots.axes import ARM_COLOURS, add_title, levels
 
@@ -36,6 +36,7 @@ def plot_sample_estimates(results: xr.Dataset, name: str, *, title: str = "") ->
     of_encoders = dict.fromkeys((f"exact_{name}", "cardinality"), ("encoder",))
     drawn = dict.fromkeys(estimates, ("encoder", "num_samples", "repeat"))
     check_results("results", results, drawn | of_encoders)
+    as_integers("results.cardinality", results.cardinality.values, "(encoder,)", at_least=1)
     names = levels(results, "encoder")
     num_rows = -(-len(names) // NUM_COLUMNS)
     figure = Figure(figsize=(3.4 * NUM_COLUMNS, 2.9 * num_rows + 0.6), layout="constrained")

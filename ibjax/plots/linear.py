@@ -113,7 +113,7 @@ def plot_learning(
     check_results("results", results, losses | planes)
     layers = check_levels("layers", layers, results, "layer")
     looks = arm_looks(len(layers))
-    if references:
+    if not isinstance(references, Mapping) or references:  # there may be none
         check_labels("references", references)
     for name in references.values():
         check_results("results", results, {name: ()}, factors=True)

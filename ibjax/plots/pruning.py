@@ -42,7 +42,7 @@ def plot_pruning(
     check_positive("threshold", threshold)
     per_step = _checked_steps("distances", distances, "(seed, layer - 1)")
     reached = _checked_steps("accuracies", accuracies, "(seed,)")
-    of_paper = _checked_steps("paper", paper, "()") if paper else {}
+    of_paper = {} if isinstance(paper, dict) and not paper else _checked_steps("paper", paper, "()")
     if per_step.keys() != reached.keys():
         raise ValueError(
             f"distances, accuracies: expected the same arms, got {[*per_step]} and {[*reached]}"

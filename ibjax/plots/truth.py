@@ -98,8 +98,8 @@ def plot_probabilities(
         ValueError: for panels without edges and probabilities, a width or a number that is not positive.
     """
     check_positive("bin_width", bin_width)
-    num_columns = as_whole("num_columns", num_columns)
     drawn = _checked_bars(panels)
+    num_columns = min(as_whole("num_columns", num_columns), len(drawn))
     num_rows = -(-len(drawn) // num_columns)
     figure = Figure(figsize=(3.4 * num_columns, 2.3 * num_rows), layout="constrained")
     axes = figure.subplots(num_rows, num_columns, squeeze=False, sharey=True, sharex="row")

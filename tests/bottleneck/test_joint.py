@@ -79,9 +79,7 @@ def test_a_sufficient_statistic_keeps_all_information(seed, num_classes, num_y):
 
 @pytest.mark.parametrize("tolerance", [-0.1, 1.5, float("nan")])
 def test_bad_tolerances_are_refused(tolerance):
-    with pytest.raises(
-        ValueError, match="tolerance: expected a finite number at least"
-    ):
+    with pytest.raises(ValueError, match="tolerance: expected a finite number at least"):
         sufficient_statistic(symmetric_channel(0.1), tolerance=tolerance)
 
 
