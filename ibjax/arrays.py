@@ -165,10 +165,10 @@ def _as_numpy(name: str, x: Any) -> np.ndarray:
                 "leave out their samples"
             )
         x = x.data
-    elif _is_torch(x):
-        x = x.detach().cpu()
-        x = x.float() if str(x.dtype) == "torch.bfloat16" else x
     try:
+        if _is_torch(x):
+            tensor = x.detach().cpu()
+            return np.asarray(tensor.float() if str(x.dtype) == "torch.bfloat16" else tensor)
         return np.asarray(x)
     except Exception as error:  # whatever another library raises
         raise ValueError(f"{name}: expected an array of numbers, got {kind_of(x)} ({error})") from error

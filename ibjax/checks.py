@@ -16,6 +16,7 @@ from jax.core import Tracer
 __all__ = [
     "as_key",
     "as_whole",
+    "check_count",
     "check_finite",
     "check_flag",
     "check_function",
@@ -56,10 +57,10 @@ def check_nonempty(name: str, x: Any) -> None:
 
 
 def check_same_length(name_a: str, a: Any, name_b: str, b: Any) -> None:
-    if np.shape(a)[0] != np.shape(b)[0]:
+    if np.shape(a)[:1] != np.shape(b)[:1]:
+        lengths = " and ".join(str(np.shape(x)[0]) if np.ndim(x) else "none" for x in (a, b))
         raise ValueError(
-            f"{name_a} and {name_b}: expected one entry a sample in both, "
-            f"got lengths {np.shape(a)[0]} and {np.shape(b)[0]}"
+            f"{name_a} and {name_b}: expected one entry a sample in both, got lengths {lengths}"
         )
 
 
@@ -108,19 +109,26 @@ def check_positive(name: str, x: Any) -> None:
         raise ValueError(f"{name}: expected a positive finite number, got {kind_of(x)}")
 
 
-def as_whole(name: str, x: Any, *, at_least: int = 1) -> int:
+def check_count(name: str, x: Any) -> None:
+    """Refuse anything but a whole number of 1 or more, of any dtype; of a traced one only its shape."""
+    if not _is_real_number(x) or (is_concrete(x) and not (float(x).is_integer() and float(x) >= 1)):
+        raise ValueError(f"{name}: expected a whole number of 1 or more, got {kind_of(x)}")
+
+
+def as_whole(name: str, x: Any, *, at_least: int = 1, at_most: int | None = None) -> int:
     """A whole number as Python's int, which no product can overflow.
 
     Raises:
-        ValueError: for anything but a known whole number of ``at_least`` or more.
+        ValueError: for anything but a known whole number of ``at_least`` or more, up to ``at_most``.
     """
     try:
         whole = None if _is_bool(x) or not is_concrete(x) else operator.index(x)
     except TypeError:
         whole = None
-    if whole is None or whole < at_least:
+    if whole is None or whole < at_least or (at_most is not None and whole > at_most):
+        wanted = f"of {at_least} or more" if at_most is None else f"from {at_least} to {at_most}"
         got = "a traced value" if not is_concrete(x) else kind_of(x)
-        raise ValueError(f"{name}: expected a whole number of {at_least} or more, got {got}")
+        raise ValueError(f"{name}: expected a whole number {wanted}, got {got}")
     return whole
 
 

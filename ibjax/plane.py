@@ -65,6 +65,8 @@ def information_plane(
     y = as_labels("y", y, "activations[0][0]", layers[0][0])
     numbers = np.arange(len(layers)) if epochs is None else as_array("epochs", epochs)
     check_rank("epochs", numbers, 1, "(epoch,)")
+    if not np.issubdtype(numbers.dtype, np.integer):
+        raise ValueError(f"epochs: expected whole numbers, got dtype {numbers.dtype}")
     if len(numbers) != len(layers):
         raise ValueError(
             f"epochs: expected a number for each of the {len(layers)} recorded epochs, "
@@ -78,7 +80,6 @@ def information_plane(
             )
         for i, t in enumerate(at_epoch):
             name = f"activations[{e}][{i}]"
-            check_rank(name, t, 2, "(n_samples, width)")
             check_nonempty(name, t)
             check_same_length(name, t, "y", y)
             check_finite(name, t)
@@ -120,6 +121,8 @@ def _read(activations) -> list[list[Any]]:
     for e, at_epoch in enumerate(_items("activations", activations)):
         items = _items(f"activations[{e}]", at_epoch)
         layers.append([as_array(f"activations[{e}][{i}]", t) for i, t in enumerate(items)])
+        for i, t in enumerate(layers[-1]):
+            check_rank(f"activations[{e}][{i}]", t, 2, "(n_samples, width)")
     if not layers or not layers[0]:
         raise ValueError("activations: expected at least one epoch of at least one layer, got none")
     return layers

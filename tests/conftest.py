@@ -1,9 +1,13 @@
 """Strict modes: two host devices, no silent rank promotion, shape annotations checked."""
 
+import ctypes
+import gc
+import sys
 from pathlib import Path
 
 import jax
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pytest
 from jaxtyping import install_import_hook
 
@@ -13,6 +17,25 @@ mpl.use("Agg")
 
 # From here on every import of ibjax checks its jaxtyping annotations.
 install_import_hook("ibjax", "beartype.beartype")
+
+
+def give_memory_back() -> None:
+    """Drop programs and figures, which would make workers grow by gigabytes."""
+    plt.close("all")
+    jax.clear_caches()
+    gc.collect()
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)  # or what is free stays with the process
+
+
+def pytest_collection_finish(session):
+    give_memory_back()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item, nextitem):
+    if nextitem is None or nextitem.path != item.path:
+        give_memory_back()
 
 
 @pytest.fixture

@@ -223,7 +223,9 @@ def squared_correlations(covariance: ArrayLike, num_inputs: int | np.integer) ->
         root_x, root_y = np.linalg.cholesky(of_x), np.linalg.cholesky(of_y)
         np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError as error:
-        raise ValueError("covariance: expected a positive definite matrix") from error
+        raise ValueError(
+            f"covariance: expected a positive definite matrix, got one that is not ({error})"
+        ) from error
     between = scipy.linalg.solve_triangular(root_x, covariance[:num_inputs, num_inputs:], lower=True)
     between = scipy.linalg.solve_triangular(root_y, between.T, lower=True)
     return np.linalg.svd(between, compute_uv=False) ** 2

@@ -103,10 +103,10 @@ def binned_mi(
         if is_wide(t) and is_concrete(bin_width) and is_too_fine(t, float(bin_width)):
             t, bin_width = ranks_by_width(t, bin_width), 1.0
         return _mi_by_width(float32_of("t", t), labels, _checked_width(bin_width))
-    edges = _edges(bins, range)
-    if is_wide(t) and is_concrete(edges) and are_too_fine(edges):
+    name, edges = _edges(bins, range)
+    if is_wide(t) and is_concrete(edges) and _increase(edges) and are_too_fine(edges):
         return _mi_by_width(jnp.asarray(ranks_by_edges(t, edges)), labels, jnp.float32(1))
-    return _mi_by_edges(float32_of("t", t), labels, _checked_edges(edges))
+    return _mi_by_edges(float32_of("t", t), labels, _checked_edges(name, edges))
 
 
 @jax.jit
@@ -147,17 +147,18 @@ def _checked_width(bin_width):
 
 
 def _edges(bins, range):
-    """(edges,) increasing numbers, known or traced, not yet float32 where that would merge them."""
+    """What they were made from, and (edges,), not yet float32 where that would merge them."""
     bins = DEFAULT_BINS if bins is None else bins
     if np.ndim(bins if hasattr(bins, "ndim") else as_array("bins", bins)) == 0:
-        return _equal_width_edges(bins, DEFAULT_RANGE if range is None else range)
+        limits = DEFAULT_RANGE if range is None else range
+        return f"range={limits} with {bins} bins", _equal_width_edges(bins, limits)
     if range is not None:
         raise ValueError(f"range: expected None together with edges, got {range!r}")
     edges = as_array("bins", bins)
     check_rank("bins", edges, 1, "(edges,)")
     if edges.shape[0] < 2:
         raise ValueError(f"bins: expected at least 2 edges, got {edges.shape[0]}")
-    return edges
+    return "bins", edges
 
 
 def _equal_width_edges(bins, limits) -> np.ndarray:
@@ -171,27 +172,21 @@ def _equal_width_edges(bins, limits) -> np.ndarray:
         raise ValueError("range: expected two numbers, got traced values; pass edges as bins")
     for limit in limits:
         check_number("range", limit)
-    low, high = float(low), float(high)
     with np.errstate(all="ignore"):  # what is not finite is refused with the edges
-        narrow = np.linspace(low, high, bins + 1, dtype=np.float32)
-        wide = np.linspace(low, high, bins + 1)
-    if not _increase(wide):
-        raise ValueError(
-            f"range={limits} with {bins} bins: expected finite, increasing edges, got {narrow}"
-        )
-    return narrow if _increase(narrow) else wide
+        return np.linspace(low, high, bins + 1)
 
 
-def _increase(edges: np.ndarray) -> bool:
+def _increase(edges) -> bool:
+    edges = np.asarray(edges)
     return bool(np.isfinite(edges).all() and (edges[1:] > edges[:-1]).all())
 
 
-def _checked_edges(edges):
+def _checked_edges(name, edges):
     """Float32 edges."""
     if not is_concrete(edges):
         return jnp.asarray(edges, jnp.float32)
     with np.errstate(over="ignore", under="ignore"):
         narrow = np.asarray(edges, np.float32)
     if not _increase(narrow):
-        raise ValueError(f"bins: expected finite, increasing float32 edges, got {narrow}")
+        raise ValueError(f"{name}: expected finite, increasing float32 edges, got {narrow}")
     return jnp.asarray(narrow)

@@ -24,6 +24,9 @@ __all__ = ["EdgeInfo", "edge_info", "edge_mi"]
 # Standardised float32 values resolve no narrower cells.
 SMALLEST_WIDTH = 1e-6
 
+# More shifted grids than that no median needs.
+MOST_SHIFTS = 2**16
+
 # A log-ratio of counts that rounds to the cap has reached it.
 ROUNDING = np.float32(1e-5)
 
@@ -149,7 +152,7 @@ def edge_info(
         >>> float(info.capped) > 0.9  # most samples are alone: it is log2 500 whatever they are
         True
     """
-    num_shifts, key = as_whole("num_shifts", num_shifts), as_key("key", key)
+    num_shifts, key = as_whole("num_shifts", num_shifts, at_most=MOST_SHIFTS), as_key("key", key)
     variables = checked_variables(x, y, at_least=2)
     discrete = tuple(_is_discrete(variable) for variable in variables)
     n = len(variables[0])

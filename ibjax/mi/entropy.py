@@ -12,7 +12,7 @@ from jax.scipy.special import digamma, entr
 from jaxtyping import Array, Bool, Float, Int
 
 from ibjax.arrays import as_array
-from ibjax.checks import check_known, check_nonempty, check_positive, check_rank, is_concrete
+from ibjax.checks import check_count, check_known, check_nonempty, check_rank, is_concrete
 from ibjax.mi.nsb import nsb_entropy
 from ibjax.numerics import to_bits
 from ibjax.sorting import sort_words
@@ -258,9 +258,7 @@ def _warn_of_labels(counts):
 
 
 def _checked_num_states(K, counts):
-    check_positive("num_states", K)
-    if is_concrete(K) and np.floor(float(K)) != float(K):
-        raise ValueError(f"num_states: expected a whole number, got {K!r}")
+    check_count("num_states", K)
     if is_concrete(K) and is_concrete(counts) and (observed := np.count_nonzero(counts)) > K:
         raise ValueError(f"num_states: expected at least the {observed} states observed, got {K!r}")
     return K

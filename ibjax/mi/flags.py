@@ -1,9 +1,9 @@
 """Flags on information planes: numbers that the estimator, not the network, has set."""
 
+import math
 from typing import NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool
 
 from ibjax.arrays import as_array
@@ -100,7 +100,7 @@ def diagnostics(
         )
     entropy_y = jnp.broadcast_to(entropy_y, ixt.shape)
     return Diagnostics(
-        ixt_saturated=ixt >= SATURATION * np.log2(num_samples),
+        ixt_saturated=ixt >= SATURATION * math.log2(num_samples),
         ity_above_entropy=ity > entropy_y + ROUNDING * jnp.maximum(1.0, entropy_y),
         ixt_grows=_grows(ixt, tolerance),
         ity_grows=_grows(ity, tolerance),

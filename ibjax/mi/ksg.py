@@ -4,7 +4,6 @@ import functools
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from ibjax.checks import as_whole
@@ -96,10 +95,9 @@ def ksg_mi(x: ArrayLike, y: ArrayLike, *, k: int = 3, variant: int = 1) -> Float
         mixtures (copies).
     """
     k = as_whole("k", k)
-    if not isinstance(variant, int | np.integer) or variant not in (1, 2):
-        raise ValueError(f"variant: expected 1 or 2, got {variant!r}")
+    variant = as_whole("variant", variant, at_most=2)
     x, y = checked_variables(x, y, at_least=k + 1, because=f"for k = {k}")
-    return _ksg_mi(scaled("x", x)[0], scaled("y", y)[0], k, int(variant))
+    return _ksg_mi(scaled("x", x)[0], scaled("y", y)[0], k, variant)
 
 
 @functools.partial(jax.jit, static_argnames=("k", "variant"))

@@ -120,7 +120,9 @@ def noisy_info(
     check_nonempty("t", t)
     n, *_, width = t.shape
     flat, y = checked_layer(t.reshape(n, -1), y)
-    num_samples = as_whole("num_samples", num_samples)
+    num_centres = flat.size // width
+    most = max((2**31 - 1) // num_centres, 1)  # draws are numbered in 32 bits
+    num_samples = as_whole("num_samples", num_samples, at_most=most)
     noise_variance = checked_noise_variance(noise_variance)
     centres = centred("t", flat.reshape(-1, width)).reshape(n, -1, width)
     return _noisy_info(centres, comparable(y), noise_variance, as_key("key", key), num_samples)

@@ -7,7 +7,7 @@ from jax.scipy.special import gammaincc, ndtr
 from jaxtyping import Array, Float
 
 from ibjax.arrays import as_array
-from ibjax.checks import as_whole, check_positive
+from ibjax.checks import as_whole, check_count
 from ibjax.mi.inputs import check_num_samples
 from ibjax.numerics import to_nats
 from ibjax.tracing import own_settings
@@ -56,10 +56,10 @@ def discrete_p_value(
         Wilks (1938); Cover & Thomas (2006), section 11; Goebel et al. (2005) on the law of I.
     """
     num_samples = as_whole("num_samples", num_samples)
-    check_positive("num_states_x", num_states_x)
-    check_positive("num_states_y", num_states_y)
+    check_count("num_states_x", num_states_x)
+    check_count("num_states_y", num_states_y)
     degrees = (jnp.asarray(num_states_x, jnp.float32) - 1) * (jnp.asarray(num_states_y, jnp.float32) - 1)
-    return _chi_squared_tail(_nats(mi) * (2 * num_samples), degrees)
+    return _chi_squared_tail(_nats(mi) * np.float32(2 * num_samples), degrees)
 
 
 @own_settings()
@@ -105,7 +105,7 @@ def gaussian_p_value(
     columns = num_columns_x + num_columns_y
     check_num_samples(num_samples, columns + 1, f"for {num_columns_x} and {num_columns_y} columns")
     factor = 2 * (num_samples - 1) - (columns + 1)
-    return _chi_squared_tail(_nats(mi) * factor, jnp.float32(num_columns_x * num_columns_y))
+    return _chi_squared_tail(_nats(mi) * np.float32(factor), jnp.float32(num_columns_x * num_columns_y))
 
 
 def _nats(bits):

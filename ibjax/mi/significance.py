@@ -22,6 +22,9 @@ __all__ = ["ShuffleTest", "shuffle_test", "subsample_std"]
 # numbers in another order.
 TIE = np.float32(1e-5)
 
+# Keys of so many shuffles are split at once.
+MOST_SHUFFLES = 2**24
+
 
 class ShuffleTest(NamedTuple):
     """Result of ``shuffle_test``.
@@ -94,7 +97,7 @@ def shuffle_test(
         Davison & Hinkley (1997), section 4.3; Phipson & Smyth (2010), "Permutation p-values should
         never be zero".
     """
-    num_shuffles = as_whole("num_shuffles", num_shuffles)
+    num_shuffles = as_whole("num_shuffles", num_shuffles, at_most=MOST_SHUFFLES)
     batch_size = as_whole("batch_size", batch_size)
     check_function("estimator", estimator, "f(x, y) -> scalar")
     x, y, key = *_checked_samples(x, y), as_key("key", key)
@@ -179,10 +182,9 @@ def subsample_std(
     n = len(x)
     several = isinstance(num_subsamples, Sequence | np.ndarray) and np.ndim(num_subsamples) == 1
     given = tuple(num_subsamples) if several else (num_subsamples,)
-    check_nonempty("num_subsamples", given)
-    numbers = tuple(as_whole("num_subsamples", k, at_least=2) for k in given)
-    if max(numbers) > n // 2:
-        raise ValueError(f"num_subsamples: expected from 2 to n / 2 = {n // 2}, got {max(numbers)}")
+    if not given:
+        raise ValueError("num_subsamples: expected one number or more, got none")
+    numbers = tuple(as_whole("num_subsamples", k, at_least=2, at_most=n // 2) for k in given)
     return _standard_deviation(estimator, x, y, key, numbers)
 
 

@@ -192,9 +192,10 @@ def variational_info(
     hidden = _sequence("hidden", hidden, "the units of one layer or more")
     check_number("clip", clip, above=0)
     check_number("learning_rate", learning_rate, above=0)
+    num_steps = as_whole("num_steps", num_steps, at_most=2**31 - 1)
     plan = Plan(
         bound, critic, tuple(as_whole("hidden", units) for units in hidden), float(clip),
-        as_whole("num_steps", num_steps), float(learning_rate), tuple(map(float, decays)),
+        num_steps, float(learning_rate), tuple(map(float, decays)),
         *_sizes(x.shape[0], batch_size, train_fraction),
     )  # fmt: skip
     return _estimate(scaled("x", x)[0], scaled("y", y)[0], as_key("key", key), plan)

@@ -338,8 +338,8 @@ def test_traced_counts_that_are_none_give_nan_in_their_own_lane(correction):
         ([1, 2], {"correction": "miller"}, "correction: expected one of chao_shen, grassberger03"),
         ([1, 2], {"num_states": 1}, "num_states: expected at least the 2 states observed, got 1"),
         ([1, 2], {"num_states": 2.5}, "num_states: expected a whole number"),
-        ([0, 1], {"num_states": 0}, "num_states: expected a positive finite number"),
-        ([0, 1], {"num_states": np.inf}, "num_states: expected a positive finite number"),
+        ([0, 1], {"num_states": 0}, "num_states: expected a whole number of 1 or more"),
+        ([0, 1], {"num_states": np.inf}, "num_states: expected a whole number of 1 or more"),
     ],
 )
 def test_refuses(counts, options, message):

@@ -319,7 +319,7 @@ def test_refuses_bad_arguments(samples):
     for k in (0, -1):
         with pytest.raises(ValueError, match="k: expected a whole number"):
             ksg_mi(x, y, k=k)
-    with pytest.raises(ValueError, match="variant: expected 1 or 2, got 3"):
+    with pytest.raises(ValueError, match="variant: expected a whole number from 1 to 2, got 3"):
         ksg_mi(x, y, variant=3)
     for bad_x, bad_y in [(x[None], y), (x[:9], y), (x[:0], y[:0]), (x[:, :0], y), (x * 1j, y)]:
         with pytest.raises(ValueError, match=r"expected .* got "):

@@ -149,6 +149,9 @@ def test_edges_that_float32_does_not_resolve():
     assert float(ranged.ixt) == pytest.approx(expected, abs=1e-5)
     with pytest.raises(ValueError, match=r"t: expected numbers that float32 tells apart"):
         adaptive_edges(t, bins=4)
+    for falling in (edges[::-1], np.append(edges, np.nan), [1e8, 1e8]):
+        with pytest.raises(ValueError, match="bins: expected finite, increasing float32 edges, got"):
+            binned_mi(t, LABELS, bins=falling)
 
 
 def test_bins_that_no_float_resolves_are_refused():
