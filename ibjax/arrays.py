@@ -138,6 +138,8 @@ def check_apart(name: str, x: np.ndarray) -> None:
     Raises:
         ValueError: for columns that change when rounded and span less than ``LEVELS`` steps.
     """
+    if x.size == 0:
+        return
     columns = x.reshape(len(x), -1) if x.ndim else x.reshape(1, 1)
     middle = len(columns) // 2
     size = np.abs(np.partition(columns, middle, axis=0)[middle].astype(np.float64))

@@ -14,12 +14,14 @@ def own_settings() -> Iterator[None]:
 
     Under ``jax_enable_x64`` numbers without a dtype would be drawn and counted in 64 bits, under
     ``jax_numpy_dtype_promotion="strict"`` mixed arithmetic would fail, and without
-    ``jax_threefry_partitionable`` keys would draw other numbers. The settings are those of the thread
-    that enters, and hold inside an outer ``jit`` or ``vmap`` too.
+    ``jax_threefry_partitionable``, or with another ``jax_default_prng_impl``, keys would draw other
+    numbers. The settings are those of the thread that enters, and hold inside an outer ``jit`` or
+    ``vmap`` too.
     """
     with (
         jax.enable_x64(False),
         jax.numpy_dtype_promotion("standard"),
         jax.threefry_partitionable(True),
+        jax.default_prng_impl("threefry2x32"),
     ):
         yield

@@ -234,6 +234,10 @@ def test_wide_is_what_is_known_beyond_float32():
     jax.eval_shape(lambda x: [x] * (1 - is_wide(x)), jnp.zeros(2, jnp.int32))[0]
 
 
+def test_nothing_is_told_apart_from_nothing():
+    assert as_float32("x", np.zeros((3, 0))).shape == (3, 0)
+
+
 def test_each_column_must_be_told_apart():
     x = np.random.default_rng(0).normal(size=(50, 3))
     check_apart("x", x)

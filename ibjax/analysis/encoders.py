@@ -16,7 +16,7 @@ from ibjax.analysis.inputs import as_curve, as_integers, as_numbers, as_probabil
 from ibjax.analysis.records import plane_record
 from ibjax.bottleneck import encoder_beta
 from ibjax.bottleneck.joint import checked_conditional, checked_joint, entropy_bits
-from ibjax.checks import check_positive, check_same_length
+from ibjax.checks import as_whole, check_positive, check_same_length
 from ibjax.mi import binned_mi
 from ibjax.mi.states import binned_states
 from ibjax.models import MLP
@@ -32,6 +32,9 @@ __all__ = [
     "fixed_points",
     "states_record",
 ]
+
+# More classes take too much memory.
+MOST_CLASSES = 2**24
 
 
 class FixedPoints(NamedTuple):
@@ -105,7 +108,8 @@ def class_joint(classes: ArrayLike, probability: ArrayLike) -> np.ndarray:
     classes = as_integers("classes", classes, "(n,)", at_least=0)
     probability = as_probabilities("probability", probability)
     check_same_length("classes", classes, "probability", probability)
-    joint = np.zeros((classes.max() + 1, 2))
+    num_classes = as_whole("classes.max() + 1", classes.max() + 1, at_most=MOST_CLASSES)
+    joint = np.zeros((num_classes, 2))
     np.add.at(joint, classes, np.stack([1 - probability, probability], axis=1) / len(classes))
     return joint
 

@@ -44,6 +44,9 @@ __all__ = [
 # Bins of activations without an upper end: the last holds all that is beyond.
 NUM_BINS = 1024
 
+# More bins or classes take too much memory.
+MOST = 2**24
+
 
 class StateShares(NamedTuple):
     """Samples by what their state holds, and what the layer loses by it.
@@ -90,7 +93,7 @@ def histogram_counts(
             fewer bins than a bounded one has, a width that is not positive.
     """
     t = as_floats("t", t, "(n, width)")
-    return _counts(t, activation, bin_width, as_whole("num_bins", num_bins))
+    return _counts(t, activation, bin_width, as_whole("num_bins", num_bins, at_most=MOST))
 
 
 def _counts(t, activation, bin_width, num_bins):
@@ -131,7 +134,7 @@ def state_shares(states: ArrayLike, y: ArrayLike, num_classes: int | np.integer)
         >>> [round(float(x), 3) for x in shares]
         [0.2, 0.4, 0.4, 0.4, 0.4, 0.4]
     """
-    num_classes = as_whole("num_classes", num_classes)
+    num_classes = as_whole("num_classes", num_classes, at_most=MOST)
     states = as_rows("states", states)
     y = as_rows("y", y, num_classes)
     check_same_length("states", states, "y", y)
@@ -180,7 +183,10 @@ def bins_record(
             the record, as :func:`histogram_counts`.
     """
     check_model(model)
-    num_classes, num_bins = as_whole("num_classes", num_classes), as_whole("num_bins", num_bins)
+    num_classes, num_bins = (
+        as_whole("num_classes", num_classes, at_most=MOST),
+        as_whole("num_bins", num_bins, at_most=MOST),
+    )
     check_positive("bin_width", bin_width)
     return _bins_record(cast(Hashable, model), num_classes, float(bin_width), num_bins)
 

@@ -121,6 +121,12 @@ def noisy_unit_mi(activation: str, weight: float | int, *, noise_variance: float
     masses = UNITS[activation].multiples(weight, step)
     p = _probabilities(activation, weight, masses[:-1] + step / 2)
     reach = np.ceil(FARTHEST * deviation / step)
+    if reach > MOST_CELLS:
+        most = (MOST_CELLS * step / FARTHEST) ** 2
+        raise ValueError(
+            f"noise_variance: expected at most {most:.3g} beside a weight of {weight}, "
+            f"got {noise_variance}"
+        )
     z = step * np.arange(-reach, reach + 1)
     noise = np.exp(-(z**2) / (2 * noise_variance)) / np.sqrt(2 * np.pi * noise_variance)
     density = np.maximum(fftconvolve(p, noise), 0)

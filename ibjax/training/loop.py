@@ -222,7 +222,6 @@ def _settings() -> Iterator[None]:
     """ibjax's own settings of JAX and full float32 products, in the thread that enters."""
     with (
         own_settings(),
-        jax.default_prng_impl("threefry2x32"),  # of keys that the user's functions make
         jax.default_matmul_precision("float32"),
     ):
         yield

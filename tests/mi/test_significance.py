@@ -276,7 +276,7 @@ def test_refuses_other_arguments(monkeypatch):
         with pytest.raises(ValueError, match="estimator: expected one that gives a scalar, got shape"):
             function(lambda x, y: x, x, y, key=KEY)
     for options in ({"num_shuffles": 0}, {"num_shuffles": 9.0}, {"batch_size": 0}):
-        with pytest.raises(ValueError, match="expected a whole number (of|from) 1"):
+        with pytest.raises(ValueError, match=r"expected a whole number (of|from) 1"):
             shuffle_test(correlation_mi, x, y, key=KEY, **options)
     for bad in (1, 11, (2, 11), 0, 2.5, ()):
         with pytest.raises((ValueError, TypeError), match=r"num_subsamples|iterable"):
