@@ -84,7 +84,8 @@ def idnns_binned_mi(t: ArrayLike, y: ArrayLike, *, edges: ArrayLike = IDNNS_EDGE
     t, edges = as_array("t", t), as_float32("edges", edges)
     check_nonempty("t", t)
     t = as_float32("t", t)
-    return binned_mi(jnp.where(t < edges[0], edges[-1], t), y, bins=np.asarray(edges))
+    wraps = (t < edges[0]) & jnp.isfinite(t)
+    return binned_mi(jnp.where(wraps, edges[-1], t), y, bins=np.asarray(edges))
 
 
 def adaptive_binned_mi(t: ArrayLike, y: ArrayLike, *, bins: int | np.integer) -> MI:

@@ -12,6 +12,7 @@ from ibjax.analysis.inputs import as_dataset, check_model, known_layers
 from ibjax.analysis.records import planes_record
 from ibjax.checks import as_key, kind_of
 from ibjax.models import MLP
+from ibjax.tracing import own_settings
 from ibjax.types import Dataset, Estimator, PyTree, Record, Split
 
 __all__ = ["CONTROLS", "ControlledTask", "controls_record", "draw_controls", "rescaled"]
@@ -65,6 +66,7 @@ def draw_controls(model: MLP, data: Dataset) -> Callable[[Array], ControlledTask
     return draw
 
 
+@own_settings()
 def rescaled(directions: PyTree, params: PyTree) -> PyTree:
     """Parameters of these directions, every kernel and bias with its norm in ``params``.
 

@@ -30,6 +30,7 @@ from ibjax.analysis.inputs import (
 from ibjax.checks import as_whole, check_known
 from ibjax.models import ACTIVATIONS, MLP
 from ibjax.numerics import product
+from ibjax.tracing import own_settings
 from ibjax.training.config import LOSSES
 from ibjax.types import ArrayLike, PyTree, Record, Samples, Split
 
@@ -97,6 +98,7 @@ def _gradient_record(model, batch_size: int, loss: str) -> Record:
     return record
 
 
+@own_settings()
 def minibatch_gradients(
     model: MLP,
     params: PyTree,
@@ -165,6 +167,7 @@ def minibatch_gradients(
     return _norms(mean), _norms([jnp.sqrt(s / num_batches) for s in squares])
 
 
+@own_settings()
 def saturated_share(model: MLP, params: PyTree, x: ArrayLike) -> Float[Array, " layer"]:
     """Share of inputs and units at which a layer's activation is too flat to learn by.
 

@@ -28,6 +28,7 @@ from ibjax.mi.states import binned_states
 from ibjax.models import MLP
 from ibjax.numerics import clog2c_table, output_units
 from ibjax.presets import revisiting_edges
+from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike, Record
 
 __all__ = [
@@ -68,6 +69,7 @@ class StateShares(NamedTuple):
     lost_label: Float[Array, ""]
 
 
+@own_settings()
 def histogram_counts(
     t: ArrayLike,
     activation: str,
@@ -111,6 +113,7 @@ def _counts(t, activation, bin_width, num_bins):
     return jnp.where(jnp.isfinite(t).all(), counts, 0)
 
 
+@own_settings()
 def state_shares(states: ArrayLike, y: ArrayLike, num_classes: int | np.integer) -> StateShares:
     """Which samples share their state, with whom, and what is lost by it.
 

@@ -44,6 +44,7 @@ from ibjax.checks import (
     kind_of,
 )
 from ibjax.numerics import product, to_bits
+from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike, PyTree
 
 __all__ = [
@@ -116,6 +117,7 @@ class Terms(NamedTuple):
     divergence: Float[Array, ""]
 
 
+@own_settings()
 def init_vae(key: Key[Array, ""], *, hidden: Sequence[int] = (16, 16)) -> VAE:
     """Random encodings near the prior and a random decoder.
 
@@ -141,6 +143,7 @@ def init_vae(key: Key[Array, ""], *, hidden: Sequence[int] = (16, 16)) -> VAE:
     return VAE(mean, 0.1 * jax.random.normal(key_width, (2,)), layers)
 
 
+@own_settings()
 def encodings(vae: VAE, free_width: ArrayLike = 1.0) -> Encodings:
     """q(z|x) of both points.
 
@@ -157,6 +160,7 @@ def encodings(vae: VAE, free_width: ArrayLike = 1.0) -> Encodings:
     return Encodings(vae.mean, jnp.where(free_width > 0, jnp.exp(vae.log_width), 1.0))
 
 
+@own_settings()
 def decode(vae: VAE, z: ArrayLike, *, floor: ArrayLike) -> tuple[Array, Array]:
     """m(z) and s(z) >= ``floor``, each (n,).
 
@@ -180,6 +184,7 @@ def decode(vae: VAE, z: ArrayLike, *, floor: ArrayLike) -> tuple[Array, Array]:
     return m, floor + jax.nn.softplus(raw)
 
 
+@own_settings()
 def encoding_information(mean: ArrayLike, width: ArrayLike) -> Float[Array, ""]:
     """I_q(x;z) of two equally likely Gaussian encodings, in bits.
 
@@ -205,6 +210,7 @@ def encoding_information(mean: ArrayLike, width: ArrayLike) -> Float[Array, ""]:
     return to_bits(_information(Encodings(mean, width)))
 
 
+@own_settings()
 def vae_terms(vae: VAE, setting: Setting) -> Terms:
     """The terms of every objective, by quadrature.
 
@@ -225,6 +231,7 @@ def vae_terms(vae: VAE, setting: Setting) -> Terms:
     return Terms((log_p @ WEIGHTS).mean(), information, rate - information)
 
 
+@own_settings()
 def objective(terms: Terms, alpha: ArrayLike, lam: ArrayLike) -> Float[Any, "*shape"]:
     """L of the module's head, nats, of terms of any shape; with alpha = 0 and lambda = 1 the ELBO.
 
@@ -245,6 +252,7 @@ def objective(terms: Terms, alpha: ArrayLike, lam: ArrayLike) -> Float[Any, "*sh
     return terms.reconstruction - (1 - alpha) * terms.information - lam * terms.divergence
 
 
+@own_settings()
 def train_vae(
     vae: VAE, setting: Setting, steps: ArrayLike, *, learning_rate: float | int = 1e-2
 ) -> tuple[VAE, PyTree]:

@@ -22,6 +22,7 @@ from ibjax.datasets.linear_teacher import TeacherSamples
 from ibjax.models import MLP
 from ibjax.numerics import squared_error, to_bits
 from ibjax.results import history_to_dataset
+from ibjax.tracing import own_settings
 from ibjax.types import MI, ArrayLike, History, PyTree, Record, Split
 
 __all__ = [
@@ -102,6 +103,7 @@ def _linear_record(model, noise_variance: float, num_relevant: int | None) -> Re
     return record
 
 
+@own_settings()
 def layer_maps(params: PyTree) -> list[Float[Array, "d width"]]:
     """What each layer of a deep linear network does to the inputs: the product of kernels up to it.
 
@@ -119,6 +121,7 @@ def layer_maps(params: PyTree) -> list[Float[Array, "d width"]]:
     return maps
 
 
+@own_settings()
 def generalisation_error(params: PyTree, data: TeacherSamples) -> Float[Array, ""]:
     """E (f(x) - y)^2 over new samples of the teacher, of a deep linear network f(x) = w . x + b.
 
@@ -172,6 +175,7 @@ def optimal_test_error(data: TeacherSamples, *, weight_variance: float | int) ->
     return float(((weights - teacher) ** 2).sum() / len(teacher) + noise_variance)
 
 
+@own_settings()
 def teacher_mi(w: ArrayLike, data: TeacherSamples, *, noise_variance: float | int) -> MI:
     """I(X;T) and I(T;Y) of T = X w + N(0, noise_variance I) with the teacher's noisy labels.
 
@@ -215,6 +219,7 @@ def teacher_mi(w: ArrayLike, data: TeacherSamples, *, noise_variance: float | in
     return MI(to_bits(ixt), to_bits(ity))
 
 
+@own_settings()
 def parts_mi(
     w: ArrayLike, num_relevant: int | np.integer, *, noise_variance: float | int
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:

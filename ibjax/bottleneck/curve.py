@@ -19,6 +19,7 @@ from ibjax.bottleneck.joint import (
 )
 from ibjax.bottleneck.solver import Solution, anneal, decoder_of, solve
 from ibjax.checks import as_key, as_whole, check_finite, check_nonempty, check_number, check_rank
+from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike
 
 __all__ = ["NEGLIGIBLE", "InformationCurve", "information_curve"]
@@ -32,6 +33,11 @@ EXCHANGE_ROUNDS = 3
 
 # Another beta's solution is taken over where it is better by this times beta, bits.
 EXCHANGE_GAIN = 1e-8
+
+# Between 0 and this the objective's entropy of clusters is lost in rounding.
+LEAST_ALPHA = 1e-9
+
+MOST_RESTARTS = 2**16
 
 # Total variation between p(y|x) that are equal but for rounding in 64 bits.
 ROUNDING = 1e-12
@@ -80,6 +86,7 @@ class _Found(NamedTuple):
         return self.ht - alpha * (self.ht - self.ixt) - beta * self.ity
 
 
+@own_settings()
 def information_curve(
     p_xy: ArrayLike,
     betas: ArrayLike,
@@ -119,8 +126,8 @@ def information_curve(
 
     Raises:
         ValueError: for a p_xy that is not a distribution, betas that are not positive and finite, an
-            alpha outside [0, 1], a number of clusters or restarts that is no whole number, restarts
-            without a key and a key without restarts.
+            alpha outside [0, 1] or that float64 does not tell from 0, a number of clusters or restarts
+            that is no whole number, restarts without a key and a key without restarts.
 
     Example:
         >>> curve = information_curve([[0.45, 0.05], [0.05, 0.45]], [1.0, 2.0, 5.0])
@@ -133,8 +140,10 @@ def information_curve(
     """
     p_xy, betas = checked_joint(p_xy), _checked_betas(betas)
     check_number("alpha", alpha, at_least=0.0, at_most=1.0)
+    if 0 < alpha < LEAST_ALPHA:
+        raise ValueError(f"alpha: expected 0, or {LEAST_ALPHA} or more, got {alpha}")
     num_clusters = None if num_clusters is None else as_whole("num_clusters", num_clusters)
-    num_restarts = as_whole("num_restarts", num_restarts, at_least=0)
+    num_restarts = as_whole("num_restarts", num_restarts, at_least=0, at_most=MOST_RESTARTS)
     key = None if key is None else as_key("key", key)
     if (key is None) != (num_restarts == 0):
         raise ValueError(f"key: expected with num_restarts, and only then; got {num_restarts} restarts")

@@ -8,8 +8,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ibjax.checks import as_key, as_whole, check_positive
+from ibjax.tracing import own_settings
 
 __all__ = ["TeacherSamples", "label_noise_variance", "linear_teacher"]
+
+# Entries of x that 32 bits can number.
+MOST_NUMBERS = 2**31 - 1
 
 
 class TeacherSamples(NamedTuple):
@@ -30,6 +34,7 @@ class TeacherSamples(NamedTuple):
     noise_variance: Float[Array, ""]
 
 
+@own_settings()
 def linear_teacher(
     key: Array,
     *,
@@ -66,8 +71,8 @@ def linear_teacher(
         Saxe et al. (2018), section 3, and section 5 for irrelevant inputs.
     """
     key = as_key("key", key)
-    num_samples = as_whole("num_samples", num_samples)
-    num_inputs = as_whole("num_inputs", num_inputs)
+    num_inputs = as_whole("num_inputs", num_inputs, at_most=MOST_NUMBERS)
+    num_samples = as_whole("num_samples", num_samples, at_most=MOST_NUMBERS // num_inputs)
     num_relevant = num_inputs if num_relevant is None else as_whole("num_relevant", num_relevant)
     variance = label_noise_variance(
         snr=snr, weight_variance=weight_variance, num_inputs=num_inputs, num_relevant=num_relevant

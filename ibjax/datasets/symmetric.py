@@ -30,6 +30,7 @@ from ibjax.checks import (
     is_concrete,
     kind_of,
 )
+from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike, Dataset
 
 __all__ = [
@@ -69,6 +70,7 @@ class SoftRule(NamedTuple):
 SOFT_RULES = {"0.99": SoftRule(8.254, 119.5), "0.90": SoftRule(0.914, 119.5)}
 
 
+@own_settings()
 def symmetric_task(*, inputs: str = "binary") -> Dataset:
     """All 4096 words of 12 bits with their labels.
 
@@ -126,6 +128,7 @@ def soft_label_probability(rule: str | SoftRule) -> np.ndarray:
     return scipy.special.expit(rule.gamma * (symmetric_score() - rule.theta))
 
 
+@own_settings()
 def draw_labels(key: Array, probability: ArrayLike) -> Int[Array, " n"]:
     """Draw labels from p(y = 1 | x); for training, once per seed.
 
@@ -150,6 +153,7 @@ def draw_labels(key: Array, probability: ArrayLike) -> Int[Array, " n"]:
     return jax.random.bernoulli(key, p).astype(jnp.int32)
 
 
+@own_settings()
 def permute_labels(key: Array, y: ArrayLike) -> Int[Array, " n"]:
     """The same labels in random order: H(Y) stays, I(X;Y) can only be memorised.
 

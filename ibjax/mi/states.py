@@ -1,22 +1,25 @@
 """The states of a binned layer, numbered: for what needs more of them than their entropies."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
+from ibjax.arrays import as_array, as_float32
+from ibjax.checks import check_positive, check_rank
 from ibjax.mi.binnings import BY_EDGES, BY_WIDTH
 from ibjax.mi.patterns import hashed_words
+from ibjax.tracing import own_settings
+from ibjax.types import ArrayLike
 
 __all__ = ["binned_states"]
 
 
-@jax.jit
+@own_settings()
 def binned_states(
-    t: Float[Array, "n width"],
-    bin_width: Float[Array, ""] | float | None = None,
-    *,
-    bins: Float[Array, " edges"] | None = None,
+    t: ArrayLike, bin_width: ArrayLike | None = None, *, bins: ArrayLike | None = None
 ) -> Int[Array, " n"]:
     """Which of its states each sample of a deterministic layer is in.
 
@@ -24,7 +27,7 @@ def binned_states(
     state when all their bins are equal. Works under ``jit`` and ``vmap``.
 
     Args:
-        t: (n, width) float32 activations.
+        t: (n, width) activations; float32, known numbers that it cannot hold are refused.
         bin_width: of the bins, positive; None with ``bins``.
         bins: (edges,) increasing edges in place of a width.
 
@@ -34,7 +37,8 @@ def binned_states(
         not finite.
 
     Raises:
-        ValueError: for both a width and edges, or neither.
+        ValueError: for both a width and edges, or neither, other shapes, activations that are not real
+            and finite, a width that is not positive.
 
     Example:
         >>> states = binned_states(jnp.array([[0.1], [0.8], [0.15]]), 0.5)
@@ -43,10 +47,20 @@ def binned_states(
     """
     if (bin_width is None) == (bins is None):
         raise ValueError(f"bins: expected edges or a bin_width, got {bins!r} and {bin_width!r}")
+    t = as_array("t", t)
+    check_rank("t", t, 2, "(n, width)")
+    t = as_float32("t", t)
     if bins is None:
-        indices = BY_WIDTH.index(t, jnp.asarray(bin_width, jnp.float32))  # (n, width)
-    else:
-        indices = BY_EDGES.index(t, jnp.asarray(bins, jnp.float32))
+        check_positive("bin_width", bin_width)
+        return _states(BY_WIDTH.index, t, jnp.asarray(bin_width, jnp.float32))
+    edges = as_float32("bins", bins)
+    check_rank("bins", edges, 1, "(edges,)")
+    return _states(BY_EDGES.index, t, edges)
+
+
+@functools.partial(jax.jit, static_argnames="index")
+def _states(index, t, parameters) -> Int[Array, " n"]:
+    indices = index(t, parameters)  # (n, width)
     high, low = hashed_words(indices.T)
     high, low, sample = lax.sort((high, low, jnp.arange(len(t))), num_keys=2)
     differs = (high[1:] != high[:-1]) | (low[1:] != low[:-1])

@@ -111,6 +111,7 @@ def check_labels(name: str, labels: Any) -> None:
 def check_levels(name: str, chosen: Any, results: xr.Dataset | xr.DataArray, dimension: str) -> tuple:
     """The chosen levels of a dimension, refused where it has no such ones."""
     chosen = as_sequence(name, chosen, f"levels of {dimension}")
+    chosen = tuple(x.item() if isinstance(x, np.ndarray) and x.ndim == 0 else x for x in chosen)
     known = results[dimension].values.tolist()
     for level in chosen:
         single = isinstance(level, str | int | float | np.generic) and not isinstance(level, bool)

@@ -302,7 +302,7 @@ def test_what_is_no_joint_distribution_is_refused(p_xy, message):
         ({"alpha": 1.5}, "alpha: expected a finite number at least 0.0 and at most 1.0, got 1.5"),
         ({"alpha": float("nan")}, "alpha: expected"),
         ({"num_clusters": 0}, "num_clusters: expected a whole number"),
-        ({"num_restarts": -1}, "num_restarts: expected a whole number of 0 or more, got -1"),
+        ({"num_restarts": -1}, "num_restarts: expected a whole number from 0 to 65536, got -1"),
         ({"num_restarts": 2}, "key: expected with num_restarts"),
         ({"key": jax.random.key(0)}, "key: expected with num_restarts, and only then; got 0"),
     ],

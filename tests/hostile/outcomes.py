@@ -9,6 +9,7 @@ import jax
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
+from matplotlib.animation import Animation
 from matplotlib.figure import Figure
 
 import ibjax
@@ -33,6 +34,9 @@ def refusal(error: BaseException) -> str | None:
 
 def numbers_of(result: Any) -> list[np.ndarray]:
     """All numbers in a result, in a fixed order; figures are closed and give none."""
+    if isinstance(result, Animation):
+        result._draw_was_started = True  # or its end would warn that nobody saw it
+        return []
     if isinstance(result, Figure):
         plt.close(result)
         return []

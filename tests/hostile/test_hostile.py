@@ -51,6 +51,15 @@ ALLOWED = {
     ("ibjax.mi.edge_mi", "bin_width", "list"): "of x and of y",
     ("ibjax.mi.edge_info", "bin_width", "list"): "of x and of y",
     ("ibjax.analysis.weights.random_correlations", "num_pairs", "huge"): "it takes its time",
+    ("ibjax.bottleneck.gaussian_ib_bound", "ixt", "empty"): "no points",
+    **{
+        ("ibjax.bottleneck.finite_sample_bounds", argument, value): "of any shape"
+        for argument in ("ixt", "ity")
+        for value in ("empty", "one_axis_more")
+    },
+    ("ibjax.plots.plot_encodings", "seed", "float"): "a level of its dimension",
+    ("ibjax.plots.plot_layer_against_next", "layer", "float"): "a level of its dimension",
+    ("ibjax.plots.plot_layer_against_next", "following", "float"): "a level of its dimension",
     ("ibjax.analysis.finite_samples.sample_information", "counts", "floats"): "weighted samples",
     ("ibjax.analysis.gradients.gradient_curves", "results", "other_dims"): "of any dims",
     **{

@@ -226,7 +226,7 @@ WHOLE = [
     *_hostile(EITHER, zero=lambda v: 0, one=lambda v: 1, huge=lambda v: 2**70, none=lambda v: None),
     *_hostile(
         SAME,
-        int8=lambda v: np.int8(v) if v < 128 else np.int16(v),
+        few_bits=lambda v: np.min_scalar_type(-v).type(v),
         uint64=lambda v: np.uint64(v),
         zero_d=lambda v: np.array(v),
     ),
@@ -309,12 +309,12 @@ VALUES: dict[str, list[Hostile]] = {
 
 
 # Strings that may say anything.
-TEXTS = ("title", "loss")
+TEXTS = ("title", "ylabel")
 
 
 def kind_of_argument(name: str, value: Any) -> str:
     """Which of ``VALUES`` a valid argument may be replaced by."""
-    if name in TEXTS and isinstance(value, str) and " " in value:
+    if isinstance(value, str) and (name in TEXTS or " " in value):
         return "text"
     if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
         return "key" if value.ndim == 0 else "other"
