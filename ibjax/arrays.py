@@ -168,10 +168,7 @@ def _as_numpy(name: str, x: Any) -> np.ndarray:
             )
         x = x.data
     try:
-        if _is_torch(x):
-            tensor = x.detach().cpu()
-            return np.asarray(tensor.float() if str(x.dtype) == "torch.bfloat16" else tensor)
-        return np.asarray(x)
+        return np.asarray(_on_host(x) if _is_torch(x) else x)
     except Exception as error:  # whatever another library raises
         raise ValueError(f"{name}: expected an array of numbers, got {kind_of(x)} ({error})") from error
 
@@ -182,6 +179,12 @@ def _needs_reading(part) -> bool:
 
 def _is_torch(x) -> bool:
     return type(x).__module__.partition(".")[0] == "torch" and hasattr(x, "detach")
+
+
+def _on_host(tensor: Any) -> Any:
+    """A tensor of PyTorch without its gradient, where and as NumPy can read it."""
+    tensor = tensor.detach().cpu()
+    return tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor
 
 
 def _numbers_of_objects(name: str, array: np.ndarray, given: Any) -> np.ndarray:

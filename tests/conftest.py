@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import mmap
 import sys
 from pathlib import Path
 
@@ -19,6 +20,12 @@ mpl.use("Agg")
 install_import_hook("ibjax", "beartype.beartype")
 
 
+# A worker gives memory back at the end of a module, and within one from here on, if it has grown by so
+# much since: each time costs the programs that the next test would use again.
+MOST_MB, ROOM_MB = 1100, 150
+kept_mb = 0.0
+
+
 def give_memory_back() -> None:
     """Drop programs and figures, which would make workers grow by gigabytes."""
     plt.close("all")
@@ -34,8 +41,18 @@ def pytest_collection_finish(session):
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item, nextitem):
-    if nextitem is None or nextitem.path != item.path:
+    global kept_mb
+    ends = nextitem is None or nextitem.path != item.path
+    if ends or resident_mb() > max(MOST_MB, kept_mb + ROOM_MB):
         give_memory_back()
+        kept_mb = resident_mb()
+
+
+def resident_mb() -> float:
+    """Memory of this process; infinite where the system does not say."""
+    statm = Path("/proc/self/statm")
+    pages = int(statm.read_text().split()[1]) if statm.exists() else float("inf")
+    return pages * mmap.PAGESIZE / 2**20
 
 
 @pytest.fixture

@@ -187,9 +187,9 @@ def _edge_info(key, columns, widths, cap, discrete, num_shifts):
         return _capped_information(cells[:dx], cells[dx:], to_nats(cap))
 
     nats, capped = lax.map(of_shift, shifts)
-    bits, per_shift = to_bits(jnp.median(nats)), to_bits(nats)
-    estimates = (jnp.where(usable, x, jnp.nan) for x in (bits, capped.mean(), per_shift))
-    return EdgeInfo(*estimates, _merges_few_values(values[np.flatnonzero(is_cut)]))
+    results = to_bits(jnp.median(nats)), capped.mean(), to_bits(nats)
+    bits, share, per_shift = (jnp.where(usable, result, jnp.nan) for result in results)
+    return EdgeInfo(bits, share, per_shift, _merges_few_values(values[np.flatnonzero(is_cut)]))
 
 
 def _capped_information(cells_x, cells_y, cap):

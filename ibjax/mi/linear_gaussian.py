@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -153,9 +154,9 @@ def _over_power_of_4(matrix):
 
 
 def _checked_kernels(weights):
-    several = isinstance(weights, list | tuple) and len(weights) > 0
-    many = several and as_array("weights", weights[0]).ndim == 2
-    kernels = [_checked_matrix("weights", w) for w in (weights if many else [weights])]
+    given: list[Any] = list(weights) if isinstance(weights, list | tuple) else []
+    many = given and as_array("weights", given[0]).ndim == 2
+    kernels = [_checked_matrix("weights", w) for w in (given if many else [weights])]
     for before, after in itertools.pairwise(kernels):
         if before.shape[1] != after.shape[0]:
             raise ValueError(

@@ -181,7 +181,7 @@ def subsample_std(
     x, y, key = *_checked_samples(x, y), as_key("key", key)
     n = len(x)
     several = isinstance(num_subsamples, Sequence | np.ndarray) and np.ndim(num_subsamples) == 1
-    given = tuple(num_subsamples) if several else (num_subsamples,)
+    given = list(np.asarray(num_subsamples)) if several else [num_subsamples]
     if not given:
         raise ValueError("num_subsamples: expected one number or more, got none")
     numbers = tuple(as_whole("num_subsamples", k, at_least=2, at_most=n // 2) for k in given)

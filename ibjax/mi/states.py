@@ -27,7 +27,7 @@ def binned_states(
     state when all their bins are equal. Works under ``jit`` and ``vmap``.
 
     Args:
-        t: (n, width) activations; float32, known numbers that it cannot hold are refused.
+        t: (n, width) activations; cast to float32.
         bin_width: of the bins, positive; None with ``bins``.
         bins: (edges,) increasing edges in place of a width.
 
@@ -37,8 +37,8 @@ def binned_states(
         not finite.
 
     Raises:
-        ValueError: for both a width and edges, or neither, other shapes, activations that are not real
-            and finite, a width that is not positive.
+        ValueError: for both a width and edges, or neither, other shapes, activations that are not
+            real, a width that is not positive.
 
     Example:
         >>> states = binned_states(jnp.array([[0.1], [0.8], [0.15]]), 0.5)
@@ -49,7 +49,7 @@ def binned_states(
         raise ValueError(f"bins: expected edges or a bin_width, got {bins!r} and {bin_width!r}")
     t = as_array("t", t)
     check_rank("t", t, 2, "(n, width)")
-    t = as_float32("t", t)
+    t = jnp.asarray(t, jnp.float32)
     if bins is None:
         check_positive("bin_width", bin_width)
         return _states(BY_WIDTH.index, t, jnp.asarray(bin_width, jnp.float32))

@@ -177,6 +177,7 @@ joints = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(joints)
 def test_the_curve_rises_and_is_concave_and_below_the_information_of_x_and_y(p_xy):

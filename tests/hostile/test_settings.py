@@ -22,6 +22,7 @@ def expected(name):
     return function(**arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("as_users")
 @pytest.mark.parametrize("function", public_functions())
 @pytest.mark.parametrize("setting", SETTINGS)

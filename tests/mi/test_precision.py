@@ -258,6 +258,7 @@ def test_cells_that_merge_discrete_values_are_flagged():
     assert edge_info(words, words, key=KEY, bin_width=0.5).mi == pytest.approx(8, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_outliers_that_dominate_are_flagged():
     x, y = np.append(X, 1e30), np.append(Y, 0.0)
     options = {"key": KEY, "num_steps": 20, "hidden": (8,)}

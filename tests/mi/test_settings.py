@@ -64,8 +64,6 @@ CALLS = {
         gaussian_p_value(t[0, 0] ** 2, num_samples=9, num_columns_x=1, num_columns_y=1),
     ),
 }
-each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
-
 SETTINGS = {
     "x64": lambda: jax.enable_x64(True),
     "strict promotion": lambda: jax.numpy_dtype_promotion("strict"),
@@ -85,6 +83,15 @@ def assert_same(got, wanted, atol=0.0):
         assert np.asarray(a).dtype == np.asarray(b).dtype
 
 
+# Longer than a sample of them are the slow tests.
+LONG = ("variational", "shuffles", "subsamples")
+each_call = pytest.mark.parametrize(
+    "call",
+    [pytest.param(f, marks=[pytest.mark.slow] * (name in LONG)) for name, f in CALLS.items()],
+    ids=CALLS.keys(),
+)
+
+
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS.keys())
 @each_call
 def test_settings_change_no_bit(call, setting, expected):
@@ -92,6 +99,7 @@ def test_settings_change_no_bit(call, setting, expected):
         assert_same(call(jnp.asarray(T[0]), jnp.asarray(Y[0])), expected(call, 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", ["x64", "strict promotion"])
 @each_call
 def test_settings_do_not_matter_under_jit(call, setting, expected):
@@ -112,6 +120,7 @@ def test_works_inside_shard_map(call, expected):
         assert_same(jax.tree.map(lambda x, i=i: x[i], got), expected(call, i), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_keys_of_another_implementation_do_not_depend_on_company():
     keys = jnp.stack([jax.random.key(seed, impl="rbg") for seed in range(3)])
 

@@ -235,6 +235,7 @@ print([t.of_group(name) for name in reversed(t.GROUPS)][::-1], t.fingerprint_of_
 """
 
 
+@pytest.mark.slow
 def test_digests_are_the_same_in_another_process():
     root = Path(ibjax.__file__).parents[1]
     done = subprocess.run(

@@ -116,6 +116,7 @@ small_fit(checkpoint_dir=sys.argv[1], record=plane(bin_width=0.07))
 """
 
 
+@pytest.mark.slow
 def test_another_process_continues_the_same_run_and_no_other(tmp_path):
     root = Path(ibjax.__file__).parents[1]
     environment = os.environ | {"PYTHONPATH": str(root), "JAX_PLATFORMS": "cpu", "PYTHONHASHSEED": "3"}
@@ -156,6 +157,7 @@ def test_other_code_is_refused_unless_it_may_be_any(
     assert_same_history(small_fit(checkpoint_dir=tmp_path, resume=True), straight)
 
 
+@pytest.mark.slow
 def test_any_version_takes_no_other_settings(tmp_path, monkeypatch):
     small_fit(checkpoint_dir=tmp_path, record=plane(bins=30))
     changed = functools.partial(small_fit, checkpoint_dir=tmp_path, resume="any_version")
@@ -412,6 +414,7 @@ def test_an_interrupted_save_after_a_fallback_keeps_a_whole_checkpoint(copy, str
         assert_same_history(small_fit(checkpoint_dir=copy, resume=True), straight)
 
 
+@pytest.mark.slow
 def test_optimizers_with_random_keys_resume(tmp_path, save_always):
     optimizer = optax.chain(optax.add_noise(0.1, 0.5, jax.random.key(3)), optax.sgd(0.1))
     with pytest.raises(StopHereError):

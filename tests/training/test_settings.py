@@ -119,6 +119,7 @@ def test_networks_and_splits_do_not_depend_on_settings(set_option):
     assert_same_bits(made(), expected)
 
 
+@pytest.mark.slow
 def test_settings_change_no_program_that_is_new(plain, set_option):
     """Traced under the user's settings for the first time, all at once."""
     jax.clear_caches()
