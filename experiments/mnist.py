@@ -187,7 +187,7 @@ def compression_table(results: xr.Dataset) -> Table:
         sentences.append(verdict(f"{activation}, {name}", summary, ceiling))
     sentences.append(
         "at_ceiling: share of seeds and epochs with I(X;T) within 1% of log2 of the number of images, "
-        f"{np.log2(results.num_samples):.2f} bits, where the estimate shows that number alone."
+        f"{np.log2(results.num_samples):.2f} bits, where the estimate shows that number alone"
     )
     return Table("compression", header.split(), rows, sentences)
 

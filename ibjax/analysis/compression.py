@@ -77,7 +77,7 @@ def mean_interval(values: ArrayLike, axis: int = 0, level: float | int = 0.95) -
         >>> float(interval.mean), round(float(interval.low), 3), int(interval.num_seeds)
         (2.0, -0.484, 3)
     """
-    values = as_numbers("values", values, "(...)")
+    values = as_numbers("values", values, "(...)", empty=True)
     axis = as_whole("axis", axis, at_least=-values.ndim)
     if axis >= values.ndim:
         raise ValueError(f"axis: expected one of the {values.ndim} of values, got {axis}")

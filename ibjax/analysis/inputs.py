@@ -50,18 +50,20 @@ __all__ = [
 ]
 
 
-def as_numbers(name: str, x: Any, axes: str) -> np.ndarray:
+def as_numbers(name: str, x: Any, axes: str, *, empty: bool = False) -> np.ndarray:
     """Known real numbers in float64.
 
     Args:
         name: of the argument.
         x: what an array can be made of.
         axes: that it must have, such as "(seed, epoch)"; "(..., layer)" allows for others before.
+        empty: whether there may be none, as of networks that live where all are dead.
 
     Raises:
-        ValueError: for what is no array of known real numbers, other axes, and empty ones.
+        ValueError: for what is no array of known real numbers, other axes, and, unless allowed, empty
+            ones.
     """
-    return _known(name, x, axes).astype(np.float64)
+    return _known(name, x, axes, empty).astype(np.float64)
 
 
 def as_integers(name: str, x: Any, axes: str, *, at_least: int | None = None) -> np.ndarray:
@@ -344,7 +346,7 @@ def _is_layer(layer) -> bool:
     )
 
 
-def _known(name, x, axes) -> np.ndarray:
+def _known(name, x, axes, empty=False) -> np.ndarray:
     names = [axis.strip() for axis in axes.strip("()").split(",") if axis.strip()]
     rank = len(names) - names.count("...")
     if (
@@ -356,7 +358,8 @@ def _known(name, x, axes) -> np.ndarray:
         raise ValueError(f"{name}: expected known numbers, got traced ones")
     if x.ndim < rank or ("..." not in names and x.ndim > rank):
         raise ValueError(f"{name}: expected shape {axes}, got shape {x.shape}")
-    check_nonempty(name, x)
+    if not empty:
+        check_nonempty(name, x)
     return np.asarray(x)
 
 

@@ -362,7 +362,7 @@ def median_interval(values: ArrayLike) -> Median:
         >>> median_interval(np.arange(1.0, 10.0))
         Median(median=5.0, low=2.0, high=8.0, num_seeds=9)
     """
-    values = as_numbers("values", values, "(seed,)")
+    values = as_numbers("values", values, "(seed,)", empty=True)
     known = np.sort(values[np.isfinite(values)])
     count = len(known)
     if count == 0:
@@ -387,7 +387,7 @@ def rank_correlation(a: ArrayLike, b: ArrayLike) -> Correlation:
         ValueError: for arrays of other shapes or lengths, and labelled ones of different seeds.
     """
     check_same_seeds(a=a, b=b)
-    a, b = as_numbers("a", a, "(seed,)"), as_numbers("b", b, "(seed,)")
+    a, b = (as_numbers(name, x, "(seed,)", empty=True) for name, x in (("a", a), ("b", b)))
     check_same_length("a", a, "b", b)
     both = np.isfinite(a) & np.isfinite(b)
     a, b, count = a[both], b[both], int(both.sum())

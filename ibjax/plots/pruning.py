@@ -68,13 +68,14 @@ def plot_pruning(
 
 
 def _checked_steps(name: str, arms, axes: str) -> dict[str, list[np.ndarray]]:
-    """Numbers of these axes, for each arm and step."""
+    """Numbers of these axes, for each arm and step; none for a network of a single layer."""
     if not isinstance(arms, Mapping) or not arms:
         raise ValueError(f"{name}: expected a mapping of arms to steps, got {kind_of(arms)}")
-    return {
-        str(arm): [as_numbers(name, step, axes) for step in as_sequence(name, steps, f"arrays {axes}")]
-        for arm, steps in arms.items()
-    }
+    checked = {}
+    for arm, steps in arms.items():
+        arrays = as_sequence(name, steps, f"arrays {axes}")
+        checked[str(arm)] = [as_numbers(name, step, axes, empty=True) for step in arrays]
+    return checked
 
 
 def _draw_distances(ax: Axes, steps: Sequence[np.ndarray], threshold: float) -> None:

@@ -209,3 +209,11 @@ def test_compression_of_every_seed_layer_and_arm():
         for layer in range(3):
             expected = compression(results.ixt.sel(activation=activation)[:, :, layer].values)
             np.testing.assert_array_equal(found.sel(activation=activation)[layer], expected)
+
+
+def test_an_interval_of_no_networks_is_not_known():
+    """Where all are dead, those that live are none."""
+    interval = mean_interval(np.zeros((0, 3)))
+    assert interval.num_seeds.tolist() == [0, 0, 0]
+    assert np.isnan([interval.mean, interval.low, interval.high]).all()
+    assert mean_interval(np.zeros((3, 0))).mean.shape == (0,)
