@@ -19,7 +19,6 @@ mpl.use("Agg")
 # From here on every import of ibjax checks its jaxtyping annotations.
 install_import_hook("ibjax", "beartype.beartype")
 
-
 # A worker gives memory back at the end of a module, and within one from here on, if it has grown by so
 # much since: each time costs the programs that the next test would use again.
 MOST_MB, ROOM_MB = 1100, 150
