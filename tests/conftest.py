@@ -3,7 +3,10 @@
 import ctypes
 import gc
 import mmap
+import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import jax
@@ -20,9 +23,37 @@ mpl.use("Agg")
 install_import_hook("ibjax", "beartype.beartype")
 
 # A worker gives memory back at the end of a module, and within one from here on, if it has grown by so
-# much since: each time costs the programs that the next test would use again.
-MOST_MB, ROOM_MB = 1100, 150
-kept_mb = 0.0
+# much since.
+MOST_MB, ROOM_MB = 1000, 150
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(Memory())
+    # Workers, processes of tests, and modules after others' memory was given back: each program that
+    # holds no host callback is compiled once for all of them.
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="programs-")
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+        jax.config.update("jax_compilation_cache_dir", folder)
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+
+
+class Memory:
+    """A plugin of its own, so that doctests outside this folder give memory back, too."""
+
+    kept_mb = 0.0
+
+    def pytest_collection_finish(self):
+        give_memory_back()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_teardown(self, item, nextitem):
+        ends = nextitem is None or nextitem.path != item.path
+        if ends or resident_mb() > max(MOST_MB, self.kept_mb + ROOM_MB):
+            give_memory_back()
+            self.kept_mb = resident_mb()
 
 
 def give_memory_back() -> None:
@@ -32,19 +63,6 @@ def give_memory_back() -> None:
     gc.collect()
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
         libc.malloc_trim(0)  # or what is free stays with the process
-
-
-def pytest_collection_finish(session):
-    give_memory_back()
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown(item, nextitem):
-    global kept_mb
-    ends = nextitem is None or nextitem.path != item.path
-    if ends or resident_mb() > max(MOST_MB, kept_mb + ROOM_MB):
-        give_memory_back()
-        kept_mb = resident_mb()
 
 
 def resident_mb() -> float:

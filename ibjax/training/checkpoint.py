@@ -33,6 +33,9 @@ Resume: TypeAlias = bool | Literal["any_version"]
 
 SEAL = "seal.json"
 
+# Bytes that a checkpoint takes beside its numbers: of its metadata, in blocks of a disk.
+METADATA_BYTES = 2**17
+
 # A value of a description that is a digest, after what is done to what it stands for.
 DIGEST = re.compile(r"(\w+) sha256:\w+")
 
@@ -129,6 +132,7 @@ class BlockCheckpoint:
         try:
             shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
             partial.mkdir(parents=True)
+            _check_room(partial, tree)
             with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
                 checkpointer.save(partial / "tree", args=ocp.args.StandardSave(tree))
             seal = self._identity | {"num_recorded": num_recorded, "files": _digests(partial)}
@@ -234,6 +238,20 @@ def _with_numbers(leaf: Any, numbers: np.ndarray) -> Any:
 
 def _is_key(leaf: Any) -> bool:
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _check_room(folder: Path, tree: PyTree) -> None:
+    """Write as much as a checkpoint takes, and remove it again.
+
+    On a full disk, or beyond a quota, this raises OSError, where threads of Orbax and TensorStore would
+    also print their tracebacks.
+    """
+    path = folder / "room"
+    with path.open("wb") as file:
+        for leaf in jax.tree.leaves(tree):
+            file.write(leaf.tobytes())
+        file.write(bytes(METADATA_BYTES))
+    path.unlink()
 
 
 def _read(folder: Path) -> Saved:

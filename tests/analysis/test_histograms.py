@@ -86,6 +86,7 @@ def test_the_record_agrees_with_the_estimator_on_the_training_samples():
         assert float(label) == pytest.approx(float(mi.ity), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_layer_that_is_not_finite_has_no_counts_and_no_shares():
     model = MLP((3, 2), ("tanh",))
     data = Dataset(jnp.ones((6, 2)), jnp.array([0, 1, 0, 1, 0, 1]))

@@ -152,6 +152,7 @@ def test_maps_are_what_the_layers_do(params):
         np.testing.assert_allclose(x @ w, t - offset, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_best_learner_is_best_on_average():
     """The ridge penalty of the posterior mean beats its neighbours over many teachers."""
     draw = functools.partial(linear_teacher, num_samples=12, snr=1.0, weight_variance=5.0, num_inputs=10)

@@ -9,6 +9,7 @@ from ibjax.analysis.records import plane_record, planes_record, select_estimator
 from ibjax.mi import binned_mi
 from ibjax.models import MLP
 from ibjax.types import Dataset, History, Split
+from tests.marks import slow
 
 NUM_SAMPLES, NUM_TRAIN = 60, 45
 MODEL = MLP((5, 4, 3), ("tanh", "relu"))
@@ -68,8 +69,8 @@ def test_losses_are_in_nats(data, split):
     assert got["test_loss"] == pytest.approx(np.log(3), rel=1e-6)
 
 
-@pytest.mark.parametrize("rows", ["all", "train", "test"])
-@pytest.mark.parametrize("estimator", [binned_mi, by_width], ids=["bins", "width"])
+@pytest.mark.parametrize("rows", ["all", slow("train"), "test"])
+@pytest.mark.parametrize("estimator", [slow(binned_mi, id="bins"), pytest.param(by_width, id="width")])
 def test_information_is_the_estimators_of_each_layers_activations(params, data, split, rows, estimator):
     got = plane_record(MODEL, estimator, rows=rows)(params, data, split)
     chosen = slice(None) if rows == "all" else np.asarray(getattr(split, rows))

@@ -37,6 +37,7 @@ def trained_on(config):
     )
 
 
+@pytest.mark.slow
 def test_every_dataset_has_its_outputs_and_its_share_of_training_samples(digits):
     config = RevisitingConfig(
         smoke=True, seeds=2, epochs=1, datasets=("symmetric", "mnist"), train_split="test", data=digits

@@ -30,6 +30,7 @@ from ibjax.mi import (
     variational_mi,
 )
 from ibjax.tracing import own_settings
+from tests.marks import slow
 
 KEY = jax.random.key(0, impl="threefry2x32")
 RNG = np.random.default_rng(0)
@@ -85,15 +86,21 @@ def assert_same(got, wanted, atol=0.0):
 
 # Longer than a sample of them are the slow tests.
 LONG = ("variational", "shuffles", "subsamples")
-each_call = pytest.mark.parametrize(
-    "call",
-    [pytest.param(f, marks=[pytest.mark.slow] * (name in LONG)) for name, f in CALLS.items()],
-    ids=CALLS.keys(),
-)
+# Programs for one lane of a mesh are others than those for all.
+BRANCHES = ("binned", "binned, hashed", "exact", "quantised", "discrete", "edge")
+
+
+def calls(default):
+    """All calls, those that are not ``default`` among the slow tests."""
+    each = [(pytest.param if name in default else slow)(f, id=name) for name, f in CALLS.items()]
+    return pytest.mark.parametrize("call", each)
+
+
+each_call = calls(CALLS.keys() - LONG)
 
 
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS.keys())
-@each_call
+@calls(("binned", "exact", "noisy", "discrete", "ksg", "gaussian", "edge"))
 def test_settings_change_no_bit(call, setting, expected):
     with setting():
         assert_same(call(jnp.asarray(T[0]), jnp.asarray(Y[0])), expected(call, 0))
@@ -107,7 +114,7 @@ def test_settings_do_not_matter_under_jit(call, setting, expected):
         assert_same(jax.jit(call)(jnp.asarray(T[0]), jnp.asarray(Y[0])), expected(call, 0), atol=1e-5)
 
 
-@each_call
+@calls(BRANCHES)
 def test_works_inside_shard_map(call, expected):
     mesh = jax.make_mesh((2,), ("lane",), axis_types=(AxisType.Auto,))
     spec = PartitionSpec("lane")

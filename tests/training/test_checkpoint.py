@@ -149,11 +149,11 @@ def test_without_resume_a_used_folder_is_refused(tmp_path, straight, save_always
 
 OTHER_SETTINGS = [
     ({"config": dataclasses.replace(CONFIG, learning_rate=0.5)}, "0.1.*0.5"),
-    ({"config": dataclasses.replace(CONFIG, split="first_rows")}, "first_rows"),
-    ({"seeds": [0, 1, 3]}, "blocks"),
+    slow({"config": dataclasses.replace(CONFIG, split="first_rows")}, "first_rows"),
+    slow({"seeds": [0, 1, 3]}, "blocks"),
     ({"seeds": [0, 1]}, "blocks"),
-    ({"seeds_per_batch": 1}, "blocks"),
-    ({"schedule": [1]}, "recorded"),
+    slow({"seeds_per_batch": 1}, "blocks"),
+    slow({"schedule": [1]}, "recorded"),
     ({"lanes": 3}, "lanes"),
     ({"data": Dataset(DATA.x, 1 - DATA.y)}, "data"),
 ]
@@ -223,6 +223,7 @@ import sys
 import jax
 from ibjax.training import fit, loop
 from tests.training.test_checkpoint import LONG, DATA, keep_params
+from tests.marks import slow
 
 loop.SECONDS_BETWEEN_CHECKPOINTS = -1.0
 fit(LONG, DATA, seeds=[0, 1], record=keep_params, schedule=range(401), lanes=2, resume=True,

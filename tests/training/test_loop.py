@@ -13,6 +13,7 @@ from ibjax.mi import binned_mi
 from ibjax.training import TrainConfig, fit, make_model, make_optimizer
 from ibjax.training.steps import Recipe, init_state, seed_keys
 from ibjax.types import Dataset, Split
+from tests.marks import slow
 from tests.training.test_steps import (
     assert_close,
     assert_identical,
@@ -81,7 +82,7 @@ def momentum_step(config):
     return step
 
 
-@pytest.mark.parametrize("config", [CONFIG, FULL], ids=["batches", "full"])
+@pytest.mark.parametrize("config", [pytest.param(CONFIG, id="batches"), slow(FULL, id="full")])
 def test_epoch_e_is_the_network_after_exactly_e_epochs(config):
     history = quick_fit(config, DATA, seeds=[11, 7], schedule=[0, 1, 2, 3])
     assert history.seeds.tolist() == [11, 7]

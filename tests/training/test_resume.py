@@ -62,10 +62,10 @@ def labels(threshold):
 # A run's options, others whose functions have the same names, and what is said of them.
 OTHERS = [
     ({"record": plane(bin_width=0.07)}, {"record": plane(bin_width=0.08)}, "record"),
-    ({"record": plane(bins=30)}, {"record": plane_record(make_model(CONFIG), exact_mi)}, "record"),
-    ({"record": first_layer(1.0)}, {"record": first_layer(1.5)}, "record"),
+    slow({"record": plane(bins=30)}, {"record": plane_record(make_model(CONFIG), exact_mi)}, "record"),
+    slow({"record": first_layer(1.0)}, {"record": first_layer(1.5)}, "record"),
     ({"optimizer": optax.sgd(0.1)}, {"optimizer": optax.sgd(0.2)}, "optimizer_steps"),
-    (
+    slow(
         {"optimizer": optax.sgd(optax.exponential_decay(0.1, 10, 0.9))},
         {"optimizer": optax.sgd(optax.exponential_decay(0.1, 10, 0.8))},
         "optimizer_steps",
@@ -382,6 +382,7 @@ import resource, signal, sys
 import tests.conftest
 from tests.training.test_resume import small_fit
 import ibjax.training.loop as loop
+from tests.marks import slow
 loop.SECONDS_BETWEEN_CHECKPOINTS = -1.0
 small_fit()
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -81,13 +81,14 @@ def assert_same_bits(got, expected):
         assert np.asarray(g).dtype == np.asarray(e).dtype
 
 
-@pytest.mark.parametrize(("name", "value"), SETTINGS)
+@pytest.mark.parametrize(("name", "value"), [SETTINGS[0], *(slow(*each) for each in SETTINGS[1:])])
 def test_settings_change_no_result(plain, set_option, name, value):
     set_option(name, value)
     for run, history in plain.items():
         assert_same_bits(RUNS[run](), history)
 
 
+@pytest.mark.slow
 def test_arrays_of_64_bits_are_taken(plain, set_option):
     set_option("jax_enable_x64", True)
     data = Dataset(jnp.asarray(DATA.x, jnp.float64), jnp.asarray(DATA.y, jnp.int64))
@@ -139,6 +140,7 @@ import sys
 import jax
 jax.distributed.initialize(sys.argv[1], 2, int(sys.argv[2]))
 from tests.training.test_loop import CONFIG, DATA, quick_fit
+from tests.marks import slow
 try:
     quick_fit(CONFIG, DATA, seeds=[0], checkpoint_dir=sys.argv[3])
 except ValueError as error:

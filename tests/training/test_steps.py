@@ -10,6 +10,7 @@ import pytest
 from ibjax.models import MLP
 from ibjax.training.steps import Recipe, epoch_order, init_state, seed_keys, train_epochs
 from ibjax.types import Dataset, TrainState
+from tests.marks import slow
 
 RATE = 0.5
 
@@ -110,7 +111,7 @@ def differ(a, b):
 
 @pytest.mark.parametrize(
     ("batch_size", "num_train", "shuffle"),
-    [(8, 40, True), (8, 43, True), (8, 43, False), (1, 5, True), (None, 43, True)],
+    [slow(8, 40, True), (8, 43, True), slow(8, 43, False), slow(1, 5, True), (None, 43, True)],
 )
 def test_epochs_equal_a_loop_by_hand(batch_size, num_train, shuffle):
     recipe = make_recipe(batch_size, shuffle)
@@ -216,8 +217,8 @@ def gradients_only() -> optax.GradientTransformation:
     ("num_train", "batch_size", "shuffle"),
     [
         (10, 4, True),
-        (10, 4, False),
-        (300, 7, True),
+        slow(10, 4, False),
+        slow(300, 7, True),
         (600, None, True),
     ],
 )
@@ -251,12 +252,11 @@ def test_without_shuffling_every_epoch_has_the_same_order():
 @pytest.mark.parametrize(
     ("optimizer", "batch_size"),
     [
-        (optax.adam(0.01), 8),
-        (optax.adam(0.01), None),
-        (optax.chain(optax.add_decayed_weights(0.05), optax.sgd(RATE)), 8),
-        (optax.adamw(0.01, weight_decay=0.1), None),
+        pytest.param(optax.adam(0.01), 8, id="adam"),
+        slow(optax.adam(0.01), None, id="full adam"),
+        slow(optax.chain(optax.add_decayed_weights(0.05), optax.sgd(RATE)), 8, id="decay"),
+        pytest.param(optax.adamw(0.01, weight_decay=0.1), None, id="full adamw"),
     ],
-    ids=["adam", "full adam", "decay", "full adamw"],
 )
 def test_optimizers_equal_optax_applied_by_hand(optimizer, batch_size):
     recipe = make_recipe(batch_size, optimizer=optimizer)
