@@ -1,6 +1,5 @@
 """ibjax, the information-plane laboratory in JAX."""
 
-from ibjax.plane import information_plane
-from ibjax.version import __version__
+import lazy_loader
 
-__all__ = ["__version__", "information_plane"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -165,6 +165,24 @@ def test_importing_does_no_device_work_and_changes_no_configuration():
         jax.config.update("jax_num_cpu_devices", 3)
         assert jax.device_count() == 3, jax.devices()
     """
+    run_script(script)
+
+
+@pytest.mark.parametrize(
+    "statement", ["import ibjax", "import ibjax.mi", "from ibjax.mi import binned_mi"]
+)
+def test_estimators_load_no_library_that_they_do_not_use(statement):
+    run_script(f"""
+        import sys
+
+        {statement}
+        heavy = {{"flax", "matplotlib", "optax", "orbax", "pandas", "scipy", "xarray"}}
+        assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()
+    """)
+
+
+def run_script(script):
+    """In a process of its own, with JAX's own settings."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "XLA_"))}
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],

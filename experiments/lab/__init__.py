@@ -1,7 +1,8 @@
 """What the experiments share: command line, training of arms, tables."""
 
-from experiments.lab.arms import paper_training, plane_attributes, progress_bar, train_arms
+from experiments.lab.arms import paper_training, plane_attributes, train_arms
 from experiments.lab.command import LabConfig, main
+from experiments.lab.progress import progress_bar
 from experiments.lab.revisiting import (
     BIN_WIDTH,
     BINNING,

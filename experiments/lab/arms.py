@@ -1,52 +1,19 @@
-"""Training of an experiment's arms, with a live bar, and what their planes rest on."""
+"""Training of an experiment's arms, and what their planes rest on."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from experiments.lab.command import LabConfig
+from experiments.lab.progress import progress_bar
 from ibjax.presets import Preset, preset
 from ibjax.results import describe_function, environment, history_to_dataset
-from ibjax.training import Advance, TrainConfig, fit
+from ibjax.training import TrainConfig, fit
 from ibjax.types import Record
 
-__all__ = ["paper_training", "plane_attributes", "progress_bar", "train_arms"]
-
-
-@contextmanager
-def progress_bar(arms: int) -> Iterator[Callable[[str], Callable[[Advance], None]]]:
-    """A live bar with arm, epoch, loss and time left; quiet where the output is no terminal.
-
-    Yields:
-        A function from an arm's name to ``on_advance`` for its ``fit``.
-    """
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("compiling", total=arms)
-
-        def of_arm(name: str) -> Callable[[Advance], None]:
-            bar.update(task, description=f"{name}: compiling")
-
-            def on_advance(advance: Advance) -> None:
-                loss = np.mean(advance.records["train_loss"])
-                description = f"{name}: epoch {advance.epoch}, training loss {loss:.3f}"
-                bar.update(task, advance=advance.fraction, description=description)
-
-            return on_advance
-
-        yield of_arm
+__all__ = ["paper_training", "plane_attributes", "train_arms"]
 
 
 def paper_training(

@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple
 import jax
 import numpy as np
 
-from experiments.lab.arms import progress_bar
 from experiments.lab.command import LabConfig
+from experiments.lab.progress import progress_bar
 from ibjax.analysis.records import plane_record
 from ibjax.datasets import mnist, select_classes, symmetric_task
 from ibjax.datasets.splits import num_training_samples

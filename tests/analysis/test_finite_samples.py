@@ -7,7 +7,7 @@ from ibjax.analysis.encoders import encoder_information
 from ibjax.analysis.finite_samples import least_samples, sample_information
 from ibjax.bottleneck import finite_sample_bounds
 from ibjax.mi import discrete_mi
-from ibjax.mi.entropy import entropy
+from ibjax.mi.entropies import entropy
 
 P_XY = np.array([[0.3, 0.1], [0.05, 0.15], [0.1, 0.1], [0.02, 0.18]])
 HARD = np.eye(3)[[0, 1, 1, 2]]

@@ -13,7 +13,7 @@ from scipy.special import gammaln
 from scipy.stats import norm
 
 from ibjax.mi.discrete import discrete_mi
-from ibjax.mi.entropy import CORRECTIONS
+from ibjax.mi.entropies import CORRECTIONS
 from tests.mi.test_entropy import BITS, entropy_twin
 
 # --------------------------------------------------------------------------------------------------

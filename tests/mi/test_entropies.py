@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import betaln, digamma, gammaln, polygamma, softmax
 
-from ibjax.mi.entropy import CORRECTIONS, entropy
+from ibjax.mi.entropies import CORRECTIONS, entropy
 
 BITS = 1 / np.log(2)
 

@@ -1,0 +1,97 @@
+"""How far a run is: a live bar on a terminal, a line now and then elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from ibjax.training import Advance
+
+__all__ = ["OnAdvance", "progress_bar"]
+
+OnAdvance = Callable[[Advance], None]
+
+# Where the output is no terminal, a line at most so often.
+SECONDS_BETWEEN_LINES = 60.0
+
+
+@contextmanager
+def progress_bar(arms: int) -> Iterator[Callable[[str], OnAdvance]]:
+    """Show arm, epoch, training loss and time left on standard error.
+
+    A terminal has a live bar. A file or a pipe gets a line at the start of each arm, and another at
+    most once a minute.
+
+    Args:
+        arms: number of calls of ``fit`` that the run consists of.
+
+    Yields:
+        A function from an arm's name to ``on_advance`` for its ``fit``.
+    """
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with _bar(console, arms) as on_advance_of:
+            yield on_advance_of
+    else:
+        yield _lines(arms)
+
+
+@contextmanager
+def _bar(console: Console, arms: int) -> Iterator[Callable[[str], OnAdvance]]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("compiling", total=arms)
+
+        def on_advance_of(arm: str) -> OnAdvance:
+            bar.update(task, description=f"{arm}: compiling")
+
+            def on_advance(advance: Advance) -> None:
+                bar.update(task, advance=advance.fraction, description=_position(arm, advance))
+
+            return on_advance
+
+        yield on_advance_of
+
+
+def _lines(arms: int) -> Callable[[str], OnAdvance]:
+    started = last = time.monotonic()
+    done = 0.0
+
+    def say(text: str) -> None:
+        nonlocal last
+        last = time.monotonic()
+        print(text, file=sys.stderr, flush=True)
+
+    def on_advance_of(arm: str) -> OnAdvance:
+        say(f"{arm}: compiling")
+
+        def on_advance(advance: Advance) -> None:
+            nonlocal done
+            done += advance.fraction
+            now = time.monotonic()
+            if now - last >= SECONDS_BETWEEN_LINES:
+                left = (now - started) * (arms - done) / done
+                say(f"{_position(arm, advance)}; about {_duration(left)} left")
+
+        return on_advance
+
+    return on_advance_of
+
+
+def _position(arm: str, advance: Advance) -> str:
+    loss = np.mean(advance.records["train_loss"])
+    return f"{arm}: epoch {advance.epoch}, training loss {loss:.3f}"
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{max(minutes, 1)} min"

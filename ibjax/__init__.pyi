@@ -1,0 +1,4 @@
+from .plane import information_plane
+from .version import __version__
+
+__all__ = ["__version__", "information_plane"]
