@@ -62,7 +62,7 @@ def may_import(module: str, name: str) -> bool:
         return target == package == "benchmarks"
     if target == "experiments":
         if package == "experiments":
-            return inner[:1] == ["lab"] or name == module
+            return inner[:1] in (["lab"], parts[:1])  # its own folder
         return package in LEAVES
     if target != "ibjax" or package != "ibjax" or not parts:
         return True  # others' packages; users of the library; its front door
@@ -138,6 +138,41 @@ def test_sees_imports_against_the_arrows(module, source):
 )
 def test_lets_the_arrows_pass(module, source):
     assert violations(module, source) == []
+
+
+# Modules of analysis and plots that fewer than two experiments use, and who else wants them.
+WANTED = {
+    "ibjax.analysis.controls": "anyone who claims that training compresses",
+    "ibjax.analysis.gradients": "drift and diffusion of any network's gradients",
+    "ibjax.analysis.single_unit": "a truth to test estimators against",
+    "ibjax.analysis.states": "anyone who bins a layer and asks which samples share a state",
+    "ibjax.analysis.weights": "matching of units, to compare networks of different seeds",
+    "ibjax.plots.levels": "any statistic against a factor",
+    "ibjax.plots.snapshots": "films of any plane",
+}
+
+
+def experiments_that_use(module):
+    """Names of the experiments that import it, or one of its names from ``ibjax.plots``."""
+    package = module.rpartition(".")[0]
+    names = {module}
+    if package == "ibjax.plots":
+        names |= {f"{package}.{n}" for n in importlib.import_module(module).__all__}
+    users = set()
+    for user, path in MODULES.items():
+        imported = imported_names(path.read_text())
+        if any(i == n or i.startswith(f"{n}.") for i in imported for n in names):
+            users.add(user)
+    return {user.split(".")[1] for user in users if user.startswith("experiments.")}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [m for m in LIBRARY if m.startswith(("ibjax.analysis.", "ibjax.plots."))],
+)
+def test_the_library_holds_what_two_questions_use(module):
+    used_by = experiments_that_use(module)
+    assert (len(used_by) < 2) == (module in WANTED), used_by
 
 
 @pytest.mark.parametrize("module", LIBRARY)

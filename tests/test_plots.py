@@ -9,12 +9,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from experiments.ib_gaps.figures import plot_layer_terms
 from ibjax.plots import (
     plot_compression,
     plot_compression_table,
     plot_curves,
     plot_information_plane,
-    plot_layer_terms,
     plot_snapshots,
 )
 

@@ -4,18 +4,17 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ibjax.plots import (
+from experiments.bin_histograms.figures import (
     plot_bin_course,
     plot_bin_errors,
     plot_bin_histograms,
-    plot_drift,
-    plot_generalisation,
-    plot_information_plane,
-    plot_invertibility,
-    plot_layer_against_next,
     plot_state_shares,
-    plot_stops,
 )
+from experiments.bin_size.figures import plot_drift
+from experiments.early_stopping.figures import plot_stops
+from experiments.generalisation.figures import plot_generalisation
+from experiments.invertibility.figures import plot_invertibility
+from ibjax.plots import plot_information_plane, plot_layer_against_next
 
 EPOCHS = np.array([0, 1, 10, 100])
 LAYERS = [1, 2, 3]

@@ -3,7 +3,8 @@
 import numpy as np
 import xarray as xr
 
-from ibjax.plots import plot_effects, plot_pruning, plot_variance_parts
+from experiments.pruning.figures import plot_pruning
+from ibjax.plots import plot_effects, plot_variance_parts
 
 
 def test_effects_have_a_panel_for_each_outcome():

@@ -12,6 +12,7 @@ from typing import NamedTuple, cast
 import jax.numpy as jnp
 import numpy as np
 
+from ibjax.analysis.compression import ROUNDING_BITS
 from ibjax.analysis.inputs import as_curve, as_integers, as_numbers, as_probabilities, check_model
 from ibjax.analysis.records import plane_record
 from ibjax.bottleneck import encoder_beta
@@ -30,6 +31,7 @@ __all__ = [
     "class_joint",
     "encoder_information",
     "fixed_points",
+    "rate_needed",
     "states_record",
 ]
 
@@ -227,3 +229,34 @@ def best_relevance(curve_ixt: ArrayLike, curve_ity: ArrayLike, rate: ArrayLike) 
     order = np.argsort(curve_ixt)
     x, y = curve_ixt[order], np.maximum.accumulate(curve_ity[order])
     return np.asarray(np.interp(rate, np.append(0.0, x), np.append(0.0, y)))
+
+
+def rate_needed(curve_ixt: ArrayLike, curve_ity: ArrayLike, ity: ArrayLike) -> np.ndarray:
+    """The smallest I(X;T) that suffices for an I(T;Y), between points of an information curve, bits.
+
+    Between points the convex inverse lies below the straight line that is returned.
+
+    Args:
+        curve_ixt: (point,) rates, with the end of the curve, where T is all of X.
+        curve_ity: (point,) the I(T;Y) there.
+        ity: (...) relevance, at most that of the end; NaN where it is not known.
+
+    Raises:
+        ValueError: for other shapes, a curve that is negative or not finite, and a relevance that is
+            negative or more than the end's.
+
+    Example:
+        >>> rate_needed(np.array([1.0, 3.0]), np.array([0.5, 0.7]), np.array([0.25, 0.6])).tolist()
+        [0.5, 2.0]
+    """
+    curve_ixt, curve_ity = as_curve(curve_ixt, curve_ity)
+    ity = as_numbers("ity", ity, "(...)")
+    most = curve_ity.max()
+    if (ity < 0).any() or (ity > most + ROUNDING_BITS).any():
+        raise ValueError(
+            f"ity: expected 0 to the curve's {most:.6g} bits, got {np.nanmin(ity)} to {np.nanmax(ity)}"
+        )
+    order = np.argsort(curve_ixt, kind="stable")
+    x, y = np.append(0.0, curve_ixt[order]), np.append(0.0, curve_ity[order])
+    rising = np.append(True, np.diff(np.maximum.accumulate(y)) > 0)
+    return np.asarray(np.interp(ity, y[rising], x[rising]))

@@ -9,12 +9,11 @@ import xarray as xr
 from ibjax.analysis import inputs
 from ibjax.analysis.compression import compression, compression_summary, mean_interval
 from ibjax.analysis.data_processing import violation_summary
-from ibjax.analysis.encoders import class_encoder
-from ibjax.analysis.gaps import rate_needed
+from ibjax.analysis.encoders import class_encoder, rate_needed
 from ibjax.analysis.gradients import minibatch_gradients
-from ibjax.analysis.histograms import empty_bins, state_shares
 from ibjax.analysis.phases import rank_correlation, running_median
 from ibjax.analysis.records import plane_record
+from ibjax.analysis.states import state_shares
 from ibjax.analysis.weights import match_units
 from ibjax.mi import binned_mi
 from ibjax.models import MLP
@@ -113,8 +112,6 @@ def test_other_refusals_give_expected_and_got():
         class_encoder([0, 1], [0, 2])
     with pytest.raises(ValueError, match=r"ity: expected 0 to the curve's 0\.7 bits"):
         rate_needed([1.0, 3.0], [0.5, 0.7], [0.9])
-    with pytest.raises(ValueError, match="num_bins: expected the last axes"):
-        empty_bins(np.ones((2, 3, 4), int), np.ones((3, 1), int))
     with pytest.raises(ValueError, match="y: expected numbers from 0 to 1, got 0 to 2"):
         state_shares([0, 1, 1], [0, 1, 2], 2)
     with pytest.raises(ValueError, match=r"kernels: expected .* of consecutive layers"):

@@ -18,7 +18,7 @@ import numpy as np
 import xarray as xr
 
 from ibjax import datasets
-from ibjax.analysis import encoders, info_vae, phases
+from ibjax.analysis import encoders, phases
 from ibjax.bottleneck import information_curve
 from ibjax.mi import binned_mi
 from ibjax.models import MLP
@@ -49,9 +49,6 @@ LOSS = np.linspace(1, 0.1, NUM_EPOCHS) + 0.01 * RNG.random((SEEDS, NUM_EPOCHS))
 STOPS = np.array([3, 4, 5, 6, 7, 8, -1])
 KERNELS = [RNG.normal(size=(4, 3)), RNG.normal(size=(3, 2))]
 NETWORKS = [RNG.normal(size=(SEEDS, 4, 3)), RNG.normal(size=(SEEDS, 3, 2))]
-COUNTS = RNG.integers(1, 9, size=(NUM_EPOCHS, LAYERS, 5))
-VAE = info_vae.init_vae(jax.random.key(0), hidden=(2,))
-SETTING = info_vae.Setting(0.0, 1.0, 0.1, 1.0)
 
 SIZES = {
     "seed": SEEDS,
@@ -160,9 +157,6 @@ HISTORY = History(
     np.zeros(2, bool),
     {},
 )
-PLANES_HISTORY = HISTORY._replace(
-    records={"ixt": RNG.random((2, 3, 2, 4)), "ity": RNG.random((2, 3, 2, 4))}
-)
 
 
 def mnist_folder() -> Path:
@@ -177,10 +171,6 @@ def mnist_folder() -> Path:
 
 
 FOLDER = mnist_folder()
-
-
-def says_something(bounds) -> bool:
-    return not bounds.ity_vacuous
 
 
 CASES: dict[str, dict[str, dict[str, Any]]] = {
@@ -214,6 +204,11 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "class_encoder": {"states": STATES, "classes": CLASSES},
         "class_joint": {"classes": CLASSES, "probability": SOFT},
         "encoder_information": {"encoder": ENCODER, "p_xy": JOINT},
+        "rate_needed": {
+            "curve_ixt": np.array([1.0, 3.0]),
+            "curve_ity": np.array([0.5, 0.7]),
+            "ity": np.array([0.25, 0.6]),
+        },
         "fixed_points": {
             "states": STATES[None],
             "classes": CLASSES,
@@ -224,26 +219,6 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
     "analysis.factorial": {
         "two_by_two": {"values": RNG.normal(size=(2, 2, SEEDS))},
         "variance_components": {"values": RNG.normal(size=(3, 4, 2))},
-    },
-    "analysis.finite_samples": {
-        "least_samples": {
-            "ixt": 1.0,
-            "ity": 0.5,
-            "cardinality_t": 2,
-            "cardinality_y": 2,
-            "delta": 0.05,
-            "says": says_something,
-        },
-        "sample_information": {"counts": np.array([[3, 1], [2, 2], [0, 4]]), "encoder": ENCODER},
-    },
-    "analysis.gaps": {
-        "layerwise_terms": {"states": np.stack([np.arange(6), STATES]), "probability": SOFT},
-        "rate_needed": {
-            "curve_ixt": np.array([1.0, 3.0]),
-            "curve_ity": np.array([0.5, 0.7]),
-            "ity": np.array([0.25, 0.6]),
-        },
-        "state_information": {"states": STATES, "probability": SOFT},
     },
     "analysis.gradients": {
         "gradient_curves": {"results": GRADIENTS, "definition": "normalised"},
@@ -257,33 +232,6 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "loss": "cross_entropy",
         },
         "saturated_share": {"model": MODEL, "params": PARAMS, "x": DATA.x},
-    },
-    "analysis.histograms": {
-        "bins_record": {"model": MODEL, "num_classes": 2, "bin_width": 0.1, "num_bins": 32},
-        "correlation_over_epochs": {"a": NETWORKS[0], "b": NETWORKS[0][::-1]},
-        "empty_bins": {"counts": COUNTS, "num_bins": np.full(LAYERS, 5)},
-        "extreme_share": {"counts": COUNTS, "num_bins": np.full(LAYERS, 5)},
-        "histogram_counts": {"t": DATA.x, "activation": "relu", "bin_width": 0.1, "num_bins": 32},
-        "occupied_range": {"counts": COUNTS},
-        "state_shares": {
-            "states": jnp.array([0, 1, 1, 2, 2]),
-            "y": jnp.array([0, 1, 1, 0, 1]),
-            "num_classes": 2,
-        },
-    },
-    "analysis.info_vae": {
-        "decode": {"vae": VAE, "z": jnp.linspace(-1.0, 1.0, 5), "floor": 0.1},
-        "encoding_information": {"mean": jnp.array([-1.0, 1.0]), "width": jnp.ones(2)},
-        "encodings": {"vae": VAE, "free_width": 1.0},
-        "init_vae": {"key": jax.random.key(0), "hidden": (3,)},
-        "objective": {"terms": info_vae.vae_terms(VAE, SETTING), "alpha": 0.0, "lam": 1.0},
-        "train_vae": {
-            "vae": VAE,
-            "setting": SETTING,
-            "steps": np.array([0, 1, 2]),
-            "learning_rate": 0.01,
-        },
-        "vae_terms": {"vae": VAE, "setting": SETTING},
     },
     "analysis.linear": {
         "generalisation_error": {"params": STRAIGHT_PARAMS, "data": TEACHER},
@@ -312,13 +260,16 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "reaching_epoch": {"values": 6 - FALLING, "epochs": EPOCHS, "level": 1.0},
         "running_median": {"values": FALLING, "epochs": EPOCHS},
     },
-    "analysis.pruning": {
-        "similar_end_layers": {"distances": np.array([0.1, 2.0, 0.3]), "threshold": 0.5},
-        "trajectory_distances": {"ixt": PLANE.ixt.values, "ity": PLANE.ity.values, "stop": STOPS},
-    },
     "analysis.records": {
         "plane_record": {"model": MODEL, "estimator": ESTIMATOR, "rows": "all"},
         "planes_record": {"model": MODEL, "estimators": (ESTIMATOR, ESTIMATOR), "rows": "train"},
+    },
+    "analysis.states": {
+        "state_shares": {
+            "states": jnp.array([0, 1, 1, 2, 2]),
+            "y": jnp.array([0, 1, 1, 0, 1]),
+            "num_classes": 2,
+        },
     },
     "analysis.single_unit": {
         "binned_unit_mi": {"activation": "tanh", "weight": 1.0, "bin_width": 0.1},
@@ -339,10 +290,6 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "random_correlations": {"shapes": [(4, 3), (3, 2)], "num_pairs": 3, "signs": False, "seed": 1},
         "weight_correlation": {"kernels": KERNELS, "others": KERNELS},
         "within_cosines": {"kernels": KERNELS[0]},
-    },
-    "analysis.zeros": {
-        "lost_in_one_state": {"share": np.array([0.0, 0.5]), "num_samples": 8},
-        "zeros_record": {"model": MODEL},
     },
     "bottleneck": {
         "bifurcations": {"p_xy": JOINT, "curve": information_curve(JOINT, [1.0, 5.0, 20.0])},
@@ -425,27 +372,6 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "row": "activation",
             "title": "made up",
         },
-        "plot_bin_course": {
-            "seen": made(
-                ixt="activation seed epoch layer",
-                extreme="activation seed epoch layer",
-                empty="activation seed epoch layer",
-            ),
-            "title": "made up",
-        },
-        "plot_bin_errors": {
-            "errors": made(
-                error_ixt="activation seed shown layer width",
-                error_ity="activation seed shown layer width",
-            ),
-            "title": "made up",
-        },
-        "plot_bin_histograms": {
-            "seen": made(
-                histogram="activation shown layer bin", lowest="activation layer"
-            ).assign_coords(bins=0.1),
-            "title": "made up",
-        },
         "plot_bounded_plane": {
             "plane": PLANES.isel(optimizer=0),
             "rho2": made(rho2="activation").rho2 * 0.9,
@@ -479,65 +405,11 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "compare": "setting",
             "title": "made up",
         },
-        "plot_drift": {"away": made(away="dataset activation bins seed layer").away, "title": "made up"},
         "plot_effects": {
             "effects": made(ixt="effect layer seed", ity="effect layer seed"),
             "labels": {"ixt": "I(X;T)", "ity": "I(T;Y)"},
             "title": "made up",
         },
-        "plot_encodings": {
-            "vaes": made(
-                mean="objective seed label",
-                width="objective seed label",
-                m="objective seed z",
-                s="objective seed z",
-            ).rename(label="point"),
-            "seed": 0,
-            "title": "made up",
-        },
-        "plot_fixed_points": {
-            "results": made(
-                ixt="label seed epoch layer",
-                ict="label seed epoch layer",
-                ity="label seed epoch layer",
-                curve_ixt="label point",
-                curve_ity="label point",
-            ),
-            "column": "label",
-            "title": "made up",
-        },
-        "plot_gaps": {
-            "results": made(
-                curve_ixt="point",
-                curve_ity="point",
-                forced_ixt="clusters point",
-                forced_ity="clusters point",
-                guaranteed="num_samples point",
-                ict="seed epoch layer",
-                ity="seed epoch layer",
-                ity_train="seed epoch layer",
-            ),
-            "title": "made up",
-        },
-        "plot_generalisation": {
-            "results": made(
-                train_loss="activation seed epoch",
-                test_loss="activation seed epoch",
-                train_accuracy="activation seed epoch",
-                test_accuracy="activation seed epoch",
-            ),
-            "phases": made(
-                fitting_end="activation seed layer",
-                compression_start="activation seed layer",
-                compression_end="activation seed layer",
-            ),
-            "rises": xr.Dataset(
-                {"epoch": (("activation", "seed"), RNG.random((2, SEEDS)))},
-                {"activation": ["tanh", "relu"]},
-            ),
-            "title": "made up",
-        },
-        "plot_gradient_phases": {"arm": GRADIENTS, "phases": PHASES, "title": "made up"},
         "plot_information_plane": {
             "plane": PLANES,
             "row": "activation",
@@ -545,28 +417,12 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "title": "made up",
             "corner": (12.0, 1.0),
         },
-        "plot_invertibility": {
-            "lost": made(lost="activation estimator seed epoch layer").merge(
-                made(zero_state="activation seed epoch layer")
-            ),
-            "title": "made up",
-        },
         "plot_layer_against_next": {
             "plane": ESTIMATES,
             "layer": 1,
             "following": 2,
             "row": "activation",
             "column": "estimator",
-            "title": "made up",
-        },
-        "plot_layer_betas": {
-            "results": made(beta="label seed epoch layer", distance="label seed epoch layer"),
-            "column": "label",
-            "title": "made up",
-        },
-        "plot_layer_terms": {
-            "results": made(kept="seed epoch layer", lost="seed epoch layer"),
-            "labels": {"kept": "kept", "lost": "lost"},
             "title": "made up",
         },
         "plot_learning": {
@@ -592,58 +448,12 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "names": {1: "first", 3: "output"},
             "title": "made up",
         },
-        "plot_phase_epochs": {
-            "phases": xr.concat([PHASES, PHASES], xr.Variable("activation", ["tanh", "relu"])),
-            "row": "activation",
-            "title": "made up",
-        },
         "plot_probabilities": {
             "panels": {"narrow": (np.arange(4) / 4, np.full(4, 0.25))},
             "bin_width": 0.25,
             "num_columns": 1,
         },
-        "plot_pruning": {
-            "distances": {"tanh": [RNG.random((SEEDS, 2)), RNG.random((SEEDS, 1))]},
-            "accuracies": {"tanh": [RNG.random(SEEDS), RNG.random(SEEDS)]},
-            "threshold": 0.5,
-            "paper": {"tanh": [0.9, 0.8]},
-            "title": "made up",
-        },
-        "plot_sample_estimates": {
-            "results": made(
-                ixt="encoder num_samples repeat",
-                ixt_corrected="encoder num_samples repeat",
-                ixt_low="encoder num_samples repeat",
-                ixt_high="encoder num_samples repeat",
-                exact_ixt="encoder",
-            ).assign(cardinality=("encoder", [4, 8])),
-            "name": "ixt",
-            "title": "made up",
-        },
         "plot_snapshots": {"plane": PLANE[["ixt", "ity"]], "epochs": [0, 128], "title": "made up"},
-        "plot_state_shares": {
-            "seen": made(
-                alone="activation seed epoch layer",
-                pure="activation seed epoch layer",
-                mixed="activation seed epoch layer",
-            ),
-            "title": "made up",
-        },
-        "plot_stops": {
-            "results": made(test_loss="activation seed epoch", ixt="activation seed epoch layer").assign(
-                stop=xr.DataArray(
-                    RNG.integers(-1, NUM_EPOCHS, (2, 2, SEEDS)),
-                    coords={k: COORDS[k] for k in ("activation", "stopping", "seed")},
-                )
-            ),
-            "title": "made up",
-        },
-        "plot_vae_course": {
-            "vaes": made(reconstruction="label objective seed step"),
-            "column": "label",
-            "labels": {"reconstruction": "E log p(x|z) [nats]"},
-            "title": "made up",
-        },
         "plot_variance_parts": {
             "parts": made(parts="activation arm source layer").parts,
             "row": "activation",
@@ -654,19 +464,6 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "summary": made(
                 share="variable activation estimator epoch pair",
                 excess="variable activation estimator epoch pair",
-            ),
-            "row": "activation",
-            "title": "made up",
-        },
-        "plot_weight_correlations": {
-            "summary": made(
-                **{
-                    f"{name}{end}": "activation epoch layer"
-                    for name in ("within", "matched", "unmatched")
-                    for end in ("", "_low", "_high")
-                },
-                within_null="activation layer",
-                matched_null="activation layer",
             ),
             "row": "activation",
             "title": "made up",

@@ -63,16 +63,9 @@ ALLOWED = {
         for argument in ("ixt", "ity")
         for value in ("empty", "one_axis_more")
     },
-    ("ibjax.plots.plot_encodings", "seed", "float"): "a level of its dimension",
     ("ibjax.plots.plot_layer_against_next", "layer", "float"): "a level of its dimension",
     ("ibjax.plots.plot_layer_against_next", "following", "float"): "a level of its dimension",
-    ("ibjax.analysis.finite_samples.sample_information", "counts", "floats"): "weighted samples",
     ("ibjax.analysis.gradients.gradient_curves", "results", "other_dims"): "of any dims",
-    **{
-        ("ibjax.analysis.info_vae.objective", a, v): "several"
-        for a in ("alpha", "lam")
-        for v in ("list", "array")
-    },
     **{("ibjax.analysis.stopping.early_stopping", "patience", v): "epochs" for v in ("half", "float")},
     # At float32 other epochs reach what both reach.
     **{

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.plots.gradients import plot_gradient_phases, plot_phase_epochs
+from experiments.gradient_snr.figures import plot_gradient_phases, plot_phase_epochs
 
 EPOCHS = [0, 1, 10, 100]
 SEEDS, LAYERS = 7, (1, 2, 3)

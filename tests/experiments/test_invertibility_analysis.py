@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ibjax.analysis.zeros import lost_in_one_state, zeros_record
+from experiments.invertibility.analysis import lost_in_one_state, zeros_record
 from ibjax.models import MLP
 from ibjax.types import Dataset, Split
 

@@ -32,7 +32,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, paper_training, progress_bar
+from experiments.fixed_points.figures import plot_fixed_points, plot_layer_betas
+from experiments.lab import LabConfig, Table, paper_training, progress_bar
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, mean_interval
 from ibjax.analysis.encoders import (
     best_relevance,
@@ -45,7 +46,6 @@ from ibjax.analysis.phases import median_interval
 from ibjax.bottleneck import information_curve
 from ibjax.datasets import draw_labels, soft_label_probability, symmetric_task
 from ibjax.datasets.symmetric import SOFT_RULES, symmetric_score
-from ibjax.plots import plot_fixed_points, plot_layer_betas
 from ibjax.presets import SAXE_BIN_WIDTH, preset
 from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
 from ibjax.training import TrainConfig, fit, make_model
@@ -246,7 +246,3 @@ def verdict(results: xr.Dataset, rule: str) -> str:
         f"bottleneck's by {described('distance', np.nanargmin)} to {described('distance')}. Betas fall "
         f"between layers {', '.join(falls) or 'none'}{unclear}: that they fall with depth {follows}"
     )
-
-
-if __name__ == "__main__":
-    main("fixed_points", Config, run, report)

@@ -28,13 +28,13 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, paper_training, progress_bar
+from experiments.gradient_snr.figures import plot_gradient_phases, plot_phase_epochs
+from experiments.lab import LabConfig, Table, paper_training, progress_bar
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression, compression_summary, mean_interval
 from ibjax.analysis.gradients import SATURATED_SLOPE, gradient_record
 from ibjax.analysis.phases import median_interval, phase_agreement, phase_epochs, running_median
 from ibjax.analysis.records import plane_record
 from ibjax.datasets import symmetric_task
-from ibjax.plots import plot_gradient_phases, plot_phase_epochs
 from ibjax.presets import preset
 from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
 from ibjax.training import TrainConfig, fit, make_model
@@ -216,7 +216,3 @@ def saturation_table(arms: dict[str, xr.Dataset]) -> Table:
         "where that is positive, the same error moves the weights less than it did"
     )
     return Table("saturation", header.split(), rows, [note, *sentences])
-
-
-if __name__ == "__main__":
-    main("gradient_snr", Config, run, report)

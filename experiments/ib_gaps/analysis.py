@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ibjax.analysis.compression import ROUNDING_BITS
-from ibjax.analysis.inputs import as_curve, as_integers, as_numbers, as_probabilities
+from ibjax.analysis.inputs import as_integers, as_probabilities
 from ibjax.bottleneck.joint import entropy_bits
 from ibjax.checks import check_same_length
 from ibjax.types import ArrayLike
 
-__all__ = ["LayerwiseTerms", "layerwise_terms", "rate_needed", "state_information"]
+__all__ = ["LayerwiseTerms", "layerwise_terms", "state_information"]
 
 
 class LayerwiseTerms(NamedTuple):
@@ -80,34 +79,3 @@ def layerwise_terms(states: ArrayLike, probability: ArrayLike) -> LayerwiseTerms
         lost.append(max(ity_both - ity, 0.0))
         below = layer
     return LayerwiseTerms(np.array(kept), np.array(lost))
-
-
-def rate_needed(curve_ixt: ArrayLike, curve_ity: ArrayLike, ity: ArrayLike) -> np.ndarray:
-    """The smallest I(X;T) that suffices for an I(T;Y), between points of an information curve, bits.
-
-    Between points the convex inverse lies below the straight line that is returned.
-
-    Args:
-        curve_ixt: (point,) rates, with the end of the curve, where T is all of X.
-        curve_ity: (point,) the I(T;Y) there.
-        ity: (...) relevance, at most that of the end; NaN where it is not known.
-
-    Raises:
-        ValueError: for other shapes, a curve that is negative or not finite, and a relevance that is
-            negative or more than the end's.
-
-    Example:
-        >>> rate_needed(np.array([1.0, 3.0]), np.array([0.5, 0.7]), np.array([0.25, 0.6])).tolist()
-        [0.5, 2.0]
-    """
-    curve_ixt, curve_ity = as_curve(curve_ixt, curve_ity)
-    ity = as_numbers("ity", ity, "(...)")
-    most = curve_ity.max()
-    if (ity < 0).any() or (ity > most + ROUNDING_BITS).any():
-        raise ValueError(
-            f"ity: expected 0 to the curve's {most:.6g} bits, got {np.nanmin(ity)} to {np.nanmax(ity)}"
-        )
-    order = np.argsort(curve_ixt, kind="stable")
-    x, y = np.append(0.0, curve_ixt[order]), np.append(0.0, curve_ity[order])
-    rising = np.append(True, np.diff(np.maximum.accumulate(y)) > 0)
-    return np.asarray(np.interp(ity, y[rising], x[rising]))

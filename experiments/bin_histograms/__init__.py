@@ -30,20 +30,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import (
-    EDGES,
-    RevisitingConfig,
-    Table,
-    Trained,
-    activation_arms,
-    interval_text,
-    main,
-    revisiting_attributes,
-    seeds_table,
-    train_tasks,
-)
-from ibjax.analysis.compression import compression_summary, mean_interval
-from ibjax.analysis.histograms import (
+from experiments.bin_histograms.analysis import (
     StateShares,
     bins_record,
     correlation_over_epochs,
@@ -51,9 +38,26 @@ from ibjax.analysis.histograms import (
     extreme_share,
     occupied_range,
 )
+from experiments.bin_histograms.figures import (
+    plot_bin_course,
+    plot_bin_errors,
+    plot_bin_histograms,
+    plot_state_shares,
+)
+from experiments.lab import (
+    EDGES,
+    RevisitingConfig,
+    Table,
+    Trained,
+    activation_arms,
+    interval_text,
+    revisiting_attributes,
+    seeds_table,
+    train_tasks,
+)
+from ibjax.analysis.compression import compression_summary, mean_interval
 from ibjax.analysis.records import planes_record
 from ibjax.mi import exact_mi
-from ibjax.plots import plot_bin_course, plot_bin_errors, plot_bin_histograms, plot_state_shares
 from ibjax.presets import revisiting_edges, revisiting_estimators
 from ibjax.results import history_to_dataset, stack_arms
 from ibjax.training import TrainConfig, log_spaced_epochs, make_model
@@ -299,7 +303,3 @@ def errors_table(results: xr.Dataset) -> Table:
         )
     header = ["dataset", "activation", "epoch", "layer", *map(str, WIDTHS)]
     return Table("errors", header, rows, sentences)
-
-
-if __name__ == "__main__":
-    main("bin_histograms", Config, run, report)

@@ -28,22 +28,21 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from experiments.invertibility.analysis import lost_in_one_state, zeros_record
+from experiments.invertibility.figures import plot_invertibility
 from experiments.lab import (
     BIN_WIDTH,
     RevisitingConfig,
     Table,
     activation_arms,
     interval_text,
-    main,
     revisiting_attributes,
     seeds_table,
     train_tasks,
 )
 from ibjax.analysis.compression import mean_interval
 from ibjax.analysis.records import planes_record, select_estimator
-from ibjax.analysis.zeros import lost_in_one_state, zeros_record
 from ibjax.mi import exact_mi
-from ibjax.plots import plot_invertibility
 from ibjax.presets import revisiting_estimators
 from ibjax.results import history_to_dataset, stack_arms
 from ibjax.training import TrainConfig, make_model
@@ -169,7 +168,3 @@ def verdict(ends: xr.Dataset, dataset: str, activation: str) -> str:
     layer = largest.layer.values[largest.values.argmax()]
     more = mean_interval(binned.sel(layer=layer).values)
     return text + f"Bins show up to {interval_text(more)} bits more of loss, in hidden layer {layer}."
-
-
-if __name__ == "__main__":
-    main("invertibility", Config, run, report)

@@ -7,39 +7,37 @@ own class, or with samples of others. The first loses nothing, the second I(X;T)
 
 import functools
 from collections.abc import Hashable
-from typing import NamedTuple, cast
+from typing import cast
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from ibjax.analysis.inputs import (
     as_floats,
     as_integers,
     as_numbers,
-    as_rows,
     check_model,
     check_same_seeds,
 )
 from ibjax.analysis.phases import rank_correlation
-from ibjax.checks import as_whole, check_positive, check_same_length
+from ibjax.analysis.states import StateShares, state_shares
+from ibjax.checks import as_whole, check_positive
 from ibjax.mi.binnings import BY_EDGES, BY_WIDTH
 from ibjax.mi.states import binned_states
 from ibjax.models import MLP
-from ibjax.numerics import clog2c_table, output_units
+from ibjax.numerics import output_units
 from ibjax.presets import revisiting_edges
 from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike, Record
 
 __all__ = [
-    "StateShares",
     "bins_record",
     "correlation_over_epochs",
     "empty_bins",
     "extreme_share",
     "histogram_counts",
     "occupied_range",
-    "state_shares",
 ]
 
 # Bins of activations without an upper end: the last holds all that is beyond.
@@ -47,26 +45,6 @@ NUM_BINS = 1024
 
 # More bins or classes take too much memory.
 MOST = 2**24
-
-
-class StateShares(NamedTuple):
-    """Samples by what their state holds, and what the layer loses by it.
-
-    Attributes:
-        alone: share of samples whose state holds no other.
-        pure: share of those whose state holds others, of their class only.
-        mixed: share of those whose state holds other classes.
-        lost_pure: bits of H(X|T) that are due to pure states.
-        lost_mixed: those that are due to mixed ones; the two add up to H(X) - I(X;T).
-        lost_label: H(Y|T) = I(X;Y) - I(T;Y), bits, which mixed states alone lose.
-    """
-
-    alone: Float[Array, ""]
-    pure: Float[Array, ""]
-    mixed: Float[Array, ""]
-    lost_pure: Float[Array, ""]
-    lost_mixed: Float[Array, ""]
-    lost_label: Float[Array, ""]
 
 
 @own_settings()
@@ -111,54 +89,6 @@ def _counts(t, activation, bin_width, num_bins):
     place = jnp.clip(index, 0, num_bins - 1).astype(jnp.int32)
     counts = jnp.zeros(num_bins, jnp.int32).at[place.ravel()].add(1)
     return jnp.where(jnp.isfinite(t).all(), counts, 0)
-
-
-@own_settings()
-def state_shares(states: ArrayLike, y: ArrayLike, num_classes: int | np.integer) -> StateShares:
-    """Which samples share their state, with whom, and what is lost by it.
-
-    Args:
-        states: (n,) numbers from 0 to n - 1, as of ``binned_states``.
-        y: (n,) labels from 0 to ``num_classes`` - 1.
-        num_classes: static.
-
-    Returns:
-        ``StateShares`` of scalars: shares of the n samples, and bits. Exact for these n samples, which
-        are distinct and equally likely.
-
-    Raises:
-        ValueError: for other shapes or lengths, and known states and labels that are no such numbers.
-
-    Source:
-        The cases are those of figure 3 of "Revisiting the Information Plane" (2019).
-
-    Example:
-        >>> shares = state_shares(jnp.array([0, 1, 1, 2, 2]), jnp.array([0, 1, 1, 0, 1]), 2)
-        >>> [round(float(x), 3) for x in shares]
-        [0.2, 0.4, 0.4, 0.4, 0.4, 0.4]
-    """
-    num_classes = as_whole("num_classes", num_classes, at_most=MOST)
-    states = as_rows("states", states)
-    y = as_rows("y", y, num_classes)
-    check_same_length("states", states, "y", y)
-    n = len(states)
-    table = jnp.zeros((n, num_classes), jnp.int32).at[states, y].add(1)  # (state, class)
-    count = table.sum(axis=1)
-    single = count == 1
-    one_class = table.max(axis=1) == count
-    pure = one_class & ~single
-    mixed = ~one_class
-
-    def share(chosen):
-        return jnp.where(chosen, count, 0).sum() / n
-
-    clog2c = jnp.asarray(clog2c_table(n))  # (c / n) log2 c
-
-    def lost(chosen):  # of H(X|T) = sum_t p(t) log2 n_t
-        return jnp.where(chosen, clog2c[count], 0.0).sum()
-
-    label = clog2c[count].sum() - clog2c[table].sum()
-    return StateShares(share(single), share(pure), share(mixed), lost(pure), lost(mixed), label)
 
 
 def bins_record(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibjax.analysis.pruning import similar_end_layers, trajectory_distances
+from experiments.pruning.analysis import similar_end_layers, trajectory_distances
 
 
 def by_hand(ixt, ity, stop):

@@ -27,6 +27,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from experiments.generalisation.figures import plot_generalisation
 from experiments.lab import (
     BINNING,
     RevisitingConfig,
@@ -34,7 +35,6 @@ from experiments.lab import (
     activation_arms,
     binned_plane,
     interval_text,
-    main,
     revisiting_attributes,
     seeds_table,
     train_tasks,
@@ -42,7 +42,6 @@ from experiments.lab import (
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary, mean_interval
 from ibjax.analysis.phases import median_interval, plane_phases, rank_correlation
 from ibjax.analysis.stopping import at_position, perfect_stopping
-from ibjax.plots import plot_generalisation
 from ibjax.results import history_to_dataset, stack_arms
 
 ACTIVATIONS = ("tanh", "relu")
@@ -180,7 +179,3 @@ def phases_table(
         "the start of compression with the epoch from which the validation loss rises"
     )
     return Table("phases", header, rows, [note, *sentences])
-
-
-if __name__ == "__main__":
-    main("generalisation", Config, run, report)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibjax.analysis.encoders import best_relevance
-from ibjax.analysis.gaps import layerwise_terms, rate_needed, state_information
+from experiments.ib_gaps.analysis import layerwise_terms, state_information
+from ibjax.analysis.encoders import best_relevance, rate_needed
 
 
 def entropy(*columns, p=None):

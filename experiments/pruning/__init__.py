@@ -39,17 +39,17 @@ from experiments.lab import (
     Trained,
     binned_plane,
     interval_text,
-    main,
     revisiting_attributes,
     revisiting_training,
     stopping_epochs,
     train_tasks,
 )
+from experiments.pruning.analysis import similar_end_layers, trajectory_distances
+from experiments.pruning.figures import plot_pruning
 from ibjax.analysis.compression import mean_interval
-from ibjax.analysis.pruning import similar_end_layers, trajectory_distances
 from ibjax.analysis.stopping import at_position, early_stopping, stopped_at
 from ibjax.checks import check_positive
-from ibjax.plots import plot_information_plane, plot_pruning
+from ibjax.plots import plot_information_plane
 from ibjax.results import history_to_dataset, stack_arms
 
 ACTIVATIONS = ("tanh", "relu")
@@ -254,7 +254,3 @@ def distances_table(found: dict) -> Table:
         "seeds: networks with no dead layer"
     )
     return Table("distances", header, rows, [note])
-
-
-if __name__ == "__main__":
-    main("pruning", Config, run, report)

@@ -29,6 +29,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from experiments.early_stopping.figures import plot_stops
 from experiments.lab import (
     BINNING,
     RevisitingConfig,
@@ -36,7 +37,6 @@ from experiments.lab import (
     activation_arms,
     binned_plane,
     interval_text,
-    main,
     revisiting_attributes,
     seeds_table,
     stopping_epochs,
@@ -47,7 +47,7 @@ from ibjax.analysis.data_processing import share_interval
 from ibjax.analysis.phases import median_interval, plane_phases
 from ibjax.analysis.stopping import at_position, early_stopping, perfect_stopping, stopped_at
 from ibjax.checks import check_positive
-from ibjax.plots import plot_information_plane, plot_stops
+from ibjax.plots import plot_information_plane
 from ibjax.results import history_to_dataset, stack_arms
 
 ACTIVATIONS = ("tanh", "relu")
@@ -232,7 +232,3 @@ def verdict(arm: tuple[str, str], data: xr.Dataset, amounts: xr.DataArray) -> st
             )
         )
     return f"{', '.join(arm)}. {'. '.join(parts)}."
-
-
-if __name__ == "__main__":
-    main("early_stopping", Config, run, report)

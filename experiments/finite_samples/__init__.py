@@ -30,13 +30,13 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, progress_bar
+from experiments.finite_samples.analysis import least_samples, sample_information
+from experiments.finite_samples.figures import plot_sample_estimates
+from experiments.lab import LabConfig, Table, progress_bar
 from ibjax.analysis.encoders import class_joint, encoder_information, states_record
-from ibjax.analysis.finite_samples import least_samples, sample_information
 from ibjax.bottleneck import finite_sample_bounds, information_curve
 from ibjax.datasets import draw_labels, soft_label_probability, symmetric_task
 from ibjax.datasets.symmetric import symmetric_score
-from ibjax.plots import plot_sample_estimates
 from ibjax.presets import SAXE_BIN_WIDTH, preset
 from ibjax.results import environment
 from ibjax.training import TrainConfig, fit, make_model
@@ -279,7 +279,3 @@ def verdict(results: xr.Dataset) -> str:
         "does. That such layers generalise does not follow from the bounds at the samples there are; "
         "that they do not, neither."
     )
-
-
-if __name__ == "__main__":
-    main("finite_samples", Config, run, report)

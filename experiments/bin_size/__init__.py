@@ -29,6 +29,7 @@ import scipy.stats
 import xarray as xr
 from matplotlib.figure import Figure
 
+from experiments.bin_size.figures import plot_drift
 from experiments.lab import (
     EDGES,
     RevisitingConfig,
@@ -36,7 +37,6 @@ from experiments.lab import (
     Trained,
     activation_arms,
     interval_text,
-    main,
     revisiting_attributes,
     seeds_table,
     train_tasks,
@@ -45,7 +45,7 @@ from ibjax.analysis.compression import compression_summary, mean_interval
 from ibjax.analysis.records import planes_record, select_estimator
 from ibjax.datasets import symmetric_task
 from ibjax.mi import exact_mi
-from ibjax.plots import plot_drift, plot_information_plane
+from ibjax.plots import plot_information_plane
 from ibjax.presets import revisiting_estimators
 from ibjax.results import history_to_dataset, stack_arms
 from ibjax.training import TrainConfig, make_model
@@ -234,7 +234,3 @@ def split_table(results: xr.Dataset) -> Table:
     note = "I(X;Y): of each seed's training samples, whose labels are functions of x, hence H(Y)"
     header = "dataset num_samples hx ixy_2.5% ixy_median ixy_97.5%".split()
     return Table("table_1", header, rows, [note, *sentences])
-
-
-if __name__ == "__main__":
-    main("bin_size", Config, run, report)

@@ -33,12 +33,12 @@ from matplotlib.figure import Figure
 from experiments.lab import (
     LabConfig,
     Table,
-    main,
     paper_training,
     plane_attributes,
     progress_bar,
     table_of,
 )
+from experiments.weight_correlations.figures import plot_weight_correlations
 from ibjax.analysis.compression import dead_seeds, mean_interval
 from ibjax.analysis.records import plane_record
 from ibjax.analysis.weights import (
@@ -49,7 +49,6 @@ from ibjax.analysis.weights import (
     within_cosines,
 )
 from ibjax.datasets import symmetric_task
-from ibjax.plots import plot_weight_correlations
 from ibjax.presets import Preset, preset
 from ibjax.results import history_to_dataset, stack_arms
 from ibjax.training import TrainConfig, fit, log_spaced_epochs, make_model
@@ -220,7 +219,3 @@ def kind(low: float, high: float) -> str:
     if high < 0:
         return "less"
     return "hardly more than random" if high < SMALL else "more than random"
-
-
-if __name__ == "__main__":
-    main("weight_correlations", Config, run, report)

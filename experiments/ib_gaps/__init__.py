@@ -31,15 +31,21 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, paper_training, progress_bar, table_of
+from experiments.ib_gaps.analysis import layerwise_terms, state_information
+from experiments.ib_gaps.figures import plot_gaps, plot_layer_terms
+from experiments.lab import LabConfig, Table, paper_training, progress_bar, table_of
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, mean_interval
-from ibjax.analysis.encoders import class_joint, encoder_information, fixed_points, states_record
-from ibjax.analysis.gaps import layerwise_terms, rate_needed, state_information
+from ibjax.analysis.encoders import (
+    class_joint,
+    encoder_information,
+    fixed_points,
+    rate_needed,
+    states_record,
+)
 from ibjax.analysis.records import plane_record
 from ibjax.bottleneck import bifurcations, finite_sample_bounds, information_curve
 from ibjax.datasets import draw_labels, soft_label_probability, symmetric_task
 from ibjax.datasets.symmetric import symmetric_score
-from ibjax.plots import plot_gaps, plot_layer_terms
 from ibjax.presets import SAXE_BIN_WIDTH, preset
 from ibjax.results import environment, history_to_dataset
 from ibjax.training import TrainConfig, fit, log_spaced_epochs, make_model
@@ -266,7 +272,3 @@ def splits_table(results: xr.Dataset) -> Table:
     splits = results[["split_beta", "split_clusters"]]
     note = "beta at which clusters split (upper limits within the curve's betas), and how many there are"
     return table_of("bifurcations", splits.assign_coords(split=range(splits.sizes["split"])), [note])
-
-
-if __name__ == "__main__":
-    main("ib_gaps", Config, run, report)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from experiments.finite_samples.analysis import least_samples, sample_information
 from ibjax.analysis.encoders import encoder_information
-from ibjax.analysis.finite_samples import least_samples, sample_information
 from ibjax.bottleneck import finite_sample_bounds
 from ibjax.mi import discrete_mi
 from ibjax.mi.entropies import entropy

@@ -7,7 +7,7 @@ import pytest
 import scipy.integrate
 from scipy.stats import norm
 
-from ibjax.analysis.info_vae import (
+from experiments.info_vae.analysis import (
     POINTS,
     VAE,
     Setting,

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ibjax.analysis.histograms import (
+from experiments.bin_histograms.analysis import (
     bins_record,
     correlation_over_epochs,
     empty_bins,
     extreme_share,
     histogram_counts,
     occupied_range,
-    state_shares,
 )
+from ibjax.analysis.states import state_shares
 from ibjax.models import MLP
 from ibjax.presets import revisiting_binned_mi
 from ibjax.types import Dataset, Split
@@ -121,3 +121,8 @@ def test_correlation_within_seeds():
     rho = correlation_over_epochs(a, b)
     assert rho[0, 0] == pytest.approx(-1)
     assert np.isnan(rho[0, 1])
+
+
+def test_bins_of_other_layers_are_refused():
+    with pytest.raises(ValueError, match="num_bins: expected the last axes"):
+        empty_bins(np.ones((2, 3, 4), int), np.ones((3, 1), int))

@@ -34,10 +34,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main
+from experiments.info_vae.analysis import Setting, decode, init_vae, objective, train_vae
+from experiments.info_vae.figures import plot_encodings, plot_vae_course
+from experiments.lab import LabConfig, Table
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, mean_interval
-from ibjax.analysis.info_vae import Setting, decode, init_vae, objective, train_vae
-from ibjax.plots import plot_encodings, plot_vae_course
 from ibjax.results import environment
 from ibjax.training import log_spaced_epochs
 
@@ -203,7 +203,3 @@ def described(end: xr.Dataset, name: str) -> str:
 
 def signed(interval) -> str:
     return f"{float(interval.mean):+.2f}, {float(interval.low):+.2f} to {float(interval.high):+.2f}"
-
-
-if __name__ == "__main__":
-    main("info_vae", Config, run, report)

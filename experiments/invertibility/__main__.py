@@ -1,0 +1,4 @@
+from experiments.invertibility import Config, report, run
+from experiments.lab import main
+
+main("invertibility", Config, run, report)
