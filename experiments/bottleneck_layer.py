@@ -36,8 +36,8 @@ from experiments.lab import (
     seeds_table,
     train_tasks,
 )
-from ibjax.analysis.compression import Interval, mean_interval
 from ibjax.analysis.data_processing import dpi_violations, share_interval
+from ibjax.analysis.intervals import Interval, mean_interval
 from ibjax.analysis.records import planes_record, select_estimator
 from ibjax.mi import exact_mi
 from ibjax.plots import plot_information_plane, plot_layer_against_next

@@ -29,8 +29,9 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import LabConfig, Table, main, progress_bar, table_of
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary, mean_interval
+from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
 from ibjax.analysis.controls import CONTROLS, controls_record, draw_controls
+from ibjax.analysis.intervals import mean_interval
 from ibjax.analysis.records import planes_record, select_estimator
 from ibjax.datasets import permute_labels, symmetric_task
 from ibjax.plots import plot_compression_table, plot_information_plane
@@ -147,8 +148,8 @@ def verdict(results: xr.Dataset, summary: xr.Dataset, activation: str) -> str:
     }
     last = results.sel(activation=activation, estimator="binned").isel(epoch=-1)
     random, shuffled = last.sel(control="random labels"), last.sel(control="shuffled")
-    accuracy = float(mean_interval(random.train_accuracy.values).mean)
-    label = float(mean_interval(shuffled.ity.sel(layer=layer).values).mean)
+    accuracy = float(mean_interval(random.train_accuracy.values).estimate)
+    label = float(mean_interval(shuffled.ity.sel(layer=layer).values).estimate)
     survives = [k for k in amounts if k not in ("trained", "shuffled")]
     survives = [k for k in survives if float(one.compression_low.sel(control=k)) > NEGLIGIBLE_BITS]
     if not float(one.compression_low.sel(control="trained")) > NEGLIGIBLE_BITS:

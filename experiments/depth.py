@@ -28,8 +28,9 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import LabConfig, Table, main, plane_attributes, train_arms
-from ibjax.analysis.compression import compression_summary, dead_seeds, mean_interval
-from ibjax.analysis.phases import compression_end, median_interval, rank_correlation, reaching_epoch
+from ibjax.analysis.compression import compression_summary, dead_seeds
+from ibjax.analysis.intervals import mean_interval, median_interval, rank_correlation
+from ibjax.analysis.phases import compression_end, reaching_epoch
 from ibjax.analysis.records import plane_record
 from ibjax.datasets import symmetric_task
 from ibjax.plots import plot_by_level, plot_information_plane
@@ -136,11 +137,11 @@ def depth_table(results: xr.Dataset, needed: xr.Dataset) -> Table:
 def verdict(needed: xr.Dataset, name: str) -> str:
     """Whether epochs fall with depth: rank correlations within seeds, with their interval."""
     epochs, depths = needed[name].transpose("seed", "depth").values, needed.depth.values.astype(float)
-    within = np.array([rank_correlation(depths, of_seed).rho for of_seed in epochs])
+    within = np.array([rank_correlation(depths, of_seed).estimate for of_seed in epochs])
     rho = mean_interval(within)
     reached = int(np.isfinite(epochs).all(axis=1).sum())
     text = (
-        f"{MEASURES[name]}: correlation of the epoch with depth within a seed {rho.mean:.2f} "
+        f"{MEASURES[name]}: correlation of the epoch with depth within a seed {rho.estimate:.2f} "
         f"({rho.low:.2f} to {rho.high:.2f}); {reached} of {len(epochs)} seeds get there at every depth. "
     )
     if rho.high < 0:

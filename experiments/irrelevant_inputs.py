@@ -28,7 +28,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import LabConfig, Table, main, progress_bar
-from ibjax.analysis.compression import compression_summary, mean_interval
+from ibjax.analysis.compression import compression_summary
+from ibjax.analysis.intervals import mean_interval
 from ibjax.analysis.linear import linear_dataset, linear_record
 from ibjax.datasets.linear_teacher import linear_teacher
 from ibjax.plots import plot_parts
@@ -117,7 +118,7 @@ def parts_table(results: xr.Dataset) -> Table:
         for i, layer in enumerate(summary.layer.values):
             values = [column.values[i] for column in summary.data_vars.values()][:-1]
             start = float(information[:, 0, i].mean())
-            rows.append([layer, part, start, *values, rise.mean[i], rise.low[i], rise.high[i]])
+            rows.append([layer, part, start, *values, rise.estimate[i], rise.low[i], rise.high[i]])
             falls[int(layer), part] = values[-3:]
     return Table("parts", header.split(), rows, [verdict(falls, layer) for layer in LAYERS])
 

@@ -35,12 +35,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import LabConfig, Table, main, progress_bar
-from ibjax.analysis.compression import (
-    NEGLIGIBLE_BITS,
-    Interval,
-    compression_summary,
-    mean_interval,
-)
+from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
+from ibjax.analysis.intervals import Interval, mean_interval
 from ibjax.analysis.linear import linear_dataset, linear_record, optimal_test_error
 from ibjax.datasets.linear_teacher import linear_teacher
 from ibjax.plots import plot_bounded_plane, plot_learning
@@ -161,7 +157,7 @@ def errors_table(results: xr.Dataset) -> Table:
         rows.append([name, *errors, *share[:3], train_end, arm.diverged.sum().item()])
         sentences.append(
             f"{name}: the error on new samples falls from {test[0]:.0f} to {test[-1]:.0f}, of which "
-            f"{noise:.0f} is noise of the labels: {share.mean:.0%} (95% interval {share.low:.0%} to "
+            f"{noise:.0f} is noise of the labels: {share.estimate:.0%} (95% interval {share.low:.0%} to "
             f"{share.high:.0%}) of what the best learner gains from these samples."
         )
     return Table("errors", header, rows, sentences)

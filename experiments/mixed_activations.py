@@ -41,8 +41,9 @@ from experiments.lab import (
     seeds_table,
     train_tasks,
 )
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, mean_interval, seed_compression
+from ibjax.analysis.compression import NEGLIGIBLE_BITS, seed_compression
 from ibjax.analysis.factorial import two_by_two
+from ibjax.analysis.intervals import mean_interval
 from ibjax.plots import plot_effects, plot_information_plane
 from ibjax.results import history_to_dataset, stack_arms
 
@@ -125,7 +126,7 @@ def mixes_table(found: xr.Dataset) -> Table:
             values = known(own[name])
             row += [*map(float, mean_interval(values)[:3]), deviation(values)]
             if name == "compression":
-                row.append(float(mean_interval(values > NEGLIGIBLE_BITS).mean))
+                row.append(float(mean_interval(values > NEGLIGIBLE_BITS).estimate))
         rows.append(row)
     note = (
         "std: standard deviation over seeds, bits; share_that_compress: of seeds, by more than "

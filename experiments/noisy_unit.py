@@ -28,7 +28,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import LabConfig, Table, main
-from ibjax.analysis.compression import mean_interval
+from ibjax.analysis.intervals import mean_interval
 from ibjax.mi import edge_mi, gaussian_mi, kde_mi, ksg_mi, noisy_mi, renyi_mi, ross_mi
 from ibjax.plots import plot_against_truth
 from ibjax.results import environment

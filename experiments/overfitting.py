@@ -37,14 +37,9 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import LabConfig, Table, main, progress_bar
-from ibjax.analysis.compression import (
-    NEGLIGIBLE_BITS,
-    compression,
-    compression_summary,
-    mean_interval,
-)
+from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression, compression_summary
+from ibjax.analysis.intervals import mean_interval, rank_correlation
 from ibjax.analysis.linear import linear_dataset, linear_record
-from ibjax.analysis.phases import rank_correlation
 from ibjax.analysis.records import plane_record
 from ibjax.datasets import symmetric_task
 from ibjax.datasets.linear_teacher import linear_teacher
@@ -266,10 +261,10 @@ def verdict(some: xr.Dataset, kind: str) -> str:
         for name in some.condition.values
     ]
     compress = np.array(amounts) > NEGLIGIBLE_BITS
-    worst, best = gaps.mean.argmax(), gaps.mean.argmin()
+    worst, best = gaps.estimate.argmax(), gaps.estimate.argmin()
     facts = (
-        f"{kind}: the gap is {gaps.mean[worst]:.2f} with {some.condition.values[worst]} and "
-        f"{gaps.mean[best]:.2f} with {some.condition.values[best]}; a hidden layer compresses in "
+        f"{kind}: the gap is {gaps.estimate[worst]:.2f} with {some.condition.values[worst]} and "
+        f"{gaps.estimate[best]:.2f} with {some.condition.values[best]}; a hidden layer compresses in "
         f"{compress.sum()} of {len(compress)} conditions."
     )
     if not compress.any() and gaps.low[worst] > gaps.high[best]:

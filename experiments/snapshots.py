@@ -27,7 +27,8 @@ from matplotlib.animation import FuncAnimation
 from matplotlib.figure import Figure
 
 from experiments.lab import LabConfig, Table, main, plane_attributes, train_arms
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, mean_interval
+from ibjax.analysis.compression import NEGLIGIBLE_BITS
+from ibjax.analysis.intervals import mean_interval
 from ibjax.analysis.records import plane_record
 from ibjax.datasets import symmetric_task
 from ibjax.plots import animate_snapshots, plot_snapshots
@@ -129,7 +130,7 @@ def verdict(results: xr.Dataset, epochs: list[int]) -> str:
         fall = mean_interval((one.ity.sel(epoch=middle) - one.ity.sel(epoch=last)).values)
         for found, change in ((gained, gain), (lost, loss), (forgot, fall)):
             if change.low > NEGLIGIBLE_BITS:
-                found.append(f"{layer} by {change.mean:.2f} ({change.low:.2f} to {change.high:.2f})")
+                found.append(f"{layer} by {change.estimate:.2f} ({change.low:.2f} to {change.high:.2f})")
     gained, lost, forgot = (", ".join(found) or "none" for found in (gained, lost, forgot))
     return (
         f"{results.activation}: from epoch {first} to {middle} layers gain I(T;Y): {gained}; from epoch "

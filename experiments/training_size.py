@@ -24,11 +24,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import LabConfig, Table, main, plane_attributes, train_arms
-from ibjax.analysis.compression import (
-    compression_summary,
-    dead_seeds,
-    mean_interval,
-)
+from ibjax.analysis.compression import compression_summary, dead_seeds
+from ibjax.analysis.intervals import mean_interval
 from ibjax.analysis.records import plane_record
 from ibjax.datasets import symmetric_task
 from ibjax.datasets.splits import num_training_samples

@@ -55,7 +55,8 @@ from experiments.lab import (
     seeds_table,
     train_tasks,
 )
-from ibjax.analysis.compression import compression_summary, mean_interval
+from ibjax.analysis.compression import compression_summary
+from ibjax.analysis.intervals import mean_interval
 from ibjax.analysis.records import planes_record
 from ibjax.mi import exact_mi
 from ibjax.presets import revisiting_edges, revisiting_estimators
@@ -172,7 +173,7 @@ def of_bins(one: Trained, width: float) -> xr.Dataset:
         **errors,
         histogram=(
             ("shown", "layer", "bin"),
-            mean_interval(shares).mean,
+            mean_interval(shares).estimate,
             {"units": "1", "long_name": "share of activations, mean over seeds"},
         ),
         num_bins=(("seed", "layer"), num_bins, {"units": "1", "long_name": "bins of the range"}),
@@ -284,7 +285,7 @@ def verdict(arm: str, rho: xr.DataArray, end: xr.Dataset, summary: xr.Dataset) -
 def errors_table(results: xr.Dataset) -> Table:
     """Per arm, shown epoch and layer: the mean error of I(X;T) in bins of each width, bits."""
     own = results.error_ixt.transpose("dataset", "activation", "shown", "layer", "width", "seed")
-    mean = mean_interval(own.values, axis=-1).mean
+    mean = mean_interval(own.values, axis=-1).estimate
     dims = own.dims[:4]
     rows = [
         [*(own[d].values[i] for d, i in zip(dims, index, strict=True)), *map(float, mean[index])]

@@ -20,7 +20,7 @@ from ibjax.analysis.inputs import (
     check_model,
     check_same_seeds,
 )
-from ibjax.analysis.phases import rank_correlation
+from ibjax.analysis.intervals import rank_correlation
 from ibjax.analysis.states import StateShares, state_shares
 from ibjax.checks import as_whole, check_positive
 from ibjax.mi.binnings import BY_EDGES, BY_WIDTH
@@ -226,7 +226,10 @@ def correlation_over_epochs(a: ArrayLike, b: ArrayLike) -> np.ndarray:
         raise ValueError(f"a, b: expected the same shape, got {a.shape} and {b.shape}")
     seeds, _, layers = a.shape
     return np.array(
-        [[rank_correlation(a[s, :, i], b[s, :, i]).rho for i in range(layers)] for s in range(seeds)]
+        [
+            [rank_correlation(a[s, :, i], b[s, :, i]).estimate for i in range(layers)]
+            for s in range(seeds)
+        ]
     )
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.analysis.compression import mean_interval
 from ibjax.analysis.inputs import check_results
+from ibjax.analysis.intervals import mean_interval
 from ibjax.checks import check_finite, check_positive
 from ibjax.plots.axes import (
     add_legend,
@@ -167,7 +167,7 @@ def plot_bin_errors(errors: xr.Dataset, *, title: str = "") -> Figure:
         one = errors[name].sel(activation=activation, layer=layer)
         for colour, epoch in zip(colours, errors.shown.values, strict=True):
             band = mean_interval(one.sel(shown=epoch).transpose("seed", "width").values)
-            axes[i, j].plot(errors.width, band.mean, color=colour, label=str(epoch), lw=1.3)
+            axes[i, j].plot(errors.width, band.estimate, color=colour, label=str(epoch), lw=1.3)
             axes[i, j].fill_between(errors.width, band.low, band.high, color=colour, alpha=0.25, lw=0)
         axes[i, j].set_xscale("log")
         axes[i, j].grid(alpha=0.3)

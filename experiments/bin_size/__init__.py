@@ -41,7 +41,8 @@ from experiments.lab import (
     seeds_table,
     train_tasks,
 )
-from ibjax.analysis.compression import compression_summary, mean_interval
+from ibjax.analysis.compression import compression_summary
+from ibjax.analysis.intervals import mean_interval
 from ibjax.analysis.records import planes_record, select_estimator
 from ibjax.datasets import symmetric_task
 from ibjax.mi import exact_mi

@@ -7,8 +7,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.analysis.compression import mean_interval
 from ibjax.analysis.inputs import check_labelled
+from ibjax.analysis.intervals import mean_interval
 from ibjax.plots.axes import MARKERS, add_title
 
 __all__ = ["plot_drift"]
@@ -36,11 +36,11 @@ def plot_drift(away: xr.DataArray, *, title: str = "") -> Figure:
         for k, layer in enumerate(layers):
             one = away.sel(dataset=r, activation=c, layer=layer).transpose("seed", "bins").values
             found = mean_interval(one)
-            ends = np.stack([found.mean - found.low, found.high - found.mean])
+            ends = np.stack([found.estimate - found.low, found.high - found.estimate])
             shift = 0.06 * (k - (len(layers) - 1) / 2)
             label = f"{layer} (softmax)" if layer == layers[-1] else str(layer)
             look = {"marker": MARKERS[k % len(MARKERS)], "ms": 4, "lw": 1.2, "capsize": 2}
-            ax.errorbar(place + shift, found.mean, ends, color=colours[k], label=label, **look)
+            ax.errorbar(place + shift, found.estimate, ends, color=colours[k], label=label, **look)
         ax.set_title(f"{r}, {c}", fontsize="medium")
         ax.set_xticks(place, [str(level) for level in away.bins.values])
         ax.set_ylim(bottom=0)

@@ -42,9 +42,10 @@ from experiments.lab import (
     stopping_epochs,
     train_tasks,
 )
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_at, mean_interval
+from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_at
 from ibjax.analysis.data_processing import share_interval
-from ibjax.analysis.phases import median_interval, plane_phases
+from ibjax.analysis.intervals import mean_interval, median_interval
+from ibjax.analysis.phases import plane_phases
 from ibjax.analysis.stopping import at_position, early_stopping, perfect_stopping, stopped_at
 from ibjax.checks import check_positive
 from ibjax.plots import plot_information_plane

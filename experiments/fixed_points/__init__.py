@@ -34,7 +34,7 @@ from matplotlib.figure import Figure
 
 from experiments.fixed_points.figures import plot_fixed_points, plot_layer_betas
 from experiments.lab import LabConfig, Table, paper_training, progress_bar
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, mean_interval
+from ibjax.analysis.compression import NEGLIGIBLE_BITS
 from ibjax.analysis.encoders import (
     best_relevance,
     class_joint,
@@ -42,7 +42,7 @@ from ibjax.analysis.encoders import (
     fixed_points,
     states_record,
 )
-from ibjax.analysis.phases import median_interval
+from ibjax.analysis.intervals import mean_interval, median_interval
 from ibjax.bottleneck import information_curve
 from ibjax.datasets import draw_labels, soft_label_probability, symmetric_task
 from ibjax.datasets.symmetric import SOFT_RULES, symmetric_score
@@ -214,12 +214,12 @@ def verdict(results: xr.Dataset, rule: str) -> str:
     end = arm.isel(epoch=-1).transpose("seed", "layer", ...)
     gaps = {k: mean_interval(end[k].values) for k in ("below", "irrelevant", "distance")}
     near = [str(x) for x in arm.layer.values[gaps["below"].high < NEGLIGIBLE_BITS]]
-    untrained = mean_interval(arm.below.isel(epoch=0).transpose("seed", "layer").values).mean
+    untrained = mean_interval(arm.below.isel(epoch=0).transpose("seed", "layer").values).estimate
 
     def described(name, choose=np.nanargmax):
-        at = int(choose(gaps[name].mean))
+        at = int(choose(gaps[name].estimate))
         interval = f"[{gaps[name].low[at]:.2f}, {gaps[name].high[at]:.2f}]"
-        return f"{gaps[name].mean[at]:.2f} bits {interval} (layer {arm.layer.values[at]})"
+        return f"{gaps[name].estimate[at]:.2f} bits {interval} (layer {arm.layer.values[at]})"
 
     def falling(position):
         """Pairs whose betas fall, and pairs that most networks leave unknown."""

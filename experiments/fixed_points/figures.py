@@ -5,8 +5,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ibjax.analysis.compression import mean_interval
 from ibjax.analysis.inputs import check_results
+from ibjax.analysis.intervals import mean_interval
 from ibjax.plots.axes import (
     LAYER_COLOURS,
     MARKERS,
@@ -70,7 +70,7 @@ def _draw_layers(ax: Axes, one: xr.Dataset, rate: str) -> None:
     for i, layer in enumerate(one.layer.values):  # as many colours as no multiple of markers has
         colour, marker = LAYER_COLOURS[i % len(LAYER_COLOURS)], MARKERS[i % len(MARKERS)]
         x, y = one[rate].values[:, :, i], one.ity.values[:, :, i]  # (seed, epoch)
-        mean_x, mean_y = mean_interval(x).mean, mean_interval(y).mean
+        mean_x, mean_y = mean_interval(x).estimate, mean_interval(y).estimate
         ax.plot(mean_x, mean_y, color=colour, lw=1.2, alpha=0.8)
         ax.plot(x[:, -1], y[:, -1], ".", color=colour, ms=4, alpha=0.4, mew=0)
         look = {"marker": marker, "markersize": 8, "markeredgecolor": "black", "linestyle": "none"}

@@ -39,8 +39,9 @@ from experiments.lab import (
     seeds_table,
     train_tasks,
 )
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary, mean_interval
-from ibjax.analysis.phases import median_interval, plane_phases, rank_correlation
+from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
+from ibjax.analysis.intervals import mean_interval, median_interval, rank_correlation
+from ibjax.analysis.phases import plane_phases
 from ibjax.analysis.stopping import at_position, perfect_stopping
 from ibjax.results import history_to_dataset, stack_arms
 

@@ -30,9 +30,10 @@ from matplotlib.figure import Figure
 
 from experiments.gradient_snr.figures import plot_gradient_phases, plot_phase_epochs
 from experiments.lab import LabConfig, Table, paper_training, progress_bar
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression, compression_summary, mean_interval
+from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression, compression_summary
 from ibjax.analysis.gradients import SATURATED_SLOPE, gradient_record
-from ibjax.analysis.phases import median_interval, phase_agreement, phase_epochs, running_median
+from ibjax.analysis.intervals import mean_interval, median_interval
+from ibjax.analysis.phases import phase_agreement, phase_epochs, running_median
 from ibjax.analysis.records import plane_record
 from ibjax.datasets import symmetric_task
 from ibjax.presets import preset
@@ -163,7 +164,7 @@ def verdict(name: str, arm: xr.Dataset, phases: xr.Dataset) -> str:
     diffusion = median_interval(phases.network_diffusion.values)
     facts = f"{name}: diffusion starts in {diffusion.num_seeds} of {arm.sizes['seed']} networks"
     if diffusion.num_seeds:
-        facts += f", at epoch {diffusion.median:.0f} ({diffusion.low:.0f} to {diffusion.high:.0f})"
+        facts += f", at epoch {diffusion.estimate:.0f} ({diffusion.low:.0f} to {diffusion.high:.0f})"
     hidden = phases.isel(layer=slice(0, -1))
     found = phase_agreement(hidden).sel(layer=hidden.layer[hidden.compresses])
     if not found.sizes["layer"]:
@@ -202,12 +203,13 @@ def saturation_table(arms: dict[str, xr.Dataset]) -> Table:
             mean_interval(compression(running_median(np.log10(values), arm.epoch.values)))
             for values in (norm, norm / arm.train_loss.values)
         )
-        rows.append([name, first.mean, *last[:3], *fall[:3], *per_nat[:3]])
+        rows.append([name, first.estimate, *last[:3], *fall[:3], *per_nat[:3]])
         sentences.append(
-            f"{name}: {first.mean:.0%} of units saturated at first, {last.mean:.0%} ({last.low:.0%} to "
-            f"{last.high:.0%}) at last; the gradient falls from its peak by {fall.mean:.1f} powers of "
-            f"ten ({fall.low:.1f} to {fall.high:.1f}), per nat of training loss that is left by "
-            f"{per_nat.mean:.1f} ({per_nat.low:.1f} to {per_nat.high:.1f})."
+            f"{name}: {first.estimate:.0%} of units saturated at first, {last.estimate:.0%} "
+            f"({last.low:.0%} to {last.high:.0%}) at last; the gradient falls from its peak by "
+            f"{fall.estimate:.1f} powers of ten ({fall.low:.1f} to {fall.high:.1f}), per nat of "
+            f"training loss that is left by {per_nat.estimate:.1f} "
+            f"({per_nat.low:.1f} to {per_nat.high:.1f})."
         )
     note = (
         "saturated: share of hidden units and inputs, mean over layers, for relu the zeros; fall: of "

@@ -5,10 +5,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ibjax.analysis.compression import mean_interval
 from ibjax.analysis.gradients import gradient_curves
 from ibjax.analysis.inputs import check_results, check_same_levels
-from ibjax.analysis.phases import median_interval, rank_correlation
+from ibjax.analysis.intervals import mean_interval, median_interval, rank_correlation
 from ibjax.plots.axes import (
     ARM_COLOURS,
     add_title,
@@ -120,7 +119,7 @@ def plot_phase_epochs(phases: xr.Dataset, *, row: str = "activation", title: str
                 continue
             ax.plot(x, y, "o", ms=4, alpha=0.6, color=ARM_COLOURS[0])
             found = rank_correlation(one.network_diffusion.values, one.compression.values)
-            text = f"$\\rho$ = {found.rho:.2f} ({found.low:.2f} to {found.high:.2f})"
+            text = f"$\\rho$ = {found.estimate:.2f} ({found.low:.2f} to {found.high:.2f})"
             ax.text(0.5, 0.9, text, transform=ax.transAxes, ha="center", fontsize="small")
         axes_of_row[0].set_ylabel("compression starts\n[epoch]")
     for ax in axes[-1]:
@@ -133,7 +132,7 @@ def _draw_geometric(ax: Axes, values: xr.DataArray, colour: str, label: str) -> 
     """Geometric mean over seeds and its 95% interval; zeros, of dead layers, are left out."""
     values = values.transpose("seed", "epoch")
     band = mean_interval(np.log(values.where(values > 0).values))
-    ax.plot(values.epoch, np.exp(band.mean), color=colour, label=label)
+    ax.plot(values.epoch, np.exp(band.estimate), color=colour, label=label)
     ax.fill_between(values.epoch, np.exp(band.low), np.exp(band.high), color=colour, alpha=0.25, lw=0)
 
 
@@ -141,5 +140,5 @@ def _mark(ax: Axes, epochs: np.ndarray, colour: str, style: str, label: str) -> 
     """A line at the median and a band over its interval, where there is any."""
     found = median_interval(epochs)
     if found.num_seeds > 0:
-        ax.axvline(found.median, color=colour, linestyle=style, lw=1.2, label=label)
+        ax.axvline(found.estimate, color=colour, linestyle=style, lw=1.2, label=label)
         ax.axvspan(found.low, found.high, color=colour, alpha=0.15, lw=0)

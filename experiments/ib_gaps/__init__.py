@@ -33,8 +33,8 @@ from matplotlib.figure import Figure
 
 from experiments.ib_gaps.analysis import layerwise_terms, state_information
 from experiments.ib_gaps.figures import plot_gaps, plot_layer_terms
-from experiments.lab import LabConfig, Table, paper_training, progress_bar, table_of
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, mean_interval
+from experiments.lab import LabConfig, Table, interval_text, paper_training, progress_bar, table_of
+from ibjax.analysis.compression import NEGLIGIBLE_BITS
 from ibjax.analysis.encoders import (
     class_joint,
     encoder_information,
@@ -42,6 +42,7 @@ from ibjax.analysis.encoders import (
     rate_needed,
     states_record,
 )
+from ibjax.analysis.intervals import mean_interval
 from ibjax.analysis.records import plane_record
 from ibjax.bottleneck import bifurcations, finite_sample_bounds, information_curve
 from ibjax.datasets import draw_labels, soft_label_probability, symmetric_task
@@ -238,7 +239,7 @@ def seeds_sentence(results: xr.Dataset) -> str:
     captured = mean_interval(results.captured.isel(epoch=-1).values)
     return (
         f"diverged: {int(results.diverged.sum())} of {results.sizes['seed']} networks, left out; "
-        f"decisions capture {captured.mean:.3f} ({captured.low:.3f} to {captured.high:.3f}) of I(X;Y)."
+        f"decisions capture {interval_text(captured, 3)} of I(X;Y)."
     )
 
 
@@ -259,11 +260,9 @@ def verdict(results: xr.Dataset) -> str:
     first_layer, output = (mean_interval(end.generalisation_gap.values[:, i]) for i in (0, -1))
     return (
         f"The complexity gap falls from layer to layer: {', '.join(falls) or 'nowhere'}; that of the "
-        f"last hidden layer ends {fall.mean:.2f} ({fall.low:.2f} to {fall.high:.2f}) bits below its "
-        f"largest. Layers seem to know more of training labels than of the true ones: layer 1 "
-        f"{first_layer.mean:.2f} ({first_layer.low:.2f} to {first_layer.high:.2f}) bits, the output "
-        f"{output.mean:.2f} ({output.low:.2f} to {output.high:.2f}). Bounds say nothing with n = "
-        f"{'; '.join(vacuous) or 'none'}."
+        f"last hidden layer ends {interval_text(fall)} bits below its largest. Layers seem to know more "
+        f"of training labels than of the true ones: layer 1 {interval_text(first_layer)} bits, the "
+        f"output {interval_text(output)}. Bounds say nothing with n = {'; '.join(vacuous) or 'none'}."
     )
 
 

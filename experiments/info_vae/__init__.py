@@ -37,7 +37,8 @@ from matplotlib.figure import Figure
 from experiments.info_vae.analysis import Setting, decode, init_vae, objective, train_vae
 from experiments.info_vae.figures import plot_encodings, plot_vae_course
 from experiments.lab import LabConfig, Table
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, mean_interval
+from ibjax.analysis.compression import NEGLIGIBLE_BITS
+from ibjax.analysis.intervals import mean_interval
 from ibjax.results import environment
 from ibjax.training import log_spaced_epochs
 
@@ -198,8 +199,8 @@ def verdict(results: xr.Dataset, encoder: str) -> str:
 
 def described(end: xr.Dataset, name: str) -> str:
     interval = mean_interval(end[name].values)
-    return f"{float(interval.mean):.2f} ({float(interval.low):.2f} to {float(interval.high):.2f})"
+    return f"{float(interval.estimate):.2f} ({float(interval.low):.2f} to {float(interval.high):.2f})"
 
 
 def signed(interval) -> str:
-    return f"{float(interval.mean):+.2f}, {float(interval.low):+.2f} to {float(interval.high):+.2f}"
+    return f"{float(interval.estimate):+.2f}, {float(interval.low):+.2f} to {float(interval.high):+.2f}"

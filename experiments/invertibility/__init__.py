@@ -40,7 +40,7 @@ from experiments.lab import (
     seeds_table,
     train_tasks,
 )
-from ibjax.analysis.compression import mean_interval
+from ibjax.analysis.intervals import mean_interval
 from ibjax.analysis.records import planes_record, select_estimator
 from ibjax.mi import exact_mi
 from ibjax.presets import revisiting_estimators

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from ibjax.analysis.compression import Interval, dead_seeds
-from ibjax.analysis.phases import Correlation, Median
+from ibjax.analysis.compression import dead_seeds
+from ibjax.analysis.intervals import Interval
 from ibjax.results import whole_file
 
 __all__ = ["Table", "interval_text", "seeds_table", "table_of", "with_caution"]
@@ -100,11 +100,11 @@ def with_caution(table: Table, num_seeds: int | None, *, smoke: bool) -> Table:
     return dataclasses.replace(table, sentences=[*table.sentences, said])
 
 
-def interval_text(interval: Interval | Median | Correlation, digits: int = 2) -> str:
+def interval_text(interval: Interval, digits: int = 2) -> str:
     """A mean, a median or a correlation with its 95% interval, for sentences.
 
     Example:
-        >>> interval_text(Median(1.0, 0.5, 2.25, 50), 1)
+        >>> interval_text(Interval(1.0, 0.5, 2.25, 50), 1)
         '1.0 (0.5 to 2.2)'
     """
     middle, low, high = (f"{float(x):.{digits}f}" for x in interval[:3])

@@ -46,7 +46,7 @@ from experiments.lab import (
 )
 from experiments.pruning.analysis import similar_end_layers, trajectory_distances
 from experiments.pruning.figures import plot_pruning
-from ibjax.analysis.compression import mean_interval
+from ibjax.analysis.intervals import mean_interval
 from ibjax.analysis.stopping import at_position, early_stopping, stopped_at
 from ibjax.checks import check_positive
 from ibjax.plots import plot_information_plane
@@ -148,7 +148,7 @@ def hidden_distances(arm: xr.Dataset) -> np.ndarray:
 
 def removable(arm: xr.Dataset, threshold: float) -> int:
     """How many hidden layers at the end are similar to those before; 0 if all networks are dead."""
-    mean = mean_interval(hidden_distances(arm)).mean
+    mean = mean_interval(hidden_distances(arm)).estimate
     return similar_end_layers(mean, threshold) if len(mean) and np.isfinite(mean).all() else 0
 
 

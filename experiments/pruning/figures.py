@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ibjax.analysis.compression import mean_interval
 from ibjax.analysis.inputs import as_numbers, as_sequence
+from ibjax.analysis.intervals import mean_interval
 from ibjax.checks import check_positive, kind_of
 from ibjax.plots.axes import ARM_COLOURS, add_title
 from ibjax.types import ArrayLike
@@ -82,9 +82,11 @@ def _draw_distances(ax: Axes, steps: Sequence[np.ndarray], threshold: float) -> 
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.85, len(steps)))
     for step, (colour, values) in enumerate(zip(colours, steps, strict=True)):
         found = mean_interval(values)
-        ends = np.stack([found.mean - found.low, found.high - found.mean])
-        place = np.arange(len(found.mean)) + 0.06 * step
-        ax.errorbar(place, found.mean, ends, fmt="o-", ms=4, color=colour, capsize=2, label=str(step))
+        ends = np.stack([found.estimate - found.low, found.high - found.estimate])
+        place = np.arange(len(found.estimate)) + 0.06 * step
+        ax.errorbar(
+            place, found.estimate, ends, fmt="o-", ms=4, color=colour, capsize=2, label=str(step)
+        )
     ax.axhline(threshold, color="0.3", ls="--", lw=1)
     ax.set_ylim(bottom=0)
 
@@ -94,8 +96,8 @@ def _draw_accuracies(ax: Axes, steps: Sequence[np.ndarray], paper: Sequence) -> 
         jitter = np.linspace(-0.12, 0.12, len(values))
         ax.plot(step + jitter, values, ".", color=ARM_COLOURS[0], alpha=0.3, ms=4)
     found = [mean_interval(values) for values in steps]
-    middle = np.array([float(one.mean) for one in found])
-    ends = np.array([[float(one.mean - one.low), float(one.high - one.mean)] for one in found]).T
+    middle = np.array([float(one.estimate) for one in found])
+    ends = np.array([[float(one.estimate - one.low), float(one.high - one.estimate)] for one in found]).T
     look = {"color": ARM_COLOURS[1], "capsize": 3, "zorder": 3}
     ax.errorbar(range(len(steps)), middle, ends, fmt="o-", label="mean over seeds", **look)
     if len(paper):

@@ -39,11 +39,11 @@ from experiments.lab import (
     table_of,
 )
 from experiments.weight_correlations.figures import plot_weight_correlations
-from ibjax.analysis.compression import dead_seeds, mean_interval
+from ibjax.analysis.compression import dead_seeds
+from ibjax.analysis.intervals import jackknife_interval, mean_interval
 from ibjax.analysis.records import plane_record
 from ibjax.analysis.weights import (
     expected_cosine,
-    jackknife_interval,
     matched_correlations,
     random_correlations,
     within_cosines,
@@ -144,7 +144,7 @@ def correlation_summary(results: xr.Dataset) -> xr.Dataset:
         values = results[name].transpose("seed", "other", ..., "epoch", "layer", missing_dims="ignore")
         dims = values.dims[-3:]
         interval = rule(values.values)
-        found |= {name: (dims, interval.mean)}
+        found |= {name: (dims, interval.estimate)}
         found |= {f"{name}_low": (dims, interval.low), f"{name}_high": (dims, interval.high)}
     coords = {d: results[d].values for d in ("activation", "epoch", "layer")}
     nulls = {
@@ -186,7 +186,7 @@ def verdict(results: xr.Dataset, end: xr.Dataset, activation: str) -> str:
     accuracy = mean_interval(arm.test_accuracy.isel(epoch=-1).values)
     holds = [str(layer) for layer in trained.layer.values if is_random(trained.sel(layer=layer))]
     text = (
-        f"{activation}: test accuracy {float(accuracy.mean):.3f} ({float(accuracy.low):.3f} to "
+        f"{activation}: test accuracy {float(accuracy.estimate):.3f} ({float(accuracy.low):.3f} to "
         f"{float(accuracy.high):.3f}). "
     )
     for name, what in (("within", "Units of a layer"), ("matched", "Networks, units matched")):

@@ -6,10 +6,7 @@ epoch where the mean over the other seeds is largest, minus its final I(X;T). Wi
 is 0 on average.
 """
 
-from typing import NamedTuple
-
 import numpy as np
-import scipy.stats
 import xarray as xr
 
 from ibjax.analysis.inputs import (
@@ -19,19 +16,18 @@ from ibjax.analysis.inputs import (
     check_same_seeds,
     check_text,
 )
-from ibjax.checks import as_whole, check_number, check_same_length
+from ibjax.analysis.intervals import mean_interval
+from ibjax.checks import check_same_length
 from ibjax.types import ArrayLike
 
 __all__ = [
     "NEGLIGIBLE_BITS",
     "ROUNDING_BITS",
-    "Interval",
     "compression",
     "compression_at",
     "compression_summary",
     "dead_seeds",
     "epochs_of_equal_loss",
-    "mean_interval",
     "optimizer_difference",
     "peak_epochs",
     "seed_compression",
@@ -47,50 +43,6 @@ OF_PLANES = ("seed", "epoch", "layer")
 
 # Why a statistic is NaN, as an attribute of its Dataset.
 FEW_SEEDS = "compression needs two known seeds or more: the peak of each is chosen by the others"
-
-
-class Interval(NamedTuple):
-    """A mean over seeds, its 95% confidence interval, and the seeds that it rests on."""
-
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    num_seeds: np.ndarray
-
-
-def mean_interval(values: ArrayLike, axis: int = 0, level: float | int = 0.95) -> Interval:
-    """Mean and Student's t interval over ``axis``; NaN (diverged seeds) is left out and counted.
-
-    Args:
-        values: of seeds, on one of the axes.
-        axis: that one.
-        level: of the interval, between 0 and 1.
-
-    Returns:
-        ``Interval`` of arrays without ``axis``; NaN limits for fewer than two values.
-
-    Raises:
-        ValueError: for values that are no numbers, an axis that they do not have, another level.
-
-    Example:
-        >>> interval = mean_interval(np.array([1.0, 2.0, 3.0, np.nan]))
-        >>> float(interval.mean), round(float(interval.low), 3), int(interval.num_seeds)
-        (2.0, -0.484, 3)
-    """
-    values = as_numbers("values", values, "(...)", empty=True)
-    axis = as_whole("axis", axis, at_least=-values.ndim)
-    if axis >= values.ndim:
-        raise ValueError(f"axis: expected one of the {values.ndim} of values, got {axis}")
-    check_number("level", level, above=0.0, below=1.0)
-    valid = np.isfinite(values)
-    count = valid.sum(axis=axis)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(valid, values, 0.0).sum(axis=axis) / count
-        squares = np.where(valid, (values - np.expand_dims(mean, axis)) ** 2, 0.0).sum(axis=axis)
-        error = np.sqrt(squares / (count - 1) / count)
-    half = scipy.stats.t.ppf(0.5 + level / 2, np.maximum(count - 1, 1)) * error
-    half = np.where(count > 1, half, np.nan)
-    return Interval(mean, mean - half, mean + half, count)
 
 
 def peak_epochs(ixt: ArrayLike) -> np.ndarray:
@@ -231,14 +183,14 @@ def compression_summary(arm: xr.Dataset, variable: str = "ixt") -> xr.Dataset:
     check_text("variable", variable)
     check_results("arm", arm, {variable: OF_PLANES}, factors=True)
     ixt = arm[variable].transpose("seed", "epoch", ..., "layer")
-    mean = mean_interval(ixt.values).mean  # (epoch, factors..., layer)
+    mean = mean_interval(ixt.values).estimate  # (epoch, factors..., layer)
     peak = _middle_peak(np.moveaxis(np.where(np.isfinite(mean), mean, -np.inf), 0, -1))
     interval = mean_interval(_of_curves(compression, ixt.values))
     columns = {
         "peak": np.take_along_axis(mean, peak[None], axis=0)[0],
         "peak_epoch": arm.epoch.values[peak],
-        "final": mean_interval(ixt.values[:, -1]).mean,
-        "compression": interval.mean,
+        "final": mean_interval(ixt.values[:, -1]).estimate,
+        "compression": interval.estimate,
         "compression_low": interval.low,
         "compression_high": interval.high,
         "num_seeds": interval.num_seeds,
@@ -300,7 +252,7 @@ def optimizer_difference(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
             for arm, position in zip(arms, positions, strict=True)
         ]  # each (seed, layer)
         interval = mean_interval(amounts[0] - amounts[1])
-        columns |= {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
+        columns |= {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
     known = interval.num_seeds
     return _summary(arms[0].ixt.isel(seed=0, epoch=0), columns).assign_attrs(_notes(known))
 

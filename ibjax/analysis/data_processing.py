@@ -11,8 +11,9 @@ import numpy as np
 import scipy.stats
 import xarray as xr
 
-from ibjax.analysis.compression import ROUNDING_BITS, mean_interval
+from ibjax.analysis.compression import ROUNDING_BITS
 from ibjax.analysis.inputs import as_integers, as_numbers, check_broadcast, check_results
+from ibjax.analysis.intervals import mean_interval
 from ibjax.types import ArrayLike
 
 __all__ = ["ROUNDING_BITS", "dpi_violations", "share_interval", "violation_summary"]
@@ -100,7 +101,7 @@ def violation_summary(plane: xr.Dataset) -> xr.Dataset:
         low, high = share_interval(count, interval.num_seeds)
         known = interval.num_seeds > 0
         columns = {
-            "excess": (interval.mean, "bits"),
+            "excess": (interval.estimate, "bits"),
             "excess_low": (interval.low, "bits"),
             "excess_high": (interval.high, "bits"),
             "largest": (np.where(np.isfinite(excess), excess, 0.0).max(axis=0), "bits"),

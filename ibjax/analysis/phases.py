@@ -4,30 +4,24 @@ All rules read a seed's own curve, smoothed by a running median: with steps as l
 papers the gradient's mean changes tenfold from one epoch to the next.
 """
 
-from typing import NamedTuple
-
 import numpy as np
-import scipy.stats
 import xarray as xr
 
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary, mean_interval
-from ibjax.analysis.inputs import as_numbers, check_epochs, check_results, check_same_seeds
-from ibjax.checks import check_number, check_same_length
+from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
+from ibjax.analysis.inputs import as_numbers, check_epochs, check_results
+from ibjax.analysis.intervals import mean_interval, rank_correlation
+from ibjax.checks import check_number
 from ibjax.types import ArrayLike
 
 __all__ = [
-    "Correlation",
-    "Median",
     "compression_end",
     "compression_start",
     "diffusion_start",
     "fitting_end",
-    "median_interval",
     "network_snr",
     "phase_agreement",
     "phase_epochs",
     "plane_phases",
-    "rank_correlation",
     "reaching_epoch",
     "running_median",
 ]
@@ -39,24 +33,6 @@ OF_LAYERS = ("seed", "epoch", "layer")
 
 # Compression has started when this part of it is done, and is complete when that part is.
 STARTED, COMPLETE = 0.1, 0.9
-
-
-class Median(NamedTuple):
-    """A median over seeds, its 95% confidence interval, and the seeds that it rests on."""
-
-    median: float
-    low: float
-    high: float
-    num_seeds: int
-
-
-class Correlation(NamedTuple):
-    """Spearman's rank correlation over seeds, its 95% interval, and the seeds that it rests on."""
-
-    rho: float
-    low: float
-    high: float
-    num_seeds: int
 
 
 def running_median(values: ArrayLike, epochs: ArrayLike) -> np.ndarray:
@@ -344,58 +320,3 @@ def phase_agreement(phases: xr.Dataset) -> xr.Dataset:
     columns = {name: np.array(column) for name, *column in zip(names, *rows, strict=True)}
     data = {name: ("layer", values, {"units": "1"}) for name, values in columns.items()}
     return xr.Dataset(data, {"layer": phases.layer.values})
-
-
-def median_interval(values: ArrayLike) -> Median:
-    """Median with its 95% interval between order statistics; NaN is left out and counted.
-
-    The interval is the binomial one, exact whatever the distribution, and covers at least 95%; NaN for
-    fewer than 6 values, which are too few for it.
-
-    Args:
-        values: (seed,).
-
-    Raises:
-        ValueError: for what is no array of numbers of that shape.
-
-    Example:
-        >>> median_interval(np.arange(1.0, 10.0))
-        Median(median=5.0, low=2.0, high=8.0, num_seeds=9)
-    """
-    values = as_numbers("values", values, "(seed,)", empty=True)
-    known = np.sort(values[np.isfinite(values)])
-    count = len(known)
-    if count == 0:
-        return Median(np.nan, np.nan, np.nan, 0)
-    # The largest rank below which the median lies with a probability of at most 2.5%.
-    rank = int(scipy.stats.binom.ppf(0.025, count, 0.5))
-    low, high = (known[rank - 1], known[count - rank]) if rank > 0 else (np.nan, np.nan)
-    return Median(float(np.median(known)), float(low), float(high), count)
-
-
-def rank_correlation(a: ArrayLike, b: ArrayLike) -> Correlation:
-    """Spearman's correlation with its 95% interval; pairs with NaN are left out and counted.
-
-    The interval is Fisher's, arctanh(rho) +- 1.96 sqrt((1 + rho^2 / 2) / (n - 3)), with the variance of
-    Bonett & Wright (2000); NaN for fewer than four pairs, and without a spread in either.
-
-    Args:
-        a: (seed,).
-        b: (seed,).
-
-    Raises:
-        ValueError: for arrays of other shapes or lengths, and labelled ones of different seeds.
-    """
-    check_same_seeds(a=a, b=b)
-    a, b = (as_numbers(name, x, "(seed,)", empty=True) for name, x in (("a", a), ("b", b)))
-    check_same_length("a", a, "b", b)
-    both = np.isfinite(a) & np.isfinite(b)
-    a, b, count = a[both], b[both], int(both.sum())
-    if count < 4 or np.ptp(a) == 0 or np.ptp(b) == 0:
-        return Correlation(np.nan, np.nan, np.nan, count)
-    ranks = scipy.stats.rankdata(a), scipy.stats.rankdata(b)
-    rho = float(np.clip(np.corrcoef(*ranks)[0, 1], -1, 1))
-    half = scipy.stats.norm.ppf(0.975) * np.sqrt((1 + rho**2 / 2) / (count - 3))
-    with np.errstate(divide="ignore"):
-        low, high = np.tanh(np.arctanh(rho) + np.array([-half, half]))
-    return Correlation(rho, float(low), float(high), count)

@@ -15,14 +15,12 @@ import scipy.special
 import scipy.stats
 from scipy.optimize import linear_sum_assignment
 
-from ibjax.analysis.compression import Interval
 from ibjax.analysis.inputs import as_numbers, as_sequence
-from ibjax.checks import as_whole, check_flag, check_number, kind_of
+from ibjax.checks import as_whole, check_flag
 from ibjax.types import ArrayLike
 
 __all__ = [
     "expected_cosine",
-    "jackknife_interval",
     "match_units",
     "matched_correlations",
     "random_correlations",
@@ -189,48 +187,6 @@ def random_correlations(
         first, second = ([rng.normal(size=shape) for shape in shapes] for _ in range(2))
         found.append(weight_correlation(first, match_units(first, second, signs=signs)))
     return np.array(found)
-
-
-def jackknife_interval(pairs: ArrayLike, level: float | int = 0.95) -> Interval:
-    """Mean over pairs of seeds and its interval by the jackknife over seeds.
-
-    A seed's pairs are not independent. With m the mean over all pairs and m_i that without seed i, the
-    variance of m is (n - 1)/n sum_i (m_i - mean_j m_j)^2 (Arvesen 1969; never too small on average:
-    Efron & Stein 1981), and the interval is Student's with n - 1 degrees of freedom.
-
-    Args:
-        pairs: (seed, seed, ...), symmetric; the diagonal is not looked at. A seed whose pairs are NaN at
-            any other index (diverged) is left out there.
-        level: of the interval.
-
-    Returns:
-        ``Interval`` of arrays (...); NaN limits for fewer than three seeds.
-
-    Raises:
-        ValueError: for pairs of other axes, a level that is not between 0 and 1.
-    """
-    pairs = as_numbers("pairs", pairs, "(...)")
-    check_number("level", level, above=0.0, below=1.0)
-    if pairs.ndim < 2 or pairs.shape[0] != pairs.shape[1]:
-        raise ValueError(f"pairs: expected shape (seed, seed, ...), got shape {pairs.shape}")
-    if not np.allclose(pairs, pairs.swapaxes(0, 1), equal_nan=True):
-        raise ValueError(f"pairs: expected the same in both orders, got {kind_of(pairs)} of others")
-    pairs[np.diag_indices(len(pairs))] = np.nan
-    valid = np.isfinite(pairs)
-    total = np.where(valid, pairs, 0.0).sum(axis=(0, 1))
-    num = valid.sum(axis=(0, 1))
-    own, own_num = np.where(valid, pairs, 0.0).sum(axis=1), valid.sum(axis=1)  # (seed, ...)
-    used = own_num > 0
-    count = used.sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = total / num
-        without = np.where(used, (total - 2 * own) / (num - 2 * own_num), 0.0)
-        centre = without.sum(axis=0) / count
-        squares = np.where(used, (without - centre) ** 2, 0.0).sum(axis=0)
-        error = np.sqrt((count - 1) / count * squares)
-    half = scipy.stats.t.ppf(0.5 + level / 2, np.maximum(count - 1, 1)) * error
-    half = np.where(count > 2, half, np.nan)
-    return Interval(mean, mean - half, mean + half, count)
 
 
 def _checked_pair(kernels, others) -> tuple[list[np.ndarray], list[np.ndarray]]:

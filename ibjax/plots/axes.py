@@ -10,8 +10,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ibjax.analysis.compression import mean_interval
 from ibjax.analysis.inputs import as_sequence, check_text
+from ibjax.analysis.intervals import mean_interval
 from ibjax.checks import kind_of
 
 __all__ = [
@@ -52,7 +52,7 @@ def draw_band(
 ) -> None:
     """Mean over seeds and its 95% interval."""
     band = mean_interval(ixt.transpose("seed", over).values)
-    ax.plot(ixt[over], band.mean, color=colour, label=label, linestyle=linestyle)
+    ax.plot(ixt[over], band.estimate, color=colour, label=label, linestyle=linestyle)
     ax.fill_between(ixt[over], band.low, band.high, color=colour, alpha=0.25, lw=0)
 
 

@@ -10,9 +10,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from ibjax.analysis.compression import mean_interval
 from ibjax.analysis.data_processing import dpi_violations
 from ibjax.analysis.inputs import check_results
+from ibjax.analysis.intervals import mean_interval
 from ibjax.checks import check_known
 from ibjax.plots.axes import (
     ARM_COLOURS,
@@ -110,7 +110,7 @@ def plot_along_layers(plane: xr.Dataset, variable: str, *, row: str, title: str 
         one = plane[variable].sel({row: r, "estimator": name}).transpose("epoch", "seed", "layer")
         for colour, epoch, values in zip(colours, epochs, one.values, strict=True):
             band = mean_interval(values)
-            ax.plot(plane.layer, band.mean, "o-", ms=2.5, lw=1.2, color=colour, label=str(epoch))
+            ax.plot(plane.layer, band.estimate, "o-", ms=2.5, lw=1.2, color=colour, label=str(epoch))
             ax.fill_between(plane.layer, band.low, band.high, color=colour, alpha=0.25, lw=0)
         ax.set_xticks(plane.layer.values)
         ax.grid(alpha=0.3)

@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.analysis.compression import mean_interval
 from ibjax.analysis.inputs import check_labelled, check_results
+from ibjax.analysis.intervals import mean_interval
 from ibjax.plots.axes import (
     MARKERS,
     add_legend,
@@ -47,9 +47,9 @@ def plot_effects(effects: xr.Dataset, *, labels: Mapping[str, str], title: str =
             jitter = np.linspace(-0.07, 0.07, len(values))[:, None]
             ax.plot(place + jitter, values, ".", color=colour, alpha=0.25, ms=3)
             found = mean_interval(values)
-            ends = np.stack([found.mean - found.low, found.high - found.mean])
+            ends = np.stack([found.estimate - found.low, found.high - found.estimate])
             look = {"fmt": MARKERS[k % len(MARKERS)], "ms": 5, "capsize": 3, "mec": "black", "mew": 0.6}
-            ax.errorbar(place, found.mean, ends, color=colour, label=str(name), **look)
+            ax.errorbar(place, found.estimate, ends, color=colour, label=str(name), **look)
         ax.set_xticks(layers, [*map(str, layers[:-1]), f"{layers[-1]} (softmax)"])
         ax.set_xlabel("layer")
         ax.set_ylabel(f"effect on {label} [bits]")

@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ibjax.analysis.inputs import as_numbers, check_results, check_text
-from ibjax.analysis.phases import median_interval
+from ibjax.analysis.intervals import median_interval
 from ibjax.plots.axes import ARM_COLOURS, add_title, check_dimensions, check_labels
 
 __all__ = ["plot_by_level"]
@@ -45,7 +45,7 @@ def plot_by_level(
             ax.plot(level + shift, of_seeds, ".", color=ARM_COLOURS[0], alpha=0.25, ms=5)
         known = np.isfinite(of_levels).mean(axis=1) >= 0.5
         found = [median_interval(of_seeds) for of_seeds in of_levels[known]]
-        middle = np.array([f.median for f in found])
+        middle = np.array([f.estimate for f in found])
         ends = np.abs(np.array([(f.low, f.high) for f in found]).reshape(-1, 2).T - middle)
         ax.errorbar(levels[known], middle, ends, fmt="o-", color=ARM_COLOURS[1], capsize=3, zorder=3)
         ax.set_yscale("log")

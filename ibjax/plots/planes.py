@@ -8,8 +8,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from ibjax.analysis.compression import mean_interval
 from ibjax.analysis.inputs import as_numbers, check_results
+from ibjax.analysis.intervals import mean_interval
 from ibjax.checks import kind_of
 from ibjax.plots.axes import MARKERS, add_title, check_dimensions, levels
 
@@ -89,7 +89,7 @@ def _draw_paths(ax: Axes, panel: xr.Dataset, norm: LogNorm) -> None:
             some = np.unique(np.linspace(0, x.shape[1] - 1, SPREAD_EPOCHS).astype(int))
             faint = {"linewidth": 0.5, "alpha": 0.15}
             _add_path(ax, x[:, some], y[:, some], colour_of[some], norm, **faint)
-        mean_x, mean_y = mean_interval(x).mean, mean_interval(y).mean
+        mean_x, mean_y = mean_interval(x).estimate, mean_interval(y).estimate
         _add_path(ax, mean_x[None], mean_y[None], colour_of, norm, linewidth=2.2, alpha=1.0)
         marker = MARKERS[i % len(MARKERS)]
         look = {"marker": marker, "markersize": 7, "markeredgecolor": "black", "linestyle": "none"}

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import scipy.stats
 import xarray as xr
 
 from ibjax.analysis.compression import (
@@ -11,11 +10,11 @@ from ibjax.analysis.compression import (
     compression_summary,
     dead_seeds,
     epochs_of_equal_loss,
-    mean_interval,
     optimizer_difference,
     peak_epochs,
     seed_compression,
 )
+from ibjax.analysis.intervals import mean_interval
 
 
 def make_arm(ixt, loss=None):
@@ -26,32 +25,6 @@ def make_arm(ixt, loss=None):
     return xr.Dataset(
         variables, {"epoch": 10 * np.arange(ixt.shape[1]), "layer": 1 + np.arange(ixt.shape[2])}
     )
-
-
-def test_interval_is_student_t():
-    values = np.random.default_rng(0).normal(size=(7, 3))
-    interval = mean_interval(values)
-    for j in range(3):
-        low, high = scipy.stats.t.interval(
-            0.95, 6, loc=values[:, j].mean(), scale=scipy.stats.sem(values[:, j])
-        )
-        assert interval.low[j] == pytest.approx(low)
-        assert interval.high[j] == pytest.approx(high)
-    assert interval.num_seeds.tolist() == [7, 7, 7]
-
-
-def test_interval_leaves_out_nan_and_counts_the_rest():
-    interval = mean_interval(np.array([[1.0, np.nan], [3.0, np.nan]]))
-    assert interval.mean[0] == 2.0
-    assert np.isnan(interval.mean[1])
-    assert interval.num_seeds.tolist() == [2, 0]
-
-
-def test_interval_of_one_seed_has_no_limits():
-    interval = mean_interval(np.array([4.0]))
-    assert interval.mean == 4.0
-    assert np.isnan(interval.low)
-    assert np.isnan(interval.high)
 
 
 def test_peak_is_that_of_the_other_seeds():
@@ -209,11 +182,3 @@ def test_compression_of_every_seed_layer_and_arm():
         for layer in range(3):
             expected = compression(results.ixt.sel(activation=activation)[:, :, layer].values)
             np.testing.assert_array_equal(found.sel(activation=activation)[layer], expected)
-
-
-def test_an_interval_of_no_networks_is_not_known():
-    """Where all are dead, those that live are none."""
-    interval = mean_interval(np.zeros((0, 3)))
-    assert interval.num_seeds.tolist() == [0, 0, 0]
-    assert np.isnan([interval.mean, interval.low, interval.high]).all()
-    assert mean_interval(np.zeros((3, 0))).mean.shape == (0,)

@@ -7,11 +7,12 @@ import pytest
 import xarray as xr
 
 from ibjax.analysis import inputs
-from ibjax.analysis.compression import compression, compression_summary, mean_interval
+from ibjax.analysis.compression import compression, compression_summary
 from ibjax.analysis.data_processing import violation_summary
 from ibjax.analysis.encoders import class_encoder, rate_needed
 from ibjax.analysis.gradients import minibatch_gradients
-from ibjax.analysis.phases import rank_correlation, running_median
+from ibjax.analysis.intervals import mean_interval, rank_correlation
+from ibjax.analysis.phases import running_median
 from ibjax.analysis.records import plane_record
 from ibjax.analysis.states import state_shares
 from ibjax.analysis.weights import match_units

@@ -2,20 +2,18 @@
 
 import numpy as np
 import pytest
-import scipy.stats
 import xarray as xr
 
+from ibjax.analysis.intervals import rank_correlation
 from ibjax.analysis.phases import (
     compression_end,
     compression_start,
     diffusion_start,
     fitting_end,
-    median_interval,
     network_snr,
     phase_agreement,
     phase_epochs,
     plane_phases,
-    rank_correlation,
     reaching_epoch,
     running_median,
 )
@@ -173,56 +171,6 @@ def test_norms_of_the_network_are_of_all_kernels_together():
     mean, std = np.array([[[3.0, 4.0], [0.0, 0.0]]]), np.array([[[6.0, 8.0], [0.0, 0.0]]])
     ratio = network_snr(xr.Dataset({"gradient_mean": (dims, mean), "gradient_std": (dims, std)}))
     np.testing.assert_allclose(ratio, [[0.5, np.nan]])
-
-
-@pytest.mark.parametrize("count", [6, 9, 12, 50])
-def test_interval_of_the_median_equals_scipy(count):
-    values = np.random.default_rng(count).normal(size=count)
-    found = median_interval(np.append(values, [np.nan, np.inf]))
-    interval = scipy.stats.quantile_test(values, q=0, p=0.5).confidence_interval(0.95)
-    assert (found.low, found.high) == (interval.low, interval.high)
-    assert (found.median, found.num_seeds) == (np.median(values), count)
-
-
-def test_too_few_values_have_no_interval_of_the_median():
-    five = median_interval(np.arange(5.0))
-    assert (five.median, five.num_seeds) == (2, 5)
-    assert np.isnan([five.low, five.high]).all()
-    assert median_interval(np.full(3, np.nan)).num_seeds == 0
-
-
-def test_rank_correlation_equals_scipy_and_leaves_nan_out():
-    rng = np.random.default_rng(4)
-    a = rng.integers(0, 8, 30).astype(float)  # with ties
-    b = a + rng.integers(0, 9, 30)
-    expected = scipy.stats.spearmanr(a, b).statistic
-    found = rank_correlation(np.append(a, [np.nan, 1.0]), np.append(b, [5.0, np.nan]))
-    assert found.rho == pytest.approx(expected, abs=1e-12)
-    assert found.num_seeds == 30
-    half = 1.959964 * np.sqrt((1 + expected**2 / 2) / 27)
-    np.testing.assert_allclose(
-        np.arctanh([found.low, found.high]), np.arctanh(expected) + half * np.array([-1, 1])
-    )
-
-
-def test_interval_of_the_correlation_covers_the_truth():
-    rng = np.random.default_rng(5)
-    draws, normal = 1000, 0.6
-    truth = 6 / np.pi * np.arcsin(normal / 2)  # Spearman's of a bivariate normal
-    covered = 0
-    for _ in range(draws):
-        a, noise = rng.normal(size=(2, 50))
-        found = rank_correlation(a, normal * a + np.sqrt(1 - normal**2) * noise)
-        covered += found.low < truth < found.high
-    # 95% with a standard error of 0.7%, and the interval's own error of about 1% at n = 50.
-    assert 0.92 < covered / draws < 0.98
-
-
-def test_correlations_that_are_not_known():
-    one_to_five = np.arange(5.0)
-    assert rank_correlation(one_to_five, 2 * one_to_five)[:3] == pytest.approx((1, 1, 1))
-    for a, b in ((one_to_five[:3], one_to_five[:3]), (one_to_five, np.ones(5))):
-        assert np.isnan(rank_correlation(a, b)[:3]).all()
 
 
 def test_bad_shapes_are_refused():

@@ -4,12 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
-import scipy.stats
 
-from ibjax.analysis.compression import mean_interval
 from ibjax.analysis.weights import (
     expected_cosine,
-    jackknife_interval,
     match_units,
     matched_correlations,
     random_correlations,
@@ -150,50 +147,3 @@ def test_cosines_of_known_units():
 def test_one_unit_has_no_pair(wrong):
     with pytest.raises(ValueError, match=r"two units or more|\(\.\.\., fan_in, width\)"):
         within_cosines(wrong)
-
-
-def test_jackknife_of_a_mean_is_the_mean_s_own_interval():
-    """Where a pair is the sum of its seeds' effects, the mean over pairs is twice that over seeds."""
-    effects = np.random.default_rng(0).normal(size=12)
-    found = jackknife_interval(effects[:, None] + effects[None, :])
-    expected = mean_interval(2 * effects)
-    for name in ("mean", "low", "high"):
-        assert float(getattr(found, name)) == pytest.approx(float(getattr(expected, name)))
-    assert int(found.num_seeds) == 12
-
-
-def test_jackknife_twin():
-    rng = np.random.default_rng(1)
-    pairs = rng.normal(size=(7, 7, 3))
-    pairs = pairs + pairs.swapaxes(0, 1)
-    found = jackknife_interval(pairs)
-    upper = np.triu_indices(7, 1)
-    np.testing.assert_allclose(found.mean, pairs[upper].mean(axis=0))
-    without = []
-    for i in range(7):
-        kept = np.delete(np.delete(pairs, i, 0), i, 1)
-        without.append(kept[np.triu_indices(6, 1)].mean(axis=0))
-    error = np.sqrt(6 / 7 * ((np.array(without) - np.mean(without, axis=0)) ** 2).sum(axis=0))
-    np.testing.assert_allclose(found.high - found.mean, scipy.stats.t.ppf(0.975, 6) * error)
-
-
-def test_jackknife_covers_where_pairs_share_seeds():
-    """1000 made-up studies: 95% intervals hold the truth, 0, in about 95%, not in fewer."""
-    rng = np.random.default_rng(2)
-    effects = rng.normal(size=(1000, 20))
-    noise = rng.normal(size=(1000, 20, 20))
-    pairs = effects[:, :, None] + effects[:, None, :] + noise + noise.swapaxes(1, 2)
-    found = jackknife_interval(np.moveaxis(pairs, 0, -1))
-    covered = ((found.low <= 0) & (found.high >= 0)).mean()
-    assert 0.93 < covered < 0.98  # standard error of the share: 0.007
-
-
-def test_jackknife_leaves_out_diverged_seeds():
-    rng = np.random.default_rng(3)
-    pairs = rng.normal(size=(6, 6))
-    pairs = pairs + pairs.T
-    whole = jackknife_interval(pairs[:5, :5])
-    pairs[5] = pairs[:, 5] = np.nan
-    found = jackknife_interval(pairs)
-    np.testing.assert_allclose(np.array(found, float), np.array(whole, float))
-    assert np.isnan(jackknife_interval(pairs[:2, :2]).low)

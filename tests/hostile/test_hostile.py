@@ -56,8 +56,8 @@ ALLOWED = {
     ("ibjax.mi.edge_info", "bin_width", "list"): "of x and of y",
     ("ibjax.analysis.weights.random_correlations", "num_pairs", "huge"): "it takes its time",
     ("ibjax.bottleneck.gaussian_ib_bound", "ixt", "empty"): "no points",
-    ("ibjax.analysis.compression.mean_interval", "values", "empty"): "of no networks: NaN",
-    ("ibjax.analysis.phases.median_interval", "values", "empty"): "of no networks: NaN",
+    ("ibjax.analysis.intervals.mean_interval", "values", "empty"): "of no networks: NaN",
+    ("ibjax.analysis.intervals.median_interval", "values", "empty"): "of no networks: NaN",
     **{
         ("ibjax.bottleneck.finite_sample_bounds", argument, value): "of any shape"
         for argument in ("ixt", "ity")

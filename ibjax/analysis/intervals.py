@@ -1,0 +1,160 @@
+"""Estimates over seeds with their 95% confidence intervals: means, medians, correlations, jackknife."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.stats
+
+from ibjax.analysis.inputs import as_numbers, check_same_seeds
+from ibjax.checks import as_whole, check_number, check_same_length, kind_of
+from ibjax.types import ArrayLike
+
+__all__ = ["Interval", "jackknife_interval", "mean_interval", "median_interval", "rank_correlation"]
+
+
+class Interval(NamedTuple):
+    """An estimate over seeds with its confidence interval: numbers, or arrays of one shape.
+
+    Attributes:
+        estimate: the mean, median or correlation.
+        low: lower limit of the interval.
+        high: upper limit of the interval.
+        num_seeds: number of seeds that the estimate rests on.
+    """
+
+    estimate: Any
+    low: Any
+    high: Any
+    num_seeds: Any
+
+
+def mean_interval(values: ArrayLike, axis: int = 0, level: float | int = 0.95) -> Interval:
+    """Mean and Student's t interval over ``axis``; NaN (diverged seeds) is left out and counted.
+
+    Args:
+        values: of seeds, on one of the axes.
+        axis: that one.
+        level: of the interval, between 0 and 1.
+
+    Returns:
+        ``Interval`` of arrays without ``axis``; NaN limits for fewer than two values.
+
+    Raises:
+        ValueError: for values that are no numbers, an axis that they do not have, another level.
+
+    Example:
+        >>> interval = mean_interval(np.array([1.0, 2.0, 3.0, np.nan]))
+        >>> float(interval.estimate), round(float(interval.low), 3), int(interval.num_seeds)
+        (2.0, -0.484, 3)
+    """
+    values = as_numbers("values", values, "(...)", empty=True)
+    axis = as_whole("axis", axis, at_least=-values.ndim)
+    if axis >= values.ndim:
+        raise ValueError(f"axis: expected one of the {values.ndim} of values, got {axis}")
+    check_number("level", level, above=0.0, below=1.0)
+    valid = np.isfinite(values)
+    count = valid.sum(axis=axis)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(valid, values, 0.0).sum(axis=axis) / count
+        squares = np.where(valid, (values - np.expand_dims(mean, axis)) ** 2, 0.0).sum(axis=axis)
+        error = np.sqrt(squares / (count - 1) / count)
+    half = scipy.stats.t.ppf(0.5 + level / 2, np.maximum(count - 1, 1)) * error
+    half = np.where(count > 1, half, np.nan)
+    return Interval(mean, mean - half, mean + half, count)
+
+
+def median_interval(values: ArrayLike) -> Interval:
+    """Median with its 95% interval between order statistics; NaN is left out and counted.
+
+    The interval is the binomial one, exact whatever the distribution, and covers at least 95%; NaN for
+    fewer than 6 values, which are too few for it.
+
+    Args:
+        values: (seed,).
+
+    Raises:
+        ValueError: for what is no array of numbers of that shape.
+
+    Example:
+        >>> median_interval(np.arange(1.0, 10.0))
+        Interval(estimate=5.0, low=2.0, high=8.0, num_seeds=9)
+    """
+    values = as_numbers("values", values, "(seed,)", empty=True)
+    known = np.sort(values[np.isfinite(values)])
+    count = len(known)
+    if count == 0:
+        return Interval(np.nan, np.nan, np.nan, 0)
+    # The largest rank below which the median lies with a probability of at most 2.5%.
+    rank = int(scipy.stats.binom.ppf(0.025, count, 0.5))
+    low, high = (known[rank - 1], known[count - rank]) if rank > 0 else (np.nan, np.nan)
+    return Interval(float(np.median(known)), float(low), float(high), count)
+
+
+def rank_correlation(a: ArrayLike, b: ArrayLike) -> Interval:
+    """Spearman's correlation with its 95% interval; pairs with NaN are left out and counted.
+
+    The interval is Fisher's, arctanh(rho) +- 1.96 sqrt((1 + rho^2 / 2) / (n - 3)), with the variance of
+    Bonett & Wright (2000); NaN for fewer than four pairs, and without a spread in either.
+
+    Args:
+        a: (seed,).
+        b: (seed,).
+
+    Raises:
+        ValueError: for arrays of other shapes or lengths, and labelled ones of different seeds.
+    """
+    check_same_seeds(a=a, b=b)
+    a, b = (as_numbers(name, x, "(seed,)", empty=True) for name, x in (("a", a), ("b", b)))
+    check_same_length("a", a, "b", b)
+    both = np.isfinite(a) & np.isfinite(b)
+    a, b, count = a[both], b[both], int(both.sum())
+    if count < 4 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return Interval(np.nan, np.nan, np.nan, count)
+    ranks = scipy.stats.rankdata(a), scipy.stats.rankdata(b)
+    rho = float(np.clip(np.corrcoef(*ranks)[0, 1], -1, 1))
+    half = scipy.stats.norm.ppf(0.975) * np.sqrt((1 + rho**2 / 2) / (count - 3))
+    with np.errstate(divide="ignore"):
+        low, high = np.tanh(np.arctanh(rho) + np.array([-half, half]))
+    return Interval(rho, float(low), float(high), count)
+
+
+def jackknife_interval(pairs: ArrayLike, level: float | int = 0.95) -> Interval:
+    """Mean over pairs of seeds and its interval by the jackknife over seeds.
+
+    A seed's pairs are not independent. With m the mean over all pairs and m_i that without seed i, the
+    variance of m is (n - 1)/n sum_i (m_i - mean_j m_j)^2 (Arvesen 1969; never too small on average:
+    Efron & Stein 1981), and the interval is Student's with n - 1 degrees of freedom.
+
+    Args:
+        pairs: (seed, seed, ...), symmetric; the diagonal is not looked at. A seed whose pairs are NaN at
+            any other index (diverged) is left out there.
+        level: of the interval.
+
+    Returns:
+        ``Interval`` of arrays (...); NaN limits for fewer than three seeds.
+
+    Raises:
+        ValueError: for pairs of other axes, a level that is not between 0 and 1.
+    """
+    pairs = as_numbers("pairs", pairs, "(...)")
+    check_number("level", level, above=0.0, below=1.0)
+    if pairs.ndim < 2 or pairs.shape[0] != pairs.shape[1]:
+        raise ValueError(f"pairs: expected shape (seed, seed, ...), got shape {pairs.shape}")
+    if not np.allclose(pairs, pairs.swapaxes(0, 1), equal_nan=True):
+        raise ValueError(f"pairs: expected the same in both orders, got {kind_of(pairs)} of others")
+    pairs[np.diag_indices(len(pairs))] = np.nan
+    valid = np.isfinite(pairs)
+    total = np.where(valid, pairs, 0.0).sum(axis=(0, 1))
+    num = valid.sum(axis=(0, 1))
+    own, own_num = np.where(valid, pairs, 0.0).sum(axis=1), valid.sum(axis=1)  # (seed, ...)
+    used = own_num > 0
+    count = used.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = total / num
+        without = np.where(used, (total - 2 * own) / (num - 2 * own_num), 0.0)
+        centre = without.sum(axis=0) / count
+        squares = np.where(used, (without - centre) ** 2, 0.0).sum(axis=0)
+        error = np.sqrt((count - 1) / count * squares)
+    half = scipy.stats.t.ppf(0.5 + level / 2, np.maximum(count - 1, 1)) * error
+    half = np.where(count > 2, half, np.nan)
+    return Interval(mean, mean - half, mean + half, count)
