@@ -29,6 +29,7 @@ from experiments.lab import (
     EDGES,
     RevisitingConfig,
     Table,
+    interval_columns,
     interval_text,
     main,
     revisiting_attributes,
@@ -117,8 +118,9 @@ def violations_table(results: xr.Dataset) -> Table:
     """Per arm: in how many networks the wide layer shows more, at the end and ever, and by how much."""
     header = ["dataset", "activation", "estimator", "seeds"]
     for when in ("at_end", "ever"):
-        header += [f"violate_{when}", "low", "high"]
-    header += ["epochs_share", "low", "high", "excess_at_end", "low", "high", "largest", "at_epoch"]
+        header += interval_columns(f"violate_{when}")
+    header += [*interval_columns("epochs_share"), *interval_columns("excess_at_end")]
+    header += ["largest", "at_epoch"]
     rows, sentences = [], []
     for arm, excess in arms_of(results):
         known = np.isfinite(excess.values).all(axis=1)

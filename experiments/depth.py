@@ -27,7 +27,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, plane_attributes, train_arms
+from experiments.lab import LabConfig, Table, interval_columns, main, plane_attributes, train_arms
 from ibjax.analysis.compression import compression_summary, dead_seeds
 from ibjax.analysis.intervals import mean_interval, median_interval, rank_correlation
 from ibjax.analysis.phases import compression_end, reaching_epoch
@@ -118,8 +118,8 @@ def depth_table(results: xr.Dataset, needed: xr.Dataset) -> Table:
     """Per depth: median epochs with intervals, how many seeds get there, and the last layer's loss."""
     header = ["depth"]
     for name in MEASURES:
-        header += [name, "low", "high", "seeds"]
-    header += ["compression", "low", "high"]
+        header += [*interval_columns(name), f"{name}_seeds"]
+    header += interval_columns("compression")
     rows = []
     for depth in needed.depth.values:
         row = [int(depth)]
@@ -128,7 +128,7 @@ def depth_table(results: xr.Dataset, needed: xr.Dataset) -> Table:
         arm = compression_summary(results.sel(depth=depth)).sel(layer=depth)
         rows.append([*row, *(arm[f"compression{end}"].item() for end in ("", "_low", "_high"))])
     note = (
-        "seeds: those that get there at all; medians are over them. compression: of I(X;T) of the last "
+        "_seeds: those that get there at all; medians are over them. compression: of I(X;T) of the last "
         "hidden layer, bits, with its 95% interval"
     )
     return Table("depth", header, rows, [note, *(verdict(needed, name) for name in MEASURES)])

@@ -34,6 +34,7 @@ from experiments.lab import (
     RevisitingConfig,
     Table,
     binned_plane,
+    interval_columns,
     interval_text,
     main,
     mixed_arms,
@@ -116,8 +117,8 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 def mixes_table(found: xr.Dataset) -> Table:
     """Per mix and layer: compression, final I(X;T), how far seeds differ, and how many compress."""
     dims = ("dataset", "first", "later", "layer")
-    header = [*dims, "compression", "low", "high", "std", "share_that_compress", "final", "low", "high"]
-    header.append("std")
+    header = [*dims, *interval_columns("compression"), "compression_std", "share_that_compress"]
+    header += [*interval_columns("final"), "final_std"]
     rows = []
     for arm in itertools.product(*(found[d].values for d in dims)):
         own = found.sel(dict(zip(dims, arm, strict=True)))
@@ -129,7 +130,7 @@ def mixes_table(found: xr.Dataset) -> Table:
                 row.append(float(mean_interval(values > NEGLIGIBLE_BITS).estimate))
         rows.append(row)
     note = (
-        "std: standard deviation over seeds, bits; share_that_compress: of seeds, by more than "
+        "_std: standard deviation over seeds, bits; share_that_compress: of seeds, by more than "
         f"{NEGLIGIBLE_BITS} bits"
     )
     return Table("mixes", header, rows, [note])
@@ -153,7 +154,7 @@ def same_sign(values: np.ndarray) -> float:
 def effects_table(found: xr.Dataset, sizes: xr.Dataset) -> Table:
     """Per outcome, effect and layer: its mean over seeds, its spread, and how often it has that sign."""
     dims = ("dataset", "effect", "layer")
-    header = ["outcome", *dims, "mean", "low", "high", "std", "same_sign"]
+    header = ["outcome", *dims, *interval_columns("mean"), "std", "same_sign"]
     rows, sentences = [], []
     for name in OUTCOMES:
         for arm in itertools.product(*(sizes[d].values for d in dims)):

@@ -23,7 +23,7 @@ from pathlib import Path
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, plane_attributes, train_arms
+from experiments.lab import LabConfig, Table, interval_columns, main, plane_attributes, train_arms
 from ibjax.analysis.compression import compression_summary, dead_seeds
 from ibjax.analysis.intervals import mean_interval
 from ibjax.analysis.records import plane_record
@@ -125,7 +125,7 @@ def verdict(arm: str, falls: xr.Dataset) -> str:
 def seeds_table(results: xr.Dataset) -> Table:
     """How well the networks do, and diverged and dead seeds, none dropped in silence."""
     quality = "train_loss test_loss train_accuracy test_accuracy".split()
-    header = ["network", "training", "seeds", "diverged", "dead", *quality, "gap", "low", "high"]
+    header = ["network", "training", "seeds", "diverged", "dead", *quality, *interval_columns("gap")]
     rows = []
     for network, size in itertools.product(results.network.values, results.training.values):
         arm = results.sel(network=network, training=size)

@@ -50,6 +50,7 @@ from experiments.lab import (
     Table,
     Trained,
     activation_arms,
+    interval_columns,
     interval_text,
     revisiting_attributes,
     seeds_table,
@@ -234,8 +235,8 @@ def layers_table(results: xr.Dataset) -> Table:
     names = ("extreme", "empty", "alone", "pure", "mixed", "lost_pure", "lost_mixed", "lost_label")
     header = ["dataset", "activation", "bins", "layer"]
     for what in rho.what.values:
-        header += [f"rho_{what}", "low", "high", "seeds"]
-    header += ["compression", "low", "high", *names]
+        header += [*interval_columns(f"rho_{what}"), f"rho_{what}_seeds"]
+    header += [*interval_columns("compression"), *names]
     rows, sentences = [], []
     for arm in itertools.product(*(results[d].values for d in (*results.ixt.dims[:3], "layer"))):
         where = dict(zip(header[:4], arm, strict=True))

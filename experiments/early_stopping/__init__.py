@@ -36,6 +36,7 @@ from experiments.lab import (
     Table,
     activation_arms,
     binned_plane,
+    interval_columns,
     interval_text,
     revisiting_attributes,
     seeds_table,
@@ -137,8 +138,9 @@ def arms_of(results: xr.Dataset):
 
 def stops_table(results: xr.Dataset) -> Table:
     """Per arm: when training stops, and how well networks do then and at the end."""
-    header = ["dataset", "activation", "stopping", "epoch", "low", "high", "before_end"]
-    header += ["test_loss", "low", "high", "test_accuracy", "low", "high", "gain", "low", "high"]
+    header = ["dataset", "activation", "stopping", *interval_columns("epoch"), "before_end"]
+    for name in ("test_loss", "test_accuracy", "gain"):
+        header += interval_columns(name)
     rows = []
     for arm, data in arms_of(results):
         for stopping in STOPPING:
@@ -165,7 +167,7 @@ def layers_table(results: xr.Dataset) -> Table:
     """Per arm, stop and layer: where it is in the plane, and its compression until then."""
     header = ["dataset", "activation", "stopping", "layer"]
     for name in ("ixt", "ity", "compression", "fitted", "compressing"):
-        header += [name, "low", "high"]
+        header += interval_columns(name)
     rows, sentences = [], []
     for arm, data in arms_of(results):
         amounts, phases = compression_until_stops(data), plane_phases(data)

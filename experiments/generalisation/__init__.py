@@ -34,6 +34,7 @@ from experiments.lab import (
     Table,
     activation_arms,
     binned_plane,
+    interval_columns,
     interval_text,
     revisiting_attributes,
     seeds_table,
@@ -120,8 +121,10 @@ def of_compressing(phases: xr.Dataset, results: xr.Dataset, arm: tuple[str, str]
 
 def loss_table(rises: dict[tuple[str, str], xr.Dataset]) -> Table:
     """Per arm: when the loss is least, and what changes from there to the end."""
-    header = ["dataset", "activation", "epoch", "low", "high", "loss_rise", "low", "high"]
-    header += ["accuracy_change", "low", "high", "rises_while_held", "seeds"]
+    header = ["dataset", "activation"]
+    for name in ("epoch", "loss_rise", "accuracy_change"):
+        header += interval_columns(name)
+    header += ["rises_while_held", "seeds"]
     rows, sentences = [], []
     for arm, own in rises.items():
         epoch = median_interval(own.epoch.values)
@@ -152,8 +155,8 @@ def phases_table(
     names = ("fitting_end", "compression_start", "compression_end")
     header = ["dataset", "activation", "layer"]
     for name in names:
-        header += [name, "low", "high", "seeds"]
-    header += ["compression", "low", "high", "rho", "low", "high"]
+        header += [*interval_columns(name), f"{name}_seeds"]
+    header += [*interval_columns("compression"), *interval_columns("rho")]
     rows, sentences = [], []
     for arm, own in phases.items():
         summary = compression_summary(results[["ixt"]].sel(dataset=arm[0], activation=arm[1]))

@@ -33,7 +33,15 @@ from matplotlib.figure import Figure
 
 from experiments.ib_gaps.analysis import layerwise_terms, state_information
 from experiments.ib_gaps.figures import plot_gaps, plot_layer_terms
-from experiments.lab import LabConfig, Table, interval_text, paper_training, progress_bar, table_of
+from experiments.lab import (
+    LabConfig,
+    Table,
+    interval_columns,
+    interval_text,
+    paper_training,
+    progress_bar,
+    table_of,
+)
 from ibjax.analysis.compression import NEGLIGIBLE_BITS
 from ibjax.analysis.encoders import (
     class_joint,
@@ -223,7 +231,7 @@ def gaps_table(results: xr.Dataset) -> Table:
     names = ("complexity_gap", "generalisation_gap", "kept", "lost", "objective")
     header = ["layer", "ict", "ity", "ity_train"]
     for name in names:
-        header += [name, "low", "high"]
+        header += interval_columns(name)
     end, rows = results.isel(epoch=-1), []
     for layer in results.layer.values:
         one = end.sel(layer=layer)

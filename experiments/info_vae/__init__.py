@@ -36,7 +36,7 @@ from matplotlib.figure import Figure
 
 from experiments.info_vae.analysis import Setting, decode, init_vae, objective, train_vae
 from experiments.info_vae.figures import plot_encodings, plot_vae_course
-from experiments.lab import LabConfig, Table
+from experiments.lab import LabConfig, Table, interval_columns
 from ibjax.analysis.compression import NEGLIGIBLE_BITS
 from ibjax.analysis.intervals import mean_interval
 from ibjax.results import environment
@@ -160,7 +160,7 @@ def ends_table(results: xr.Dataset, sentences: list[str]) -> Table:
     names = ("information", "divergence", "separation", "mean_width", "elbo")
     header = [*DIMS[:-1]]
     for name in names:
-        header += [name, "low", "high"]
+        header += interval_columns(name)
     rows = []
     for arm in itertools.product(*(results[d].values for d in DIMS[:-1])):
         one = results.sel(dict(zip(DIMS, arm, strict=False)))

@@ -35,6 +35,7 @@ from experiments.lab import (
     RevisitingConfig,
     Table,
     activation_arms,
+    interval_columns,
     interval_text,
     revisiting_attributes,
     seeds_table,
@@ -125,7 +126,7 @@ def lost_table(results: xr.Dataset, lost: xr.Dataset) -> Table:
     """Per activation and layer, after training: what is lost exactly, in bins and in the zero state."""
     header = ["dataset", "activation", "layer"]
     for name in ("lost_exactly", "lost_in_zero", "lost_in_bins"):
-        header += [name, "low", "high"]
+        header += interval_columns(name)
     header += list(ZEROS)
     ends, zeros = lost.isel(epoch=-1), results[list(ZEROS)].isel(epoch=-1).mean("seed")
     rows = []

@@ -13,7 +13,7 @@ from ibjax.analysis.compression import dead_seeds
 from ibjax.analysis.intervals import Interval
 from ibjax.results import whole_file
 
-__all__ = ["Table", "interval_text", "seeds_table", "table_of", "with_caution"]
+__all__ = ["Table", "interval_columns", "interval_text", "seeds_table", "table_of", "with_caution"]
 
 # Fewer do not show how networks differ.
 FEW_SEEDS = 10
@@ -31,6 +31,11 @@ class Table:
     header: Sequence[str]
     rows: Sequence[Sequence[object]]
     sentences: Sequence[str] = ()
+
+    def __post_init__(self):
+        names = list(self.header)
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"header: expected a name for each column, got {', '.join(twice)} twice")
 
     def __str__(self) -> str:
         cells = [list(self.header), *([_cell(x) for x in row] for row in self.rows)]
@@ -109,6 +114,16 @@ def interval_text(interval: Interval, digits: int = 2) -> str:
     """
     middle, low, high = (f"{float(x):.{digits}f}" for x in interval[:3])
     return f"{middle} ({low} to {high})"
+
+
+def interval_columns(name: str) -> list[str]:
+    """Names of the columns of an estimate and of the limits of its interval.
+
+    Example:
+        >>> interval_columns("gain")
+        ['gain', 'gain_low', 'gain_high']
+    """
+    return [name, f"{name}_low", f"{name}_high"]
 
 
 def _cell(x: object) -> str:

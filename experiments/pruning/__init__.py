@@ -38,6 +38,7 @@ from experiments.lab import (
     Table,
     Trained,
     binned_plane,
+    interval_columns,
     interval_text,
     revisiting_attributes,
     revisiting_training,
@@ -203,7 +204,7 @@ def stop_accuracy(arm: xr.Dataset) -> np.ndarray:
 def steps_table(results: xr.Dataset, found: dict) -> Table:
     """Per step: layers, dead and diverged networks, accuracy at the stop, and the paper's."""
     header = ["dataset", "activation", "step", "hidden", "removed_next", "diverged", "dead"]
-    header += ["accuracy", "low", "high", "of_all", "change", "low", "high", "paper"]
+    header += [*interval_columns("accuracy"), "of_all", *interval_columns("change"), "paper"]
     rows, sentences, previous = [], [], None
     for arm, data in found.items():
         lives, accuracy = alive(data), stop_accuracy(data)

@@ -145,3 +145,8 @@ def test_few_seeds_are_said_where_there_are_intervals_or_a_verdict():
     assert with_caution(FOUND, None, smoke=False) == FOUND
     counts = Table("seeds", ["layer", "dead"], [[1, 0]], ["dead: constant"])
     assert with_caution(counts, 9, smoke=False) == counts
+
+
+def test_a_column_has_a_name_of_its_own():
+    with pytest.raises(ValueError, match="expected a name for each column, got low twice"):
+        Table("found", ["gain", "low", "loss", "low"], [[1, 2, 3, 4]])
