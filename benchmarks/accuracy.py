@@ -47,7 +47,7 @@ class Estimator(NamedTuple):
 
 ESTIMATORS = {
     "gaussian": Estimator(jax.jit(lambda x, y, key: gaussian_mi(x, y))),
-    "plain": Estimator(jax.jit(lambda x, y, key: gaussian_mi(x, y, bias_correction=False))),
+    "plain": Estimator(jax.jit(lambda x, y, key: gaussian_mi(x, y, correction=False))),
     "ksg": Estimator(jax.jit(lambda x, y, key: ksg_mi(x, y, k=3))),
     "ksg2": Estimator(jax.jit(lambda x, y, key: ksg_mi(x, y, k=3, variant=2))),
     "edge": Estimator(jax.jit(lambda x, y, key: edge_mi(x, y, key=key))),

@@ -50,7 +50,7 @@ FULL_EPOCHS, SMOKE_EPOCHS = 8000, 8
 NUM_RECORDED = 16
 
 # Monte Carlo samples of the noise for each of the 4096 inputs: a standard error of 0.02 bits.
-NUM_SAMPLES = 1
+NUM_DRAWS = 1
 
 # A smoke run's network: most of its time is compilation, layer by layer.
 SMOKE_WIDTHS = (4, 3, 2)
@@ -84,7 +84,7 @@ class InSettings(NamedTuple):
 
 def estimators_of_a_layer(seed: int) -> dict[str, InSettings]:
     """Every estimator of a layer in three settings."""
-    noisy = functools.partial(noisy_mi, key=jax.random.key(seed), num_samples=NUM_SAMPLES)
+    noisy = functools.partial(noisy_mi, key=jax.random.key(seed), num_draws=NUM_DRAWS)
     variances = (1e-3, 1e-2, 1e-1)
     return {
         "binned": InSettings(binned_mi, "bin_width", (0.01, 0.07, 0.3)),

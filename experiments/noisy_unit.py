@@ -64,7 +64,7 @@ def estimators() -> dict[str, Callable]:
                 numbers,
                 noise_variance=NOISE_VARIANCE,
                 key=key,
-                num_samples=NUM_SAMPLES // len(INPUTS),
+                num_draws=NUM_SAMPLES // len(INPUTS),
             ).ixt
         ),
         "kde_mi, upper": kde("upper"),

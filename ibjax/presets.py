@@ -99,7 +99,7 @@ def adaptive_binned_mi(t: ArrayLike, y: ArrayLike, *, bins: int | np.integer) ->
     Returns:
         ``MI(ixt, ity)``, bits. Bias and errors as in ``binned_mi`` and ``adaptive_edges``.
     """
-    return binned_mi(t, y, bins=adaptive_edges(t, as_whole("bins", bins)))
+    return binned_mi(t, y, bins=adaptive_edges(t, bins=as_whole("bins", bins)))
 
 
 def revisiting_binned_mi(

@@ -176,7 +176,9 @@ def of_samples(counts: np.ndarray, encoder: np.ndarray, n: int) -> dict[str, np.
     """Estimates and bounds, (repeat,) each, by variable."""
     found = sample_information(counts, encoder)
     states, labels = encoder.shape[1], counts.shape[-1]
-    bounds = finite_sample_bounds(found.ixt, found.ity, states, labels, n, delta=DELTA)
+    bounds = finite_sample_bounds(
+        found.ixt, found.ity, cardinality_t=states, cardinality_y=labels, num_samples=n, delta=DELTA
+    )
     return found._asdict() | bounds._asdict()
 
 

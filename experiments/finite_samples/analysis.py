@@ -118,7 +118,15 @@ def least_samples(
     check_function("says", says, "of FiniteSampleBounds that says True or False")
 
     def at(n):
-        return _truth(says(finite_sample_bounds(ixt, ity, cardinality_t, cardinality_y, n, delta=delta)))
+        bounds = finite_sample_bounds(
+            ixt,
+            ity,
+            cardinality_t=cardinality_t,
+            cardinality_y=cardinality_y,
+            num_samples=n,
+            delta=delta,
+        )
+        return _truth(says(bounds))
 
     high = 1
     while not at(high):

@@ -183,7 +183,9 @@ def with_curves(results: xr.Dataset, p_cy, curve, curve_ixt, curve_ity) -> xr.Da
     ends = [(c.ixt[-1], c.ity[-1]) for c in forced]  # the largest beta's, once more, to equal lengths
     sure = [
         [
-            finite_sample_bounds(x, y, int(np.ceil(2**x)), 2, n, delta=DELTA).ity_low
+            finite_sample_bounds(
+                x, y, cardinality_t=int(np.ceil(2**x)), cardinality_y=2, num_samples=n, delta=DELTA
+            ).ity_low
             for x, y in zip(curve_ixt, curve_ity, strict=True)
         ]
         for n in BOUND_SAMPLES

@@ -41,10 +41,10 @@ class FiniteSampleBounds(NamedTuple):
 def finite_sample_bounds(
     ixt: ArrayLike,
     ity: ArrayLike,
+    *,
     cardinality_t: int | np.integer,
     cardinality_y: int | np.integer,
-    n: int | np.integer,
-    *,
+    num_samples: int | np.integer,
     delta: float | int,
 ) -> FiniteSampleBounds:
     """Bounds on the information of an encoder p(t|x) around its estimate from n samples of (X, Y).
@@ -79,7 +79,7 @@ def finite_sample_bounds(
         ity: (...) I(T;Y), bits; at most that and log2 |Y|.
         cardinality_t: states that T may have, |T|; not only those that were seen.
         cardinality_y: labels.
-        n: samples.
+        num_samples: samples of (X, Y), n.
         delta: probability, over the draw of samples, that one of the intervals misses the truth.
 
     Returns:
@@ -90,7 +90,9 @@ def finite_sample_bounds(
             numbers that are not whole or below 1, and a ``delta`` that is not between 0 and 1.
 
     Example:
-        >>> bounds = finite_sample_bounds(1.0, 0.5, 2, 2, 100_000, delta=0.05)
+        >>> bounds = finite_sample_bounds(
+        ...     1.0, 0.5, cardinality_t=2, cardinality_y=2, num_samples=100_000, delta=0.05
+        ... )
         >>> float(bounds.ity_low.round(2)), float(bounds.ity_high.round(2)), bool(bounds.ity_vacuous)
         (0.15, 0.85, False)
 
@@ -99,7 +101,7 @@ def finite_sample_bounds(
     """
     cardinality_t = as_whole("cardinality_t", cardinality_t)
     cardinality_y = as_whole("cardinality_y", cardinality_y)
-    n = as_whole("n", n)
+    n = as_whole("num_samples", num_samples)
     check_number("delta", delta, above=0.0, below=1.0)
     of_t = math.log(cardinality_t)
     most_x, most_y = of_t, min(of_t, math.log(cardinality_y))

@@ -19,7 +19,7 @@ MAX_BINS = 2**15
 
 
 @own_settings()
-def adaptive_edges(t: ArrayLike, bins: int) -> Float[Array, " edges"]:
+def adaptive_edges(t: ArrayLike, *, bins: int) -> Float[Array, " edges"]:
     """Edges of bins that hold equally many distinct activations, for ``binned_mi(t, y, bins=edges)``.
 
     With the layer's distinct values u_0 < u_1 < ... < u_{m-1}, over samples and units, and
@@ -52,9 +52,9 @@ def adaptive_edges(t: ArrayLike, bins: int) -> Float[Array, " edges"]:
             whole number of 1 to 32,768.
 
     Example:
-        >>> adaptive_edges([[0.0, 0.0, 0.0, 1.0], [2.0, 0.0, 3.0, 10.0]], 2).tolist()
+        >>> adaptive_edges([[0.0, 0.0, 0.0, 1.0], [2.0, 0.0, 3.0, 10.0]], bins=2).tolist()
         [0.0, 2.0, 15.0]
-        >>> adaptive_edges([[0.5], [0.5], [0.75]], 4).tolist()
+        >>> adaptive_edges([[0.5], [0.5], [0.75]], bins=4).tolist()
         [0.5, 0.75, 1.0, 1.25, 1.5]
 
     References:

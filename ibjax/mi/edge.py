@@ -41,7 +41,7 @@ class EdgeInfo(NamedTuple):
         mi_per_shift: (num_shifts,) estimates; bits.
         merged: whether a column that is cut has at most sqrt(n) distinct values, and two of them less
             than a cell apart: it is discrete, and the estimate is of what its cells leave of it. Give
-            it as integers, or a narrower ``bin_width``.
+            it as integers, or a narrower ``cell_width``.
     """
 
     mi: Float[Array, ""]
@@ -55,13 +55,13 @@ def edge_mi(
     y: ArrayLike,
     *,
     key: Array,
-    bin_width: ArrayLike | tuple[ArrayLike, ArrayLike] | None = None,
+    cell_width: ArrayLike | tuple[ArrayLike, ArrayLike] | None = None,
     num_shifts: int = 5,
     cap: ArrayLike | None = None,
 ) -> Float[Array, ""]:
     """I(X;Y) by counting samples in cells of randomly shifted grids; time grows with n log n.
 
-    Every column is standardised and cut into cells ``floor(z / bin_width + b)`` with b uniform on
+    Every column is standardised and cut into cells ``floor(z / cell_width + b)`` with b uniform on
     [0, 1). With N_i samples in cell i of x, N_j in cell j of y and N_ij in both::
 
         I(X;Y) = median over shifts of  sum_ij (N_ij / n) min(log2(n N_ij / (N_i N_j)), cap).
@@ -74,7 +74,7 @@ def edge_mi(
         x: (n,) or (n, dx) samples.
         y: (n,) or (n, dy) samples of the other variable.
         key: random key of the shifts.
-        bin_width: width of the cells in standard deviations, one number or a pair (of x, of y), which
+        cell_width: width of the cells in standard deviations, one number or a pair (of x, of y), which
             may be traced. Default: Scott's rule 3.5 n^(-1 / (d + 2)), with d the number of columns of
             x and y together that are cut.
         num_shifts: number of shifted grids.
@@ -109,7 +109,7 @@ def edge_mi(
         >>> import jax
         >>> import numpy as np
         >>> x = np.arange(1000) / 1000
-        >>> bits = edge_mi(x, x > 0.5, key=jax.random.key(0), bin_width=0.1)
+        >>> bits = edge_mi(x, x > 0.5, key=jax.random.key(0), cell_width=0.1)
         >>> round(float(bits), 1)
         1.0
 
@@ -117,7 +117,7 @@ def edge_mi(
         Noshad, Zeng & Hero (2018), "Scalable mutual information estimation using dependence graphs",
         equation 6 and algorithm 1; Scott (1992) for the width.
     """
-    return edge_info(x, y, key=key, bin_width=bin_width, num_shifts=num_shifts, cap=cap).mi
+    return edge_info(x, y, key=key, cell_width=cell_width, num_shifts=num_shifts, cap=cap).mi
 
 
 @own_settings()
@@ -126,14 +126,14 @@ def edge_info(
     y: ArrayLike,
     *,
     key: Array,
-    bin_width: ArrayLike | tuple[ArrayLike, ArrayLike] | None = None,
+    cell_width: ArrayLike | tuple[ArrayLike, ArrayLike] | None = None,
     num_shifts: int = 5,
     cap: ArrayLike | None = None,
 ) -> EdgeInfo:
     """``edge_mi``, the share of samples at the cap, and the estimates of the single shifts.
 
     Args:
-        x, y, key, bin_width, num_shifts, cap: as for ``edge_mi``.
+        x, y, key, cell_width, num_shifts, cap: as for ``edge_mi``.
 
     Returns:
         ``EdgeInfo``; estimates in bits. NaN where traced arguments are not valid.
@@ -157,7 +157,7 @@ def edge_info(
     discrete = tuple(_is_discrete(variable) for variable in variables)
     n = len(variables[0])
     num_cut = sum(0 if _is_discrete(z) else z.shape[1] for z in variables)
-    widths = _checked_widths(bin_width, n, num_cut)
+    widths = _checked_widths(cell_width, n, num_cut)
     if cap is None:
         cap = np.log2(n)
     check_positive("cap", cap)
@@ -246,16 +246,16 @@ def _halves(x) -> Float[Array, "n d"]:
     return jnp.concatenate([jnp.asarray(part, jnp.float32) for part in (words >> 16, words & 0xFFFF)], 1)
 
 
-def _checked_widths(bin_width, n, num_cut) -> Float[Array, " 2"]:
-    if bin_width is None:
-        bin_width = 3.5 * n ** (-1 / (num_cut + 2))
-    pair = bin_width if isinstance(bin_width, tuple | list) else (bin_width, bin_width)
+def _checked_widths(cell_width, n, num_cut) -> Float[Array, " 2"]:
+    if cell_width is None:
+        cell_width = 3.5 * n ** (-1 / (num_cut + 2))
+    pair = cell_width if isinstance(cell_width, tuple | list) else (cell_width, cell_width)
     if len(pair) != 2:
-        raise ValueError(f"bin_width: expected a number or a pair (of x, of y), got {bin_width!r}")
+        raise ValueError(f"cell_width: expected a number or a pair (of x, of y), got {cell_width!r}")
     for width in pair:
-        check_positive("bin_width", width)
+        check_positive("cell_width", width)
         if is_concrete(width) and not SMALLEST_WIDTH <= float(width) < 1e30:
             raise ValueError(
-                f"bin_width: expected at least {SMALLEST_WIDTH} standard deviations, got {width!r}"
+                f"cell_width: expected at least {SMALLEST_WIDTH} standard deviations, got {width!r}"
             )
     return jnp.stack([jnp.asarray(width, jnp.float32) for width in pair])

@@ -23,7 +23,7 @@ RESOLUTION = np.float32(2.0**-20)
 
 
 @own_settings()
-def gaussian_mi(x: ArrayLike, y: ArrayLike, *, bias_correction: bool = True) -> Float[Array, ""]:
+def gaussian_mi(x: ArrayLike, y: ArrayLike, *, correction: bool = True) -> Float[Array, ""]:
     """I(X;Y) of jointly Gaussian variables, by the determinants of their covariances.
 
     With S the covariance of the sample and r_i the canonical correlations of x and y::
@@ -41,7 +41,7 @@ def gaussian_mi(x: ArrayLike, y: ArrayLike, *, bias_correction: bool = True) -> 
     Args:
         x: (n,) or (n, dx) samples.
         y: (n,) or (n, dy) samples of the other variable, with n > dx + dy.
-        bias_correction: whether to subtract the expected error. Not for a likelihood-ratio test.
+        correction: whether to subtract the expected error. Not for a likelihood-ratio test.
 
     Returns:
         A scalar, bits, float32. NaN where traced ``x`` or ``y`` are not finite.
@@ -72,20 +72,20 @@ def gaussian_mi(x: ArrayLike, y: ArrayLike, *, bias_correction: bool = True) -> 
         Cover & Thomas (2006), example 8.5.1; Goodman (1963) on the determinant's expectation; Misra,
         Singh & Demchuk (2005), section 2; Bjorck & Golub (1973) on the angles of subspaces.
     """
-    check_flag("bias_correction", bias_correction)
+    check_flag("correction", correction)
     x, y = checked_variables(x, y)
     because = f"for {x.shape[1]} columns of x and {y.shape[1]} of y"
     check_num_samples(x.shape[0], x.shape[1] + y.shape[1] + 1, because)
-    return _gaussian_mi(scaled("x", x)[0], scaled("y", y)[0], bool(bias_correction))
+    return _gaussian_mi(scaled("x", x)[0], scaled("y", y)[0], bool(correction))
 
 
-@functools.partial(jax.jit, static_argnames="bias_correction")
-def _gaussian_mi(x, y, bias_correction):
+@functools.partial(jax.jit, static_argnames="correction")
+def _gaussian_mi(x, y, correction):
     usable = jnp.isfinite(x).all() & jnp.isfinite(y).all()
     basis_x, kept_x = _orthonormal_basis(jnp.where(usable, x, 0.0))
     basis_y, kept_y = _orthonormal_basis(jnp.where(usable, y, 0.0))
     nats = _information_of_subspaces(basis_x, basis_y)
-    if bias_correction:
+    if correction:
         nats = nats - _expected_error(len(x), kept_x, kept_y)
     return jnp.where(usable, to_bits(nats), jnp.nan)
 

@@ -29,9 +29,7 @@ class NoisyInfo(NamedTuple):
     ity_std_error: Float[Array, ""]
 
 
-def noisy_mi(
-    t: ArrayLike, y: ArrayLike, *, noise_variance: ArrayLike, key: Array, num_samples: int
-) -> MI:
+def noisy_mi(t: ArrayLike, y: ArrayLike, *, noise_variance: ArrayLike, key: Array, num_draws: int) -> MI:
     """I(X;T) and I(T;Y) of a layer with Gaussian noise, by Monte Carlo over the Gaussian mixture.
 
     The layer is T = t(X) + Z, Z ~ N(0, s^2 I), with s^2 = ``noise_variance`` and X uniform on the n
@@ -40,7 +38,7 @@ def noisy_mi(
         p(u|x) = 1/m sum_a N(u; t_xa, s^2 I),    p(u|c), p(u): means of p(u|x) over class c, over all,
         I(X;T) = h(T) - h(T|X) = E ln p(T|X) / p(T),    I(T;Y) = E ln p(T|Y) / p(T),
 
-    averaged over ``num_samples`` draws of Z around every centre. For one centre a sample h(T|X) is the
+    averaged over ``num_draws`` draws of Z around every centre. For one centre a sample h(T|X) is the
     entropy of the noise, width / 2 ln(2 pi e s^2), and its part of the average is taken in closed form.
 
     Args:
@@ -51,8 +49,8 @@ def noisy_mi(
         y: (n,) integer class labels, of any values.
         noise_variance: variance of the noise on each unit, in squared units of ``t``; may be traced.
         key: of the draws. The same key gives the same draws.
-        num_samples: draws around each of the n m centres. The error falls as 1 / sqrt(n m num_samples),
-            the cost is (n m)^2 num_samples width: 1 is enough for thousands of samples, few need more.
+        num_draws: draws around each of the n m centres. The error falls as 1 / sqrt(n m num_draws),
+            the cost is (n m)^2 num_draws width: 1 is enough for thousands of samples, few need more.
 
     Returns:
         ``MI(ixt, ity)``: two scalars, bits, float32. Under ``vmap`` leading axes are added.
@@ -71,30 +69,30 @@ def noisy_mi(
     Example:
         >>> import jax, numpy as np
         >>> t, y = np.array([[-1.0], [1.0]]), np.array([0, 1])
-        >>> mi = noisy_mi(t, y, noise_variance=1.0, key=jax.random.key(0), num_samples=20_000)
+        >>> mi = noisy_mi(t, y, noise_variance=1.0, key=jax.random.key(0), num_draws=20_000)
         >>> print(f"{mi.ixt:.2f} {mi.ity:.2f}")  # exactly 0.4859
         0.49 0.49
 
     References:
         Goldfeld et al. (2019), Estimating information flow in deep neural networks, section 3.
     """
-    info = noisy_info(t, y, noise_variance=noise_variance, key=key, num_samples=num_samples)
+    info = noisy_info(t, y, noise_variance=noise_variance, key=key, num_draws=num_draws)
     return MI(info.ixt, info.ity)
 
 
 @own_settings()
 def noisy_info(
-    t: ArrayLike, y: ArrayLike, *, noise_variance: ArrayLike, key: Array, num_samples: int
+    t: ArrayLike, y: ArrayLike, *, noise_variance: ArrayLike, key: Array, num_draws: int
 ) -> NoisyInfo:
     """What :func:`noisy_mi` gives, with the standard errors of its Monte Carlo averages.
 
     Args:
-        t, y, noise_variance, key, num_samples: as in :func:`noisy_mi`.
+        t, y, noise_variance, key, num_draws: as in :func:`noisy_mi`.
 
     Returns:
         ``NoisyInfo(ixt, ity, ixt_std_error, ity_std_error)``: four scalars, bits, float32. The errors
         are those of the draws for the given ``t``, from the spread of the draws around each centre.
-        With ``num_samples=1`` there is none, and the spread of all draws gives an upper estimate.
+        With ``num_draws=1`` there is none, and the spread of all draws gives an upper estimate.
 
     Bias:
         As in :func:`noisy_mi`. The errors hold neither the choice of samples nor that of the m runs.
@@ -105,7 +103,7 @@ def noisy_info(
     Example:
         >>> import jax, numpy as np
         >>> t, y = np.array([[-1.0], [1.0]]), np.array([0, 1])
-        >>> info = noisy_info(t, y, noise_variance=1.0, key=jax.random.key(0), num_samples=20_000)
+        >>> info = noisy_info(t, y, noise_variance=1.0, key=jax.random.key(0), num_draws=20_000)
         >>> print(f"{info.ixt_std_error:.3f}")
         0.004
 
@@ -122,20 +120,20 @@ def noisy_info(
     flat, y = checked_layer(t.reshape(n, -1), y)
     num_centres = flat.size // width
     most = max((2**31 - 1) // num_centres, 1)  # draws are numbered in 32 bits
-    num_samples = as_whole("num_samples", num_samples, at_most=most)
+    num_draws = as_whole("num_draws", num_draws, at_most=most)
     noise_variance = checked_noise_variance(noise_variance)
     centres = centred("t", flat.reshape(-1, width)).reshape(n, -1, width)
-    return _noisy_info(centres, comparable(y), noise_variance, as_key("key", key), num_samples)
+    return _noisy_info(centres, comparable(y), noise_variance, as_key("key", key), num_draws)
 
 
-@functools.partial(jax.jit, static_argnames="num_samples")
-def _noisy_info(centres, labels, noise_variance, key, num_samples: int) -> NoisyInfo:
+@functools.partial(jax.jit, static_argnames="num_draws")
+def _noisy_info(centres, labels, noise_variance, key, num_draws: int) -> NoisyInfo:
     n, m, width = centres.shape
     columns = centres.reshape(n * m, width).T
     labels = jnp.repeat(labels, m)
 
     def mixture_means(draw):
-        component = draw // num_samples
+        component = draw // num_draws
         own = centres[component // m]  # (m, width)
         centre = own[component % m]
         noise = jnp.sqrt(noise_variance) * jax.random.normal(jax.random.fold_in(key, draw), (width,))
@@ -144,12 +142,12 @@ def _noisy_info(centres, labels, noise_variance, key, num_samples: int) -> Noisy
         of_input = _kernels(centre, noise, own.T, noise_variance).mean()
         return kernels.mean(), of_class, of_input
 
-    draws = jnp.arange(n * m * num_samples)
+    draws = jnp.arange(n * m * num_draws)
     entries = n * m + m * width
     of_all, of_class, of_input = map_rows(mixture_means, draws, entries_per_row=entries)
-    of_class = of_class.reshape(n * m, num_samples) / label_counts(labels)[:, None]
-    log_all = jnp.log(of_all).reshape(n * m, num_samples)
-    ixt = jnp.log(of_input).reshape(n * m, num_samples) - log_all
+    of_class = of_class.reshape(n * m, num_draws) / label_counts(labels)[:, None]
+    log_all = jnp.log(of_all).reshape(n * m, num_draws)
+    ixt = jnp.log(of_input).reshape(n * m, num_draws) - log_all
     ity = jnp.log(of_class) - log_all
     return NoisyInfo(*map(to_bits, (ixt.mean(), ity.mean(), _std_error(ixt), _std_error(ity))))
 

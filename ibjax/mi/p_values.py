@@ -66,7 +66,7 @@ def discrete_p_value(
 def gaussian_p_value(
     mi: ArrayLike, *, num_samples: int, num_columns_x: int, num_columns_y: int
 ) -> Float[Array, "..."]:
-    """p-value of ``gaussian_mi(..., bias_correction=False)``, if Gaussian variables are independent.
+    """p-value of ``gaussian_mi(..., correction=False)``, if Gaussian variables are independent.
 
     2 n I, in nats, is the likelihood-ratio statistic -2 ln Lambda. With Bartlett's factor it is
     chi-squared with dx dy degrees of freedom up to terms of order 1 / n^2::

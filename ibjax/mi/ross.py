@@ -28,7 +28,7 @@ __all__ = ["ross_mi"]
 
 
 @own_settings()
-def ross_mi(x: ArrayLike, labels: ArrayLike, *, k: int = 3) -> Float[Array, ""]:
+def ross_mi(x: ArrayLike, y: ArrayLike, *, k: int = 3) -> Float[Array, ""]:
     """Mutual information of a continuous variable and a class label by the estimator of Ross (2014).
 
     With the maximum norm, in nats, averaged over the samples i::
@@ -53,7 +53,7 @@ def ross_mi(x: ArrayLike, labels: ArrayLike, *, k: int = 3) -> Float[Array, ""]:
     Args:
         x: (n,) or (n, d) samples of the continuous variable; known ones lose offset and scale before
             they become float32.
-        labels: (n,) integer class labels, of any values.
+        y: (n,) integer class labels, of any values.
         k: number of neighbours, less than n.
 
     Returns:
@@ -91,11 +91,11 @@ def ross_mi(x: ArrayLike, labels: ArrayLike, *, k: int = 3) -> Float[Array, ""]:
     """
     k = as_whole("k", k)
     x = checked_variable("x", x)
-    labels = as_labels("labels", labels, "x", x)
+    y = as_labels("y", y, "x", x)
     check_num_samples(x.shape[0], k + 1, f"for k = {k}")
-    if is_concrete(labels) and len(np.unique(np.asarray(labels))) == len(labels):
-        raise ValueError(f"labels: expected one that occurs twice, got {len(labels)} different labels")
-    return _ross_mi(scaled("x", x)[0], label_ranks(labels).rank, k)
+    if is_concrete(y) and len(np.unique(np.asarray(y))) == len(y):
+        raise ValueError(f"y: expected a label that occurs twice, got {len(y)} different labels")
+    return _ross_mi(scaled("x", x)[0], label_ranks(y).rank, k)
 
 
 @functools.partial(jax.jit, static_argnames="k")

@@ -27,7 +27,7 @@ def test_settings_give_what_each_gives_alone(option, values):
 def test_adaptive_bins_are_of_the_layer_itself():
     t = jnp.asarray(np.random.default_rng(1).normal(size=(60, 1)), jnp.float32)
     y = jnp.arange(60) % 2
-    expected = binned_mi(t, y, bins=adaptive_edges(t, 4))
+    expected = binned_mi(t, y, bins=adaptive_edges(t, bins=4))
     assert expected.ixt == pytest.approx(2.0)
     assert functools.partial(adaptive_binned_mi, bins=4)(t, y) == expected
 

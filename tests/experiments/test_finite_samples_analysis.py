@@ -69,13 +69,16 @@ def test_counts_that_are_none_are_refused(counts, message):
         sample_information(counts, HARD)
 
 
+SIZES = {"cardinality_t": 2, "cardinality_y": 2}
+
+
 def test_least_samples_is_the_least():
     def says(bounds):
         return bool(not bounds.ity_vacuous)
 
     n = int(least_samples(0.9, 0.7, 2, 2, delta=0.05, says=says))
     assert n > 1000
-    assert says(finite_sample_bounds(0.9, 0.7, 2, 2, n, delta=0.05))
-    assert not says(finite_sample_bounds(0.9, 0.7, 2, 2, n - 1, delta=0.05))
+    assert says(finite_sample_bounds(0.9, 0.7, **SIZES, num_samples=n, delta=0.05))
+    assert not says(finite_sample_bounds(0.9, 0.7, **SIZES, num_samples=n - 1, delta=0.05))
     assert least_samples(0.9, 0.7, 2, 2, delta=0.05, says=lambda bounds: True) == 1
     assert least_samples(0.9, 0.7, 2, 2, delta=0.05, says=lambda bounds: False) == np.inf

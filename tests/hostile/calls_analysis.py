@@ -301,7 +301,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "ity": np.array([0.2, 0.5]),
             "cardinality_t": 2,
             "cardinality_y": 2,
-            "n": 100_000,
+            "num_samples": 100_000,
             "delta": 0.05,
         },
         "gaussian_ib": {"rho2": np.array([0.5, 0.2]), "beta": np.array([1.0, 4.0])},

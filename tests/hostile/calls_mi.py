@@ -32,10 +32,10 @@ CALLS: dict[str, tuple[Callable, dict[str, Any]]] = {
     "ibjax.mi.binned_mi, edges": (mi.binned_mi, {**LAYER, "bins": np.float32([-1, -0.5, 0, 0.5, 1])}),
     "ibjax.mi.exact_mi": (mi.exact_mi, LAYER),
     "ibjax.mi.kde_mi": (mi.kde_mi, {**LAYER, "noise_variance": 0.125, "bound": "upper"}),
-    "ibjax.mi.noisy_mi": (mi.noisy_mi, {**LAYER, "noise_variance": 0.125, "key": KEY, "num_samples": 2}),
+    "ibjax.mi.noisy_mi": (mi.noisy_mi, {**LAYER, "noise_variance": 0.125, "key": KEY, "num_draws": 2}),
     "ibjax.mi.noisy_info": (
         mi.noisy_info,
-        {**LAYER, "noise_variance": 0.125, "key": KEY, "num_samples": 2},
+        {**LAYER, "noise_variance": 0.125, "key": KEY, "num_draws": 2},
     ),
     "ibjax.mi.quantised_mi": (mi.quantised_mi, {**LAYER, "bits": 3}),
     "ibjax.mi.adaptive_edges": (mi.adaptive_edges, {"t": T, "bins": 4}),
@@ -46,15 +46,15 @@ CALLS: dict[str, tuple[Callable, dict[str, Any]]] = {
     ),
     "ibjax.mi.edge_mi": (
         mi.edge_mi,
-        {**PAIR, "key": KEY, "bin_width": 0.5, "num_shifts": 3, "cap": 3.0},
+        {**PAIR, "key": KEY, "cell_width": 0.5, "num_shifts": 3, "cap": 3.0},
     ),
     "ibjax.mi.edge_info": (
         mi.edge_info,
-        {**PAIR, "key": KEY, "bin_width": 0.5, "num_shifts": 3, "cap": 3.0},
+        {**PAIR, "key": KEY, "cell_width": 0.5, "num_shifts": 3, "cap": 3.0},
     ),
-    "ibjax.mi.gaussian_mi": (mi.gaussian_mi, {**PAIR, "bias_correction": True}),
+    "ibjax.mi.gaussian_mi": (mi.gaussian_mi, {**PAIR, "correction": True}),
     "ibjax.mi.ksg_mi": (mi.ksg_mi, {**PAIR, "k": 3, "variant": 2}),
-    "ibjax.mi.ross_mi": (mi.ross_mi, {"x": T, "labels": Y, "k": 2}),
+    "ibjax.mi.ross_mi": (mi.ross_mi, {"x": T, "y": Y, "k": 2}),
     "ibjax.mi.renyi_mi": (mi.renyi_mi, {**PAIR, "alpha": 1.5, "x_width": 0.5, "y_width": 0.5}),
     "ibjax.mi.variational_mi": (mi.variational_mi, {**PAIR, **NETWORK, "key": KEY, "hidden": (3,)}),
     "ibjax.mi.variational_info": (

@@ -46,20 +46,20 @@ def random_layer(seed, n=60, width=5):
 @pytest.mark.parametrize("seed", range(2))
 def test_edges_are_the_twins(bins, seed):
     t = random_layer(seed)[0]
-    assert_edges(adaptive_edges(t, bins), t, bins)
+    assert_edges(adaptive_edges(t, bins=bins), t, bins)
 
 
 def test_known_edges():
     t = [[0.0, 0.0, 0.0, 1.0], [2.0, 0.0, 3.0, 10.0]]
-    assert adaptive_edges(t, 1).tolist() == [0.0, 20.0]
-    assert adaptive_edges(t, 2).tolist() == [0.0, 2.0, 15.0]  # {0, 1}, {2, 3, 10}
-    assert adaptive_edges(t, 5)[:5].tolist() == [0.0, 1.0, 2.0, 3.0, 10.0]
-    assert adaptive_edges(np.arange(12), 4)[:4].tolist() == [0.0, 3.0, 6.0, 9.0]
+    assert adaptive_edges(t, bins=1).tolist() == [0.0, 20.0]
+    assert adaptive_edges(t, bins=2).tolist() == [0.0, 2.0, 15.0]  # {0, 1}, {2, 3, 10}
+    assert adaptive_edges(t, bins=5)[:5].tolist() == [0.0, 1.0, 2.0, 3.0, 10.0]
+    assert adaptive_edges(np.arange(12), bins=4)[:4].tolist() == [0.0, 3.0, 6.0, 9.0]
 
 
 def test_bins_hold_equally_many_distinct_activations():
     t = random_layer(0)[0]
-    counts = np.histogram(np.unique(t), np.asarray(adaptive_edges(t, 30)))[0]
+    counts = np.histogram(np.unique(t), np.asarray(adaptive_edges(t, bins=30)))[0]
     assert counts.sum() == len(np.unique(t))
     assert counts.max() - counts.min() <= 1
 
@@ -68,8 +68,8 @@ def test_zeros_of_relu_share_a_bin():
     """However many zeros there are, the edges are those of the other activations."""
     t = random_layer(0)[0]
     assert (t == 0).mean() > 0.4
-    edges = adaptive_edges(t, 10)
-    np.testing.assert_array_equal(edges, adaptive_edges(np.unique(t), 10))
+    edges = adaptive_edges(t, bins=10)
+    np.testing.assert_array_equal(edges, adaptive_edges(np.unique(t), bins=10))
     assert edges[0] == 0
     assert edges[1] > 0
 
@@ -79,21 +79,23 @@ def test_zeros_of_relu_share_a_bin():
 def test_any_activations(values):
     t = np.float32(values)
     for bins in (3, 20):
-        assert_edges(adaptive_edges(t, bins), t, bins)
+        assert_edges(adaptive_edges(t, bins=bins), t, bins)
         # Each value is in the bin that NumPy finds for it.
-        h = binned_mi(t[:, None], np.zeros(12, int), bins=adaptive_edges(t, bins)).ixt
-        twin = binned_mi_twin(t[:, None], np.zeros(12, int), bins=np.asarray(adaptive_edges(t, bins)))
+        h = binned_mi(t[:, None], np.zeros(12, int), bins=adaptive_edges(t, bins=bins)).ixt
+        twin = binned_mi_twin(
+            t[:, None], np.zeros(12, int), bins=np.asarray(adaptive_edges(t, bins=bins))
+        )
         assert h == pytest.approx(twin.ixt, abs=1e-6)
 
 
 def test_signed_zeros_are_one_value():
-    assert adaptive_edges(np.float32([-0.0, 0.0, 1.0]), 2)[:2].tolist() == [0.0, 1.0]
+    assert adaptive_edges(np.float32([-0.0, 0.0, 1.0]), bins=2)[:2].tolist() == [0.0, 1.0]
 
 
 def test_many_values_and_bins():
     """100,000 values times 30,000 bins exceed an int32."""
     t = np.random.default_rng(0).normal(size=(100_000, 1)).astype(np.float32)
-    assert_edges(adaptive_edges(t, 30_000), t, 30_000)
+    assert_edges(adaptive_edges(t, bins=30_000), t, 30_000)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -103,7 +105,7 @@ def test_many_values_and_bins():
 @pytest.mark.parametrize("value", [0.0, -5.0, 1e30, -1e-40])
 def test_constant_layer_is_one_state(value):
     t = np.full((20, 3), value, np.float32)
-    edges = adaptive_edges(t, 30)
+    edges = adaptive_edges(t, bins=30)
     assert_edges(edges, t, 30)
     mi = binned_mi(t, np.arange(20) % 2, bins=edges)
     assert (float(mi.ixt), float(mi.ity)) == (0.0, 0.0)
@@ -112,7 +114,7 @@ def test_constant_layer_is_one_state(value):
 def test_fewer_values_than_bins_get_a_bin_each():
     t = np.float32([[-1.0], [0.25], [0.5], [7.0]])
     for bins in (4, 30):
-        mi = binned_mi(t, np.array([0, 0, 1, 1]), bins=adaptive_edges(t, bins))
+        mi = binned_mi(t, np.array([0, 0, 1, 1]), bins=adaptive_edges(t, bins=bins))
         assert (float(mi.ixt), float(mi.ity)) == (2.0, 1.0)
 
 
@@ -121,7 +123,7 @@ def test_fewer_values_than_bins_get_a_bin_each():
 
 
 def estimate(t, y):
-    return binned_mi(t, y, bins=adaptive_edges(t, 10))
+    return binned_mi(t, y, bins=adaptive_edges(t, bins=10))
 
 
 def lanes_of_layers():
@@ -131,7 +133,7 @@ def lanes_of_layers():
 def test_information_is_the_twins():
     t, y = random_layer(0)
     mi = estimate(t, y)
-    twin = binned_mi_twin(t, y, bins=np.asarray(adaptive_edges(t, 10)))
+    twin = binned_mi_twin(t, y, bins=np.asarray(adaptive_edges(t, bins=10)))
     assert mi.ixt == pytest.approx(twin.ixt, abs=1e-5)
     assert mi.ity == pytest.approx(twin.ity, abs=1e-5)
     assert twin.num_states > 10
@@ -139,11 +141,11 @@ def test_information_is_the_twins():
 
 def test_one_unit_without_ties_has_log2_bins_bits():
     t = np.random.default_rng(0).normal(size=(640, 1))
-    mi = binned_mi(t, np.zeros(640, int), bins=adaptive_edges(t, 32))
+    mi = binned_mi(t, np.zeros(640, int), bins=adaptive_edges(t, bins=32))
     assert mi.ixt == pytest.approx(5.0, abs=1e-6)
     scaled = 3 * np.float32(t) ** 3  # any increasing function has the same bins
-    edges = adaptive_edges(scaled, 32)
-    index = edge_indices(np.float32(t), np.asarray(adaptive_edges(t, 32)))
+    edges = adaptive_edges(scaled, bins=32)
+    index = edge_indices(np.float32(t), np.asarray(adaptive_edges(t, bins=32)))
     np.testing.assert_array_equal(edge_indices(scaled, np.asarray(edges)), index)
 
 
@@ -153,13 +155,13 @@ def test_jit_and_vmap_agree_with_eager():
 
     def traced(t, y):
         traces.append(1)
-        return estimate(t, y), adaptive_edges(t, 10)
+        return estimate(t, y), adaptive_edges(t, bins=10)
 
     compiled = jax.jit(traced)
     over_lanes = jax.jit(jax.vmap(traced))(t, y)
     traces.clear()
     for i in range(3):
-        eager = estimate(t[i], y[i]), adaptive_edges(t[i], 10)
+        eager = estimate(t[i], y[i]), adaptive_edges(t[i], bins=10)
         lane = jax.tree.map(lambda leaf, i=i: leaf[i], over_lanes)
         for got in (compiled(t[i], y[i]), lane):
             jax.tree.map(np.testing.assert_array_equal, got, eager)
@@ -181,7 +183,7 @@ def test_traced_nan_gives_nan_in_its_own_lane(bad):
 
 def test_refuses_what_is_not_a_number():
     with pytest.raises(ValueError, match="t: expected finite values, got 1"):
-        adaptive_edges([[0.0, np.nan]], 3)
+        adaptive_edges([[0.0, np.nan]], bins=3)
 
 
 @pytest.mark.parametrize(
@@ -197,4 +199,4 @@ def test_refuses_what_is_not_a_number():
 def test_refuses(t, bins, message, monkeypatch):
     monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)
     with pytest.raises(ValueError, match=message):
-        adaptive_edges(t, bins)
+        adaptive_edges(t, bins=bins)

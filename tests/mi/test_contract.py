@@ -10,11 +10,11 @@ import pytest
 from ibjax.mi import adaptive_edges, binned_mi, exact_mi, kde_mi, noisy_mi, quantised_mi
 from ibjax.types import MI
 
-NOISY = functools.partial(noisy_mi, noise_variance=1e-3, key=jax.random.key(0), num_samples=2)
+NOISY = functools.partial(noisy_mi, noise_variance=1e-3, key=jax.random.key(0), num_draws=2)
 ESTIMATORS = [
     pytest.param(binned_mi, id="binned_mi"),
     pytest.param(functools.partial(binned_mi, bin_width=0.07), id="binned_mi(bin_width)"),
-    pytest.param(lambda t, y: binned_mi(t, y, bins=adaptive_edges(t, 8)), id="binned_mi(adaptive)"),
+    pytest.param(lambda t, y: binned_mi(t, y, bins=adaptive_edges(t, bins=8)), id="binned_mi(adaptive)"),
     pytest.param(functools.partial(quantised_mi, bits=4), id="quantised_mi"),
     pytest.param(exact_mi, id="exact_mi"),
     pytest.param(kde_mi, id="kde_mi"),

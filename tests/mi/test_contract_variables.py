@@ -43,7 +43,7 @@ class Case(NamedTuple):
 train = functools.partial(variational_mi, key=KEY, num_steps=30, batch_size=16)
 CASES = {
     "gaussian": Case(gaussian_mi),
-    "gaussian, plain": Case(functools.partial(gaussian_mi, bias_correction=False)),
+    "gaussian, plain": Case(functools.partial(gaussian_mi, correction=False)),
     "ksg 1": Case(ksg_mi),
     "ksg 2": Case(functools.partial(ksg_mi, variant=2)),
     "renyi": Case(renyi_mi),

@@ -26,12 +26,12 @@ class Twin(NamedTuple):
     clearance: float
 
 
-def twin(x, y, *, bin_width=None, num_shifts=5, cap=np.inf):
+def twin(x, y, *, cell_width=None, num_shifts=5, cap=np.inf):
     """By counting tuples in dictionaries."""
     x, y = (np.asarray(v).reshape(len(v), -1) for v in (x, y))
     num_cut = sum(v.shape[1] for v in (x, y) if is_cut(v))
     scotts_rule = 3.5 * len(x) ** (-1 / (num_cut + 2))
-    width_x, width_y = np.broadcast_to(scotts_rule if bin_width is None else bin_width, 2)
+    width_x, width_y = np.broadcast_to(scotts_rule if cell_width is None else cell_width, 2)
     results = []
     for shift in np.asarray(jax.random.uniform(KEY, (num_shifts, num_cut))):
         cells_x, clear_x = cells(x, width_x, shift[: x.shape[1]])
@@ -99,7 +99,7 @@ def test_equals_twin(name_x, name_y, seed):
     rng = np.random.default_rng(seed)
     x, y = (cut | words)[name_x](rng), (cut | labels)[name_y](rng)
     x, y = (v.astype(np.float32) if is_cut(v) else v for v in (x, y))
-    for options in ({}, {"bin_width": (0.9, 2.1), "cap": 1.5}):
+    for options in ({}, {"cell_width": (0.9, 2.1), "cap": 1.5}):
         # Where float32 and float64 are sure to agree on the cells.
         assume(twin(x, y, **options).clearance > 1e-5)
         assert_equals_twin(x, y, **options)
@@ -121,7 +121,7 @@ def test_many_samples_equal_twin_and_have_little_bias():
 
 def test_wide_variables_equal_twin():
     x, y = (v.astype(np.float32) for v in gaussian(0.8, 60, d=300))
-    assert_equals_twin(x, y, bin_width=20.0)
+    assert_equals_twin(x, y, cell_width=20.0)
 
 
 @pytest.mark.parametrize("values", [[0, 2**32, 2**40], [-(2**31), 0, 2**31 - 1], [0, 2**24, 2**24 + 1]])
@@ -136,8 +136,8 @@ def test_classes_are_not_cut():
     """Ten labels on standardised axes are .35 apart: cells of the default width would merge them."""
     labels = np.arange(200) % 10
     t = labels[:, None] * np.float32([1.0, -1.0])
-    assert edge_mi(t, labels, key=KEY, bin_width=0.1) == pytest.approx(np.log2(10), abs=1e-5)
-    assert edge_mi(t, labels, key=KEY, bin_width=1.0) < 3
+    assert edge_mi(t, labels, key=KEY, cell_width=0.1) == pytest.approx(np.log2(10), abs=1e-5)
+    assert edge_mi(t, labels, key=KEY, cell_width=1.0) < 3
     assert edge_mi(labels // 5, labels, key=KEY) == pytest.approx(1, abs=1e-5)
 
 
@@ -147,10 +147,10 @@ def test_classes_are_not_cut():
 
 def test_isolated_samples_reach_the_cap_and_are_reported():
     x, y = gaussian(0.0, 200)
-    info = edge_info(x, y, key=KEY, bin_width=1e-5)
+    info = edge_info(x, y, key=KEY, cell_width=1e-5)
     assert info.mi == pytest.approx(np.log2(200), abs=1e-5)
     assert info.capped == 1
-    info = edge_info(x, y, key=KEY, bin_width=1e-5, cap=2.5)
+    info = edge_info(x, y, key=KEY, cell_width=1e-5, cap=2.5)
     assert info.mi == pytest.approx(2.5, abs=1e-5)
     assert info.capped == 1
 
@@ -238,7 +238,7 @@ def test_vmap_over_keys_labels_and_options():
     keys = jax.random.split(KEY, 3)
 
     def of_lane(x, key, width, cap):
-        return edge_mi(x, classes, key=key, bin_width=(width, 1.0), cap=cap)
+        return edge_mi(x, classes, key=key, cell_width=(width, 1.0), cap=cap)
 
     arguments = x, keys, jnp.float32([0.5, 1.0, -1.0]), jnp.float32([2.0, 1.0, -1.0])
     got = jax.jit(jax.vmap(of_lane))(*arguments)
@@ -300,11 +300,11 @@ def test_refuses_other_arguments(monkeypatch):
     with pytest.raises(ValueError, match="n_samples: expected at least 2, got 1"):
         f(x[:1], y[:1])
     for options, message in [
-        ({"bin_width": 0.0}, "bin_width: expected a positive finite number"),
-        ({"bin_width": -1.0}, "bin_width: expected a positive finite number"),
-        ({"bin_width": (1.0, np.inf)}, "bin_width: expected a positive finite number"),
-        ({"bin_width": 1e-9}, "bin_width: expected at least 1e-06 standard deviations"),
-        ({"bin_width": (1.0, 1.0, 1.0)}, "bin_width: expected a number or a pair"),
+        ({"cell_width": 0.0}, "cell_width: expected a positive finite number"),
+        ({"cell_width": -1.0}, "cell_width: expected a positive finite number"),
+        ({"cell_width": (1.0, np.inf)}, "cell_width: expected a positive finite number"),
+        ({"cell_width": 1e-9}, "cell_width: expected at least 1e-06 standard deviations"),
+        ({"cell_width": (1.0, 1.0, 1.0)}, "cell_width: expected a number or a pair"),
         ({"cap": 0.0}, "cap: expected a positive finite number"),
         ({"cap": np.nan}, "cap: expected a positive finite number"),
         ({"num_shifts": 0}, "num_shifts: expected a whole number"),

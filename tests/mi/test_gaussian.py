@@ -13,11 +13,11 @@ from ibjax.mi.gaussian import _gaussian_mi, gaussian_mi
 LN2 = np.log(2.0)
 
 
-def twin(x, y, *, bias_correction=True):
+def twin(x, y, *, correction=True):
     """Bits, from float64 determinants of the covariances as they are."""
     x, y = (np.asarray(v, np.float64).reshape(len(v), -1) for v in (x, y))
     nats = 0.5 * (log_determinant(x) + log_determinant(y) - log_determinant(np.hstack([x, y])))
-    if bias_correction:
+    if correction:
         nats -= expected_error(len(x), x.shape[1], y.shape[1])
     return nats / LN2
 
@@ -43,7 +43,7 @@ def sample_with_covariance(covariance, n=200, seed=0):
 
 
 def plain(x, y):
-    return gaussian_mi(x, y, bias_correction=False)
+    return gaussian_mi(x, y, correction=False)
 
 
 def dependent(rng, n, dx, dy, noise):
@@ -81,9 +81,7 @@ def test_two_correlated_pairs_among_others(d):
 @pytest.mark.parametrize("rho", [1e-4, 1e-2, 0.7, 0.7072, 0.999, 1 - 1e-8])
 def test_weak_and_strong_correlation_keep_their_digits(rho):
     z = sample_with_covariance([[1, rho], [rho, 1]])
-    assert plain(z[:, 0], z[:, 1]) == pytest.approx(
-        twin(z[:, 0], z[:, 1], bias_correction=False), abs=5e-4
-    )
+    assert plain(z[:, 0], z[:, 1]) == pytest.approx(twin(z[:, 0], z[:, 1], correction=False), abs=5e-4)
     if rho < 0.99:
         assert plain(z[:, 0], z[:, 1]) == pytest.approx(-0.5 * np.log2(1 - rho**2), rel=2e-3, abs=1e-11)
 
@@ -102,8 +100,8 @@ def test_equals_twin(shape, log_noise, seed):
     rng = np.random.default_rng(seed)
     x, y = dependent(rng, *shape, noise=10.0**log_noise)
     for correct in (True, False):
-        expected = twin(x, y, bias_correction=correct)
-        assert gaussian_mi(x, y, bias_correction=correct) == pytest.approx(expected, rel=5e-5, abs=2e-5)
+        expected = twin(x, y, correction=correct)
+        assert gaussian_mi(x, y, correction=correct) == pytest.approx(expected, rel=5e-5, abs=2e-5)
 
 
 @given(st.floats(-20, 20), st.floats(-20, 20), st.integers(0, 2**32 - 1))
@@ -279,5 +277,5 @@ def test_refuses_other_arguments():
 
 def test_memory_is_bounded():
     x, y = (jax.ShapeDtypeStruct((100_000, d), jnp.float32) for d in (6, 4))
-    compiled = _gaussian_mi.lower(x, y, bias_correction=True).compile()
+    compiled = _gaussian_mi.lower(x, y, correction=True).compile()
     assert compiled.memory_analysis().temp_size_in_bytes < 2**26

@@ -34,12 +34,12 @@ def quadrature_mi(t, y, *, noise_variance) -> MI:
     return MI(h_t - h_given_x, h_t - h_given_y)
 
 
-def noisy_mi_twin(t, y, *, noise_variance, rng, num_samples) -> tuple[MI, MI]:
+def noisy_mi_twin(t, y, *, noise_variance, rng, num_draws) -> tuple[MI, MI]:
     """Values and standard errors by the definition in float64: h(T) - h(T|X) and h(T) - h(T|Y)."""
     t, y = np.asarray(t, np.float64), np.asarray(y)
     n, m, width = t.shape
     ixt, ity = [], []
-    for i, a, _ in itertools.product(range(n), range(m), range(num_samples)):
+    for i, a, _ in itertools.product(range(n), range(m), range(num_draws)):
         u = t[i, a] + rng.normal(size=width) * np.sqrt(noise_variance)
         kernels = np.exp(-((u - t) ** 2).sum(axis=-1) / (2 * noise_variance))  # (n, m)
         ixt.append(np.log2(kernels[i].mean() / kernels.mean()))
@@ -55,7 +55,7 @@ def assert_within(info: NoisyInfo, expected: MI, *, errors=4.5):
 @pytest.mark.parametrize(("sigma", "nats"), [(0.5, 0.632720), (1.0, 0.336831), (2.0, 0.111421)])
 def test_binary_channel(sigma, nats):
     t, y = np.array([[-1.0], [1.0]]), np.array([0, 1])
-    options = {"key": jax.random.key(1), "num_samples": 100_000}
+    options = {"key": jax.random.key(1), "num_draws": 100_000}
     info = noisy_info(t, y, noise_variance=sigma**2, **options)
     assert_within(info, MI(nats / LN2, nats / LN2))
     assert 0 < info.ixt_std_error < 0.002
@@ -68,7 +68,7 @@ def test_tanh_unit_compresses_by_saturation():
     x = np.array([-1.5, -0.5, 0.5, 1.5])
     found = []
     for w, nats in [(0.1, 0.395966), (0.5, 1.308976), (5.0, 0.695382)]:
-        options = {"noise_variance": 0.1**2, "key": jax.random.key(2), "num_samples": 6000}
+        options = {"noise_variance": 0.1**2, "key": jax.random.key(2), "num_draws": 6000}
         info = noisy_info(np.tanh(w * x)[:, None], np.arange(4), **options)
         assert_within(info, MI(nats / LN2, nats / LN2))
         assert info.ixt_std_error < 0.007
@@ -78,7 +78,7 @@ def test_tanh_unit_compresses_by_saturation():
 
 def test_one_unit_agrees_with_quadrature():
     t, y = np.random.default_rng(0).normal(size=(4, 3)), np.array([0, 0, 1, 2])
-    info = noisy_info(t[:, :, None], y, noise_variance=0.2, key=jax.random.key(0), num_samples=700)
+    info = noisy_info(t[:, :, None], y, noise_variance=0.2, key=jax.random.key(0), num_draws=700)
     assert_within(info, quadrature_mi(t, y, noise_variance=0.2))
     assert info.ixt_std_error < 0.01
 
@@ -87,8 +87,8 @@ def test_agrees_with_the_twin():
     rng = np.random.default_rng(0)
     t, y = 0.3 * rng.normal(size=(12, 3, 40)), rng.integers(0, 3, size=12)
     noise_variance = 1.0
-    expected, errors = noisy_mi_twin(t, y, noise_variance=noise_variance, rng=rng, num_samples=100)
-    info = noisy_info(t, y, noise_variance=noise_variance, key=jax.random.key(0), num_samples=20)
+    expected, errors = noisy_mi_twin(t, y, noise_variance=noise_variance, rng=rng, num_draws=100)
+    info = noisy_info(t, y, noise_variance=noise_variance, key=jax.random.key(0), num_draws=20)
     assert abs(info.ixt - expected.ixt) < 4.5 * np.hypot(errors.ixt, info.ixt_std_error)
     assert abs(info.ity - expected.ity) < 4.5 * np.hypot(errors.ity, info.ity_std_error)
 
@@ -103,17 +103,17 @@ def test_lies_between_the_kernel_bounds(seed, noise_variance, distance):
     y = rng.integers(0, 2, size=20)
     lower, upper = (kde_mi(t, y, noise_variance=noise_variance, bound=b).ixt for b in ("lower", "upper"))
     key = jax.random.key(seed)
-    info = noisy_info(t, y, noise_variance=noise_variance, key=key, num_samples=200)
+    info = noisy_info(t, y, noise_variance=noise_variance, key=key, num_draws=200)
     slack = 5 * info.ixt_std_error + 1e-5
     assert lower - slack <= info.ixt <= upper + slack
 
 
-@pytest.mark.parametrize("num_samples", [1, 3])
-def test_standard_errors_are_those_of_repetitions(num_samples):
+@pytest.mark.parametrize("num_draws", [1, 3])
+def test_standard_errors_are_those_of_repetitions(num_draws):
     t, y = np.random.default_rng(0).normal(size=(30, 1)), np.arange(30) % 2
 
     def f(key):
-        return noisy_info(t, y, noise_variance=0.3, key=key, num_samples=num_samples)
+        return noisy_info(t, y, noise_variance=0.3, key=key, num_draws=num_draws)
 
     info = jax.vmap(f)(jax.random.split(jax.random.key(3), 400))
     exact = quadrature_mi(t, y, noise_variance=0.3)
@@ -123,7 +123,7 @@ def test_standard_errors_are_those_of_repetitions(num_samples):
     ]:
         assert abs(values.mean() - expected) < 4.5 * values.std() / 20  # no bias, with few draws
         ratio = jnp.sqrt(jnp.square(errors).mean()) / values.std()  # of 400 repetitions: within 0.036
-        assert 0.88 < ratio < (2.0 if num_samples == 1 else 1.12)
+        assert 0.88 < ratio < (2.0 if num_draws == 1 else 1.12)
 
 
 @pytest.mark.slow
@@ -134,7 +134,7 @@ def test_runs_of_a_noisy_network():
     exact = quadrature_mi(x[:, None], np.arange(2), noise_variance=2.0).ixt
 
     def f(t, key):
-        return noisy_mi(t, np.arange(2), noise_variance=1.0, key=key, num_samples=10).ixt
+        return noisy_mi(t, np.arange(2), noise_variance=1.0, key=key, num_draws=10).ixt
 
     excess = {}
     for m, repetitions in [(2, 400), (40, 50)]:
@@ -152,13 +152,13 @@ def test_equal_runs_are_one_and_order_does_not_matter():
     t, y = rng.normal(size=(15, 4)), rng.integers(0, 2, size=15)
     order = rng.permutation(15)
     options = {"noise_variance": 0.5, "key": jax.random.key(0)}
-    one = noisy_info(t, y, **options, num_samples=400)
-    np.testing.assert_array_equal(one, noisy_info(t[:, None, :], y, **options, num_samples=400))
-    three = noisy_info(np.repeat(t[:, None, :], 3, axis=1), y, **options, num_samples=50)
+    one = noisy_info(t, y, **options, num_draws=400)
+    np.testing.assert_array_equal(one, noisy_info(t[:, None, :], y, **options, num_draws=400))
+    three = noisy_info(np.repeat(t[:, None, :], 3, axis=1), y, **options, num_draws=50)
     expected = MI(one.ixt, one.ity)
     assert_within(three, expected, errors=4.5 * np.sqrt(2))
     # Another order gives other draws.
-    shuffled = noisy_info(t[order, ::-1], y[order], **options, num_samples=400)
+    shuffled = noisy_info(t[order, ::-1], y[order], **options, num_draws=400)
     assert_within(shuffled, expected, errors=4.5 * np.sqrt(2))
 
 
@@ -166,7 +166,7 @@ def test_float32_costs_nothing_at_any_scale():
     """The same draws around centres 2^20 away, where float32 holds steps of 1/8 alone."""
     rng = np.random.default_rng(0)
     t, y = rng.integers(-8, 8, size=(30, 3)) / 8.0, np.arange(30) % 3
-    options = {"noise_variance": 0.05, "key": jax.random.key(0), "num_samples": 20}
+    options = {"noise_variance": 0.05, "key": jax.random.key(0), "num_draws": 20}
     near, far = (noisy_mi(t + offset, y, **options) for offset in (0.0, 2.0**20))
     assert 1.0 < near.ixt < 4.5
     np.testing.assert_allclose(far, near, atol=1e-6)
@@ -174,7 +174,7 @@ def test_float32_costs_nothing_at_any_scale():
 
 def test_exact_where_nothing_is_random():
     y = np.arange(32) // 8
-    options = {"noise_variance": 1e-3, "key": jax.random.key(0), "num_samples": 3}
+    options = {"noise_variance": 1e-3, "key": jax.random.key(0), "num_draws": 3}
     apart = noisy_info(10.0 * np.arange(32)[:, None], y, **options)
     np.testing.assert_allclose(apart, [5.0, 2.0, 0.0, 0.0], atol=1e-6)
     np.testing.assert_array_equal(noisy_info(np.full((32, 1), 0.3), y, **options), 0.0)
@@ -192,7 +192,7 @@ def test_jit_vmap_one_trace_and_what_is_not_a_number():
 
     def f(t, y, noise, key):
         traces.append(1)
-        return noisy_info(t, y, noise_variance=noise, key=key, num_samples=5)
+        return noisy_info(t, y, noise_variance=noise, key=key, num_draws=5)
 
     loop = [f(t[i], y[i], float(noise[i]), keys[i]) for i in range(3)]
     traces.clear()
@@ -224,7 +224,7 @@ def test_memory_is_bounded():
     y = jax.ShapeDtypeStruct((500,), jnp.int32)
 
     def f(t, y, key):
-        return noisy_info(t, y, noise_variance=0.1, key=key, num_samples=10)
+        return noisy_info(t, y, noise_variance=0.1, key=key, num_draws=10)
 
     compiled = jax.jit(f).lower(t, y, jax.random.key(0)).compile()
     assert compiled.memory_analysis().temp_size_in_bytes < 20e6  # an array of all pairs takes 400e6
@@ -246,7 +246,7 @@ def test_refuses_other_shapes_and_counts(monkeypatch):
         (t.astype(str), y),
     ]:
         with pytest.raises(ValueError, match=r"expected .* got "):
-            f(bad_t, bad_y, num_samples=1)
-    for num_samples in (0, -1, 2.5):
-        with pytest.raises(ValueError, match="num_samples: expected a whole number"):
-            f(t, y, num_samples=num_samples)
+            f(bad_t, bad_y, num_draws=1)
+    for num_draws in (0, -1, 2.5):
+        with pytest.raises(ValueError, match="num_draws: expected a whole number"):
+            f(t, y, num_draws=num_draws)

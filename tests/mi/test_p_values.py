@@ -64,7 +64,7 @@ def test_gaussian_is_close_to_the_exact_law(n, d, rel):
 def test_gaussian_null_estimates_are_uniform():
     lanes, n = 4000, 25
     x, y = np.random.default_rng(1).normal(size=(2, lanes, n, 2))
-    plain = jax.vmap(lambda x, y: gaussian_mi(x, y, bias_correction=False))
+    plain = jax.vmap(lambda x, y: gaussian_mi(x, y, correction=False))
     mi = plain(jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32))
     got = np.asarray(gaussian_p_value(mi, num_samples=n, num_columns_x=2, num_columns_y=2))
     for level in (0.05, 0.5):

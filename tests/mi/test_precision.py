@@ -87,7 +87,7 @@ def test_offset_and_scale_do_not_matter_to_networks(shift):
     assert float(estimate(shift(X))) == pytest.approx(float(estimate(X)), abs=2e-3)
 
 
-@pytest.mark.parametrize("estimator", [kde_mi, functools.partial(noisy_mi, key=KEY, num_samples=1)])
+@pytest.mark.parametrize("estimator", [kde_mi, functools.partial(noisy_mi, key=KEY, num_draws=1)])
 @pytest.mark.parametrize("offset", [1e9, -1e12])
 def test_an_offset_does_not_matter_to_layers_with_noise(estimator, offset):
     t = np.round(np.tanh(RNG.normal(size=(N, 3))) * 2**12) / 2**12
@@ -253,9 +253,9 @@ def test_cells_that_merge_discrete_values_are_flagged():
     info = edge_info(words, words, key=KEY)
     assert info.merged
     assert info.mi < 7.5
-    for x, options in ((words.astype(int), {}), (words, {"bin_width": 0.5}), (X, {})):
+    for x, options in ((words.astype(int), {}), (words, {"cell_width": 0.5}), (X, {})):
         assert not edge_info(x, x, key=KEY, **options).merged
-    assert edge_info(words, words, key=KEY, bin_width=0.5).mi == pytest.approx(8, abs=1e-5)
+    assert edge_info(words, words, key=KEY, cell_width=0.5).mi == pytest.approx(8, abs=1e-5)
 
 
 @pytest.mark.slow

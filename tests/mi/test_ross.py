@@ -120,7 +120,7 @@ def test_classes_of_one_sample_are_left_out(samples):
 
 def test_labels_all_different(samples):
     x, _ = samples
-    with pytest.raises(ValueError, match="labels: expected one that occurs twice, got 150 different"):
+    with pytest.raises(ValueError, match="y: expected a label that occurs twice, got 150 different"):
         ross_mi(x, np.arange(150))
     assert np.isnan(jax.jit(ross_mi)(x, jnp.arange(150)))
 
@@ -230,7 +230,7 @@ def test_refuses_bad_arguments(samples):
         jax.jit(functools.partial(ross_mi, k=150))(x, labels)
     with pytest.raises(ValueError, match="k: expected a whole number"):
         ross_mi(x, labels, k=0)
-    with pytest.raises(ValueError, match="labels: expected integer class labels, got dtype float32"):
+    with pytest.raises(ValueError, match="y: expected integer class labels, got dtype float32"):
         ross_mi(x, labels.astype(np.float32))
     for bad_x, bad_labels in [
         (x[None], labels),

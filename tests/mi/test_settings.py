@@ -42,11 +42,11 @@ CALLS = {
     "binned": binned_mi,
     "binned, width": functools.partial(binned_mi, bin_width=0.1),
     "binned, hashed": lambda t, y: binned_mi(jnp.tile(t, (1, 20)), y, bin_width=0.01),
-    "binned, adaptive": lambda t, y: binned_mi(t, y, bins=adaptive_edges(t, 8)),
+    "binned, adaptive": lambda t, y: binned_mi(t, y, bins=adaptive_edges(t, bins=8)),
     "exact": exact_mi,
     "quantised": functools.partial(quantised_mi, bits=3),
     "kde": kde_mi,
-    "noisy": functools.partial(noisy_info, noise_variance=0.1, key=KEY, num_samples=2),
+    "noisy": functools.partial(noisy_info, noise_variance=0.1, key=KEY, num_draws=2),
     "discrete": lambda t, y: discrete_mi((t > 0).astype(jnp.int32), y),
     "entropy": lambda t, y: entropy(y + 1, correction="nsb", num_states=48),
     "ksg": lambda t, y: ksg_mi(t[:, :2], t[:, 2]),
@@ -132,7 +132,7 @@ def test_keys_of_another_implementation_do_not_depend_on_company():
     keys = jnp.stack([jax.random.key(seed, impl="rbg") for seed in range(3)])
 
     def f(key):
-        return noisy_info(T[0], Y[0], noise_variance=0.1, key=key, num_samples=1)
+        return noisy_info(T[0], Y[0], noise_variance=0.1, key=key, num_draws=1)
 
     together = jax.vmap(f)(keys)
     for i in range(3):
