@@ -10,7 +10,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 FINDINGS = DOCS / "findings"
-EXPERIMENTS = sorted(path.stem for path in (ROOT / "experiments").glob("[!_]*.py"))
+SOURCES = {
+    **{path.stem: path for path in (ROOT / "experiments").glob("[!_]*.py")},
+    **{
+        path.parent.name: path.with_name("__init__.py")
+        for path in (ROOT / "experiments").glob("*/__main__.py")
+    },
+}
+EXPERIMENTS = sorted(SOURCES)
 PAGES = {path.stem: path.read_text() for path in FINDINGS.glob("*.md") if path.stem != "index"}
 SECTIONS = ["Claim", "Verdict", "Numbers", "What does not follow", "How it was measured"]
 FIGURE = r"figures/([\w.]+\.png)"
@@ -19,7 +26,7 @@ PACKAGES = ["ibjax", "ibjax.mi", "ibjax.bottleneck", "ibjax.datasets", "ibjax.tr
 
 def commands_of(experiment: str) -> list[str]:
     """The commands of an experiment's header, without what it says of them in brackets."""
-    header = ast.get_docstring(ast.parse((ROOT / f"experiments/{experiment}.py").read_text())) or ""
+    header = ast.get_docstring(ast.parse(SOURCES[experiment].read_text())) or ""
     lines = re.findall(r"^(?:Command:)? *(python -m experiments\..*)$", header, re.M)
     return [re.sub(r" {2,}\(.*", "", line).strip() for line in lines]
 

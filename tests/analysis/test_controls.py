@@ -40,6 +40,7 @@ def test_every_control_has_a_plane_of_every_estimator(seen):
     assert seen["train_loss"].shape == (len(CONTROLS),)
 
 
+@pytest.mark.slow
 def test_trained_is_the_network_itself(network, seen):
     params, data, split = network
     own = planes_record(MODEL, ESTIMATORS)(params, Dataset(data.x, data.y), split)
@@ -89,6 +90,7 @@ def test_draws_are_of_the_key(network):
     assert (np.sort(other.order) == np.arange(NUM_SAMPLES)).all()
 
 
+@pytest.mark.slow
 def test_a_network_that_is_not_finite_has_nan_everywhere(network):
     params, data, split = network
     broken = jax.tree.map(lambda p: jnp.full_like(p, jnp.nan), params)

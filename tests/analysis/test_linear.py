@@ -186,6 +186,7 @@ def test_record_holds_all_layers_and_the_errors(data, params):
     assert seen["test_loss"] == linear.generalisation_error(params, data)
 
 
+@pytest.mark.slow
 def test_training_gives_a_labelled_dataset():
     config = TrainConfig(
         widths=(5, 1), activation="linear", loss="squared_error", split="all_rows",

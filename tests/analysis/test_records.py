@@ -85,6 +85,7 @@ def test_information_is_the_estimators_of_each_layers_activations(params, data, 
     np.testing.assert_allclose(layers[-1], numpy_network(params, np.asarray(data.x))[-1], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_information_of_other_rows_is_another(params, data, split):
     values = [
         np.asarray(plane_record(MODEL, binned_mi, rows=rows)(params, data, split)["ixt"])
@@ -149,6 +150,7 @@ def test_settings_lie_between_estimators_and_layers(params, data, split):
         np.testing.assert_array_equal(chosen[name][0, 0], value)
 
 
+@pytest.mark.slow
 def test_one_output_is_a_sigmoid_unit(data, split):
     """The same as two outputs of which the first is 0."""
     one, two = MLP((4, 1), ("tanh",)), MLP((4, 2), ("tanh",))

@@ -20,6 +20,7 @@ def test_binary_symmetric_channel_splits_once(p):
     assert (found.before.tolist(), found.after.tolist()) == ([1], [2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_one_cluster_is_left_when_it_loses_its_stability_or_before(seed):
     """Before, where a solution with two clusters becomes as good by a jump, as with seed 2."""
@@ -35,6 +36,7 @@ def test_one_cluster_is_left_when_it_loses_its_stability_or_before(seed):
     assert (found.betas[0] < 0.95 * critical) == (seed == 2)
 
 
+@pytest.mark.slow
 def test_two_independent_bits_split_one_after_the_other():
     """X = (U, V), Y = (U through 0.05, V through 0.2): each bit's own channel says when it is used."""
     p_xy = np.kron(symmetric_channel(0.05), symmetric_channel(0.2))

@@ -126,6 +126,7 @@ def test_independent_variables_give_one_cluster():
 # Brute force over all hard clusterings.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, slow(1), slow(2), slow(3)])
 def test_deterministic_bottleneck_is_the_best_hard_clustering(seed):
     p_xy = random_joint(seed, 6, 3)
@@ -211,7 +212,7 @@ def test_encoders_solve_the_equations_and_have_the_stated_information(p_xy, alph
         np.testing.assert_allclose(found, informations(encoder, p_xy), atol=1e-6)
 
 
-@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("alpha", [0.0, slow(0.5), slow(1.0)])
 def test_large_beta_keeps_all_relevant_information(alpha):
     p_xy = random_joint(5, 7, 3)
     curve = information_curve(p_xy, [1e4], alpha=alpha)
@@ -219,6 +220,7 @@ def test_large_beta_keeps_all_relevant_information(alpha):
     assert curve.ity[0] == pytest.approx(informations(np.eye(7), p_xy)[1], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_order_of_betas_does_not_matter():
     p_xy = random_joint(1, 8, 3)
     shuffled = np.random.default_rng(0).permutation(BETAS)
@@ -230,6 +232,7 @@ def test_the_order_of_betas_does_not_matter():
     assert twice.ixt[0] == twice.ixt[1]
 
 
+@pytest.mark.slow
 def test_x_with_the_same_labels_count_as_one():
     p_xy = random_joint(2, 5, 3)
     halves = np.concatenate([0.25 * p_xy, 0.75 * p_xy])

@@ -26,6 +26,7 @@ def test_shapes_and_law_of_the_samples():
     assert np.abs(correlation).max() < 5 / 20_000**0.5
 
 
+@pytest.mark.slow
 def test_signal_to_noise_ratio_over_teachers():
     """|teacher|^2 / d over the noise's variance is snr on average, with irrelevant inputs too."""
     for num_relevant in (None, 30):
@@ -51,6 +52,7 @@ def test_seeds_differ_in_everything():
         assert (a != b).all()
 
 
+@pytest.mark.slow
 def test_works_under_jit_and_vmap():
     keys = jax.random.split(jax.random.key(0), 3)
     many = jax.jit(jax.vmap(lambda key: linear_teacher(key, num_samples=4, snr=1.0, num_inputs=6)))(keys)

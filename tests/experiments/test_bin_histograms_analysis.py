@@ -63,6 +63,7 @@ def test_what_is_lost_is_what_entropies_say(pairs):
     assert (shares.mixed == 0) == (shares.lost_label < 1e-6)
 
 
+@pytest.mark.slow
 def test_the_record_agrees_with_the_estimator_on_the_training_samples():
     model = MLP((4, 3, 3), ("tanh", "relu"))
     rng = np.random.default_rng(0)

@@ -54,6 +54,7 @@ def test_information_is_a_bit_far_apart_and_none_for_equal_encodings():
     )
 
 
+@pytest.mark.slow
 def test_terms_of_unequal_encodings_against_dense_integrals(vae):
     vae = vae._replace(mean=jnp.array([-0.7, 1.1]), log_width=jnp.log(jnp.array([0.4, 1.3])))
     setting = Setting(0.0, 1.0, 0.1, 1.0)

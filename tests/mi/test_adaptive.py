@@ -149,6 +149,7 @@ def test_one_unit_without_ties_has_log2_bins_bits():
     np.testing.assert_array_equal(edge_indices(scaled, np.asarray(edges)), index)
 
 
+@pytest.mark.slow
 def test_jit_and_vmap_agree_with_eager():
     t, y = lanes_of_layers()
     traces = []

@@ -1,6 +1,7 @@
 """What every estimator of two variables, ``f(x, y) -> bits``, must do; a new one adds a line."""
 
 import functools
+import inspect
 from typing import NamedTuple
 
 import jax
@@ -10,11 +11,15 @@ import pytest
 
 from ibjax.mi import (
     discrete_mi,
+    edge_info,
     edge_mi,
     gaussian_mi,
     ksg_mi,
+    noisy_info,
+    noisy_mi,
     renyi_mi,
     ross_mi,
+    variational_info,
     variational_mi,
 )
 
@@ -177,3 +182,11 @@ def test_refuses_other_shapes(case, monkeypatch):
             case.estimator(bad_x, bad_y)
         with pytest.raises(ValueError, match=r"expected .* got "):
             jax.jit(case.estimator)(bad_x, bad_y)
+
+
+@pytest.mark.parametrize(
+    ("mi", "info"),
+    [(edge_mi, edge_info), (noisy_mi, noisy_info), (variational_mi, variational_info)],
+)
+def test_an_estimator_and_its_info_take_the_same_arguments(mi, info):
+    assert inspect.signature(mi).parameters == inspect.signature(info).parameters

@@ -14,7 +14,7 @@ from scipy.stats import norm
 
 from ibjax.mi.discrete import discrete_mi
 from ibjax.mi.entropies import CORRECTIONS
-from tests.mi.test_entropy import BITS, entropy_twin
+from tests.mi.test_entropies import BITS, entropy_twin
 
 # --------------------------------------------------------------------------------------------------
 # The twin.
@@ -213,6 +213,7 @@ def compiled(correction):
     return jax.jit(jax.vmap(estimate))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("correction", TRACES)
 def test_jit_and_vmap_agree_with_eager(correction):
     lanes = [dependent_pairs(seed) for seed in range(3)]

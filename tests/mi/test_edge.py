@@ -111,6 +111,7 @@ def test_even_number_of_shifts():
     assert_equals_twin(x, y, num_shifts=4)
 
 
+@pytest.mark.slow
 def test_many_samples_equal_twin_and_have_little_bias():
     x, y = (v.astype(np.float32) for v in gaussian(0.75, 60_000))
     got = edge_info(x, y, key=KEY)
@@ -119,6 +120,7 @@ def test_many_samples_equal_twin_and_have_little_bias():
     assert got.mi == pytest.approx(0.596322, abs=0.02)
 
 
+@pytest.mark.slow
 def test_wide_variables_equal_twin():
     x, y = (v.astype(np.float32) for v in gaussian(0.8, 60, d=300))
     assert_equals_twin(x, y, cell_width=20.0)
@@ -221,6 +223,7 @@ def f(x, y, key=KEY):
 f_of_lanes = jax.jit(jax.vmap(f))
 
 
+@pytest.mark.slow
 def test_jit_and_vmap_agree_with_eager():
     x, y = lanes()
     loop = [f(*pair) for pair in zip(x, y, strict=True)]
@@ -233,6 +236,7 @@ def test_jit_and_vmap_agree_with_eager():
     np.testing.assert_allclose(f_of_lanes(x, y), jnp.stack(loop), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_vmap_over_keys_labels_and_options():
     x, classes = lanes()[0], jnp.arange(N) % 4
     keys = jax.random.split(KEY, 3)

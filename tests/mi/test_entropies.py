@@ -293,6 +293,7 @@ def compiled(correction):
     return jax.jit(jax.vmap(estimate))
 
 
+@pytest.mark.slow
 @every_correction
 def test_jit_and_vmap_agree_with_eager(correction):
     lanes = np.random.default_rng(0).integers(0, 9, (3, SIZE)).astype(np.float32)

@@ -229,6 +229,7 @@ def lanes():
 of_lanes = jax.jit(jax.vmap(gaussian_mi))
 
 
+@pytest.mark.slow
 def test_jit_and_vmap_agree_with_eager():
     f = gaussian_mi
     x, y = lanes()
@@ -275,6 +276,7 @@ def test_refuses_other_arguments():
             gaussian_mi(bad, y)
 
 
+@pytest.mark.slow
 def test_memory_is_bounded():
     x, y = (jax.ShapeDtypeStruct((100_000, d), jnp.float32) for d in (6, 4))
     compiled = _gaussian_mi.lower(x, y, correction=True).compile()

@@ -106,6 +106,7 @@ def test_sums_of_ten_thousand_kernels_keep_their_digits():
     assert_close(mi, [0.566219 / LN2] * 2, bits=2e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="accelerators take larger blocks")
 @pytest.mark.parametrize(("lanes", "n", "width"), [(1, 60_000, 1024), (50, 4096, 10)])
 def test_memory_is_bounded(lanes, n, width):

@@ -270,6 +270,7 @@ def test_offsets_do_not_matter():
     assert ksg_mi(x + 4096, y - 1e4) == pytest.approx(float(ksg_mi(x, y)), abs=1e-5)
 
 
+@pytest.mark.slow
 @VARIANTS
 def test_jit_and_vmap_agree_with_eager(samples, variant):
     x, y = samples

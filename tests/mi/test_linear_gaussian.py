@@ -66,6 +66,7 @@ def test_saturates_at_the_inputs_of_the_narrowest_layer():
     assert bits[2] - bits[0] == pytest.approx(40, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_kernels_beyond_float32_together():
     """1e30 * 1e30 * 1e-30 * 1e-30 = 1, and 1e30 * 1e30 over noise 1e-30: 200 bits and more."""
     one = np.ones((1, 1))
@@ -91,6 +92,7 @@ def test_equals_twin(dims, log_noise, seed):
     assert f(kernels, covariance, noise_variance) == pytest.approx(expected, rel=1e-4, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_wide_layer_equals_twin():
     kernels, covariance = random_problem(np.random.default_rng(1), [200, 100])
     assert f(kernels[0], covariance, 0.1) == pytest.approx(twin(kernels, covariance, 0.1), rel=1e-5)
@@ -147,6 +149,7 @@ def lanes():
     return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(v) for v in leaves]), *problems)
 
 
+@pytest.mark.slow
 def test_jit_and_vmap_agree_with_eager():
     kernels, covariance = lanes()
     noise = jnp.float32([0.1, 1.0, 10.0])

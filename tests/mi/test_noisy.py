@@ -108,6 +108,7 @@ def test_lies_between_the_kernel_bounds(seed, noise_variance, distance):
     assert lower - slack <= info.ixt <= upper + slack
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_draws", [1, 3])
 def test_standard_errors_are_those_of_repetitions(num_draws):
     t, y = np.random.default_rng(0).normal(size=(30, 1)), np.arange(30) % 2
@@ -219,6 +220,7 @@ def test_jit_vmap_one_trace_and_what_is_not_a_number():
         assert np.isnan(jitted(t[0], y[0], jnp.float32(bad), keys[0])).all()
 
 
+@pytest.mark.slow
 def test_memory_is_bounded():
     t = jax.ShapeDtypeStruct((500, 20, 8), jnp.float32)
     y = jax.ShapeDtypeStruct((500,), jnp.int32)

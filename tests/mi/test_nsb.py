@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.mi.test_entropy import BITS, entropy_of, entropy_of_many, entropy_twin
+from tests.mi.test_entropies import BITS, entropy_of, entropy_of_many, entropy_twin
 
 
 def test_nsb_of_three_samples():

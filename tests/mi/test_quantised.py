@@ -187,6 +187,7 @@ def lanes_of_layers():
     return [jnp.stack(parts) for parts in zip(*map(random_layer, range(3)), strict=True)]
 
 
+@pytest.mark.slow
 def test_jit_and_vmap_agree_with_eager():
     t, y = lanes_of_layers()
     traces = []

@@ -178,6 +178,7 @@ def test_order_and_sides_do_not_matter(samples):
     assert renyi_mi(x[:, ::-1], y[:, None]) == pytest.approx(expected, abs=3e-5)
 
 
+@pytest.mark.slow
 def test_jit_and_vmap_agree_with_eager(samples):
     x, y = samples
     lanes = jnp.stack([x, x[::-1], x**2]), jnp.stack([y, y, y])

@@ -178,6 +178,7 @@ def test_one_dimension_needs_no_scale(samples):
     assert ross_mi(x[:, 0] * 3 + 1, labels) == pytest.approx(float(ross_mi(x[:, 0], labels)), abs=5e-3)
 
 
+@pytest.mark.slow
 def test_jit_and_vmap_agree_with_eager(samples):
     x, labels = samples
     lanes = jnp.stack([x, x[::-1], x * 2]), jnp.stack([labels, labels, labels[::-1] % 2])
@@ -215,6 +216,7 @@ def test_what_is_not_a_number(samples, bad):
         ross_mi(spoilt[1], labels[1])
 
 
+@pytest.mark.slow
 def test_memory_is_bounded():
     x = jax.ShapeDtypeStruct((60_000,), jnp.float32)
     labels = jax.ShapeDtypeStruct((60_000,), jnp.int32)

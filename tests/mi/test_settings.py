@@ -99,7 +99,10 @@ def calls(default):
 each_call = calls(CALLS.keys() - LONG)
 
 
-@pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS.keys())
+@pytest.mark.parametrize(
+    "setting",
+    [(slow if "keys" in k or "three" in k else pytest.param)(v, id=k) for k, v in SETTINGS.items()],
+)
 @calls(("binned", "exact", "noisy", "discrete", "ksg", "gaussian", "edge"))
 def test_settings_change_no_bit(call, setting, expected):
     with setting():

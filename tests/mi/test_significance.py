@@ -123,6 +123,7 @@ def test_all_columns_of_a_row_move_together():
     np.testing.assert_allclose(test.null, test.estimate, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_batches_do_not_matter():
     x, y = gaussian(0.3, (30,))
     one, more, all_ = (
@@ -134,6 +135,7 @@ def test_batches_do_not_matter():
         assert other.p_value == one.p_value
 
 
+@pytest.mark.slow
 def test_shuffle_test_under_jit_and_vmap_and_nan():
     x, y = gaussian(0.3, (3, 30))
     keys = jax.random.split(KEY, 3)

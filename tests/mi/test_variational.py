@@ -90,6 +90,7 @@ def test_a_constant_carries_nothing(bound):
         assert not info.at_ceiling
 
 
+@pytest.mark.slow
 def test_infonce_of_uniform_noise():
     x, noise = np.random.default_rng(2).uniform(size=(2, N))
     got = known(x, x + 0.5 * (noise - 0.5)).mi

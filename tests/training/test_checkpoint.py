@@ -17,6 +17,7 @@ import ibjax
 from ibjax.training import checkpoint, fit, loop
 from ibjax.training.checkpoint import BlockCheckpoint, describe_run
 from ibjax.types import Dataset
+from tests.marks import slow
 from tests.training.test_loop import CONFIG, DATA, keep_params
 from tests.training.test_steps import assert_identical
 
@@ -223,7 +224,6 @@ import sys
 import jax
 from ibjax.training import fit, loop
 from tests.training.test_checkpoint import LONG, DATA, keep_params
-from tests.marks import slow
 
 loop.SECONDS_BETWEEN_CHECKPOINTS = -1.0
 fit(LONG, DATA, seeds=[0, 1], record=keep_params, schedule=range(401), lanes=2, resume=True,

@@ -161,6 +161,7 @@ def test_a_checkpoint_of_other_drawn_samples_is_refused(tmp_path):
         run(2.0, resume=True)
 
 
+@pytest.mark.slow
 def test_one_output_trains_as_two_of_which_the_first_does_not():
     """Its gradient is that of the logit of class 1 against 0."""
     x = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)

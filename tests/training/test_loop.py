@@ -223,6 +223,7 @@ def test_a_diverged_seed_is_flagged_and_leaves_the_others_alone():
     assert_identical(all_of(alone), of_seeds(history, healthy))
 
 
+@pytest.mark.slow
 def test_a_huge_learning_rate_diverges():
     record = plane_record(make_model(EXPLODING), binned_mi)
     history = quick_fit(EXPLODING, DATA, seeds=[0, 1], record=record)

@@ -19,6 +19,7 @@ import ibjax
 from ibjax.analysis.records import plane_record
 from ibjax.mi import binned_mi, exact_mi
 from ibjax.training import checkpoint, fit, loop, make_model
+from tests.marks import slow
 from tests.training.test_checkpoint import (
     SEEDS,
     StopHereError,
@@ -382,7 +383,6 @@ import resource, signal, sys
 import tests.conftest
 from tests.training.test_resume import small_fit
 import ibjax.training.loop as loop
-from tests.marks import slow
 loop.SECONDS_BETWEEN_CHECKPOINTS = -1.0
 small_fit()
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -19,6 +19,7 @@ from ibjax.datasets import random_split
 from ibjax.mi import binned_mi
 from ibjax.training import TrainConfig, fit, make_model
 from ibjax.types import Dataset
+from tests.marks import slow
 from tests.training.test_data import CONFIG as NUMBERS
 from tests.training.test_data import draw
 from tests.training.test_loop import CONFIG, DATA, drawn, keep_all, quick_fit
@@ -140,7 +141,6 @@ import sys
 import jax
 jax.distributed.initialize(sys.argv[1], 2, int(sys.argv[2]))
 from tests.training.test_loop import CONFIG, DATA, quick_fit
-from tests.marks import slow
 try:
     quick_fit(CONFIG, DATA, seeds=[0], checkpoint_dir=sys.argv[3])
 except ValueError as error:
