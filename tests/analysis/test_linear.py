@@ -14,6 +14,7 @@ from ibjax.mi import linear_gaussian_mi
 from ibjax.models import MLP
 from ibjax.training import TrainConfig, fit, make_model
 from ibjax.types import Split
+from tests.marks import slow
 
 D, NUM_RELEVANT, NOISE = 6, 2, 0.3
 MODEL = MLP((5, 4, 1), ("linear", "linear"))
@@ -55,7 +56,7 @@ def mi_of_blocks(covariance, a, b):
 # Information.
 
 
-@pytest.mark.parametrize("layer", [0, 1, 2])
+@pytest.mark.parametrize("layer", [slow(0), 1, slow(2)])
 def test_information_is_that_of_the_joint_covariance(data, params, layer):
     w = linear.layer_maps(params)[layer]
     covariance, d, width = joint_covariance(w, data), D, w.shape[1]

@@ -171,7 +171,7 @@ def test_the_order_depends_on_the_epoch_number_and_not_on_the_chunk():
     assert_close(from_seven.params, expected)
 
 
-@pytest.mark.parametrize("num_train", [1, 256, 300, 600])
+@pytest.mark.parametrize("num_train", [slow(1), slow(256), 300, slow(600)])
 def test_full_batch_follows_the_gradient_of_the_mean_over_all_training_samples(num_train):
     recipe = make_recipe(None)
     network = make_network(recipe, num_train, num_samples=700)
