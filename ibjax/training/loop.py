@@ -129,7 +129,7 @@ def fit(
             a seed from a key of its own; further fields of its tuple are passed on to ``record``.
         seeds: whole numbers, one per network.
         record: function ``record(params, data, split) -> pytree`` of one network; decides what is kept.
-        purpose_seeds: seeds to use instead of the network's own, by purpose, one whole number for each
+        purpose_seeds: seeds to use instead of the networks' own, by purpose, one whole number for each
             network: "init" (initial weights), "split", "order" (of samples), "labels", "noise", "data".
             Networks with equal numbers share what is drawn for that purpose.
         schedule: recorded epochs, by name or number; 0 and the last are always recorded.
