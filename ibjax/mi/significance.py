@@ -82,8 +82,8 @@ def shuffle_test(
 
     Raises:
         ValueError: for different lengths, fewer than 2 samples, an estimator that does not give a
-            scalar, numbers that are not whole and positive, and known samples that 32 bits do not hold
-            apart; and what the estimator raises.
+            scalar, numbers that are not whole and positive, and concrete samples that 32 bits cannot
+            tell apart; and what the estimator raises.
 
     Example:
         >>> import jax
