@@ -15,7 +15,7 @@ from ibjax.results import whole_file
 
 __all__ = ["Table", "interval_text", "seeds_table", "table_of", "with_caution"]
 
-# Fewer seeds do not show how networks differ.
+# Fewer do not show how networks differ.
 FEW_SEEDS = 10
 
 
@@ -102,7 +102,7 @@ def with_caution(table: Table, num_seeds: int | None, *, smoke: bool) -> Table:
 
 
 def interval_text(interval: Interval | Median | Correlation, digits: int = 2) -> str:
-    """Format a mean, a median or a correlation with its 95% interval, for sentences.
+    """A mean, a median or a correlation with its 95% interval, for sentences.
 
     Example:
         >>> interval_text(Median(1.0, 0.5, 2.25, 50), 1)
