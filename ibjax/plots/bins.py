@@ -49,7 +49,7 @@ def plot_bin_histograms(seen: xr.Dataset, *, title: str = "") -> Figure:
     Args:
         seen: ``histogram`` (activation, shown, layer, bin), ``lowest`` (activation, layer), and a
             coordinate ``bins``, the width.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.
@@ -92,7 +92,7 @@ def plot_bin_course(seen: xr.Dataset, *, title: str = "") -> Figure:
 
     Args:
         seen: ``ixt``, ``extreme``, ``empty`` of dims ``(activation, seed, epoch, layer)``.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.
@@ -120,7 +120,7 @@ def plot_state_shares(seen: xr.Dataset, *, title: str = "") -> Figure:
 
     Args:
         seen: ``alone``, ``pure``, ``mixed`` of dims ``(activation, seed, epoch, layer)``.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.
@@ -151,7 +151,7 @@ def plot_bin_errors(errors: xr.Dataset, *, title: str = "") -> Figure:
 
     Args:
         errors: ``error_ixt``, ``error_ity`` of dims ``(activation, seed, shown, layer, width)``, bits.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.

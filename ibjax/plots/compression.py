@@ -31,7 +31,7 @@ def plot_compression(
         plane: ``ixt`` of dims ``(row, compare, seed, epoch, layer)``.
         row: the dimension for rows of panels; columns are layers.
         compare: the dimension whose levels share a panel.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.
@@ -74,7 +74,7 @@ def plot_curves(
         row: the dimension for rows of panels.
         column: the dimension for columns of panels.
         compare: the dimension whose levels share a panel.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables, coordinates or dims.
@@ -117,7 +117,7 @@ def plot_compression_table(
             layer)``, bits; a coordinate ``option`` of dims ``rows`` names the last one's levels.
         panel: the dimension for panels.
         rows: the dimensions whose levels are the rows.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables, coordinates or dims.

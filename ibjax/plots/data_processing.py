@@ -42,7 +42,7 @@ def plot_violations(summary: xr.Dataset, *, row: str = "activation", title: str 
     Args:
         summary: of ``violation_summary``, dims ``(variable, row, estimator, epoch, pair)``.
         row: the dimension for rows of panels; columns are I(X;T) and I(T;Y).
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.
@@ -92,7 +92,7 @@ def plot_along_layers(plane: xr.Dataset, variable: str, *, row: str, title: str 
         plane: the variable, of dims ``(row, estimator, seed, epoch, layer)``, bits.
         variable: "ixt" or "ity".
         row: the dimension for rows of panels.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for an unknown variable, other variables or dims.
@@ -139,7 +139,7 @@ def plot_layer_against_next(
         following: the second.
         row: the dimension for rows of panels.
         column: the dimension for columns of panels.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims, layers that there are not.

@@ -19,7 +19,7 @@ def plot_drift(away: xr.DataArray, *, title: str = "") -> Figure:
 
     Args:
         away: dims ``(dataset, activation, bins, seed, layer)``, bits.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other dims.

@@ -27,7 +27,7 @@ def plot_effects(effects: xr.Dataset, *, labels: Mapping[str, str], title: str =
     Args:
         effects: variables of dims ``(effect, layer, seed)``, bits.
         labels: of the variables, one panel each.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims, labels that are no text.
@@ -70,7 +70,7 @@ def plot_variance_parts(
         parts: variances of dims ``(row, arm, source, layer)``, squared bits.
         row: the dimension for rows of panels; columns are arms.
         labels: of the sources.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other dims or sources, labels that are no text.

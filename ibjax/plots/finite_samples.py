@@ -26,7 +26,7 @@ def plot_sample_estimates(results: xr.Dataset, name: str, *, title: str = "") ->
         results: ``NAME``, ``NAME_corrected``, ``NAME_low`` and ``NAME_high`` (encoder, num_samples,
             repeat), ``exact_NAME`` and ``cardinality`` (encoder); bits.
         name: "ixt" or "ity".
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for an unknown name, other variables or dims.

@@ -33,7 +33,7 @@ def plot_fixed_points(results: xr.Dataset, *, column: str, title: str = "") -> F
         results: ``ixt``, ``ict``, ``ity`` (column, seed, epoch, layer), ``curve_ixt``, ``curve_ity``
             (column, point), bits.
         column: the dimension for columns of panels.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.
@@ -85,7 +85,7 @@ def plot_layer_betas(results: xr.Dataset, *, column: str, title: str = "") -> Fi
     Args:
         results: ``beta`` and ``distance``, bits, (column, seed, epoch, layer).
         column: the dimension for columns of panels.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.

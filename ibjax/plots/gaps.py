@@ -33,7 +33,7 @@ def plot_gaps(results: xr.Dataset, *, title: str = "") -> Figure:
         results: ``curve_ixt``, ``curve_ity`` (point,), ``forced_ixt``, ``forced_ity`` (clusters, point),
             ``guaranteed`` (num_samples, point), ``ict``, ``ity``, ``ity_train`` (seed, epoch, layer);
             bits.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.
@@ -89,7 +89,7 @@ def plot_layer_terms(results: xr.Dataset, *, labels: Mapping[str, str], title: s
     Args:
         results: variables of dims ``(seed, epoch, layer)``, bits.
         labels: of the variables that share a panel.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims, labels that are no text.

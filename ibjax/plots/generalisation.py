@@ -27,7 +27,7 @@ def plot_generalisation(
         results: losses, nats, and accuracies (activation, seed, epoch).
         phases: ``fitting_end``, ``compression_start``, ``compression_end`` (activation, seed, layer).
         rises: ``epoch`` (activation, seed) of the least validation loss.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims, activations that differ.

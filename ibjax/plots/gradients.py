@@ -41,7 +41,7 @@ def plot_gradient_phases(arm: xr.Dataset, phases: xr.Dataset, *, title: str = ""
         arm: ``gradient_mean``, ``gradient_std``, ``weight_norm``, ``ixt`` and ``saturated`` of dims
             ``(seed, epoch, layer)``.
         phases: its ``phase_epochs``.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims, layers that differ.
@@ -92,7 +92,7 @@ def plot_phase_epochs(phases: xr.Dataset, *, row: str = "activation", title: str
         phases: ``network_diffusion`` (row, seed), ``compression`` (row, seed, layer), ``compresses``
             (row, layer), as of ``phase_epochs``.
         row: the dimension for rows of panels.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.

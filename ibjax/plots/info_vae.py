@@ -34,7 +34,7 @@ def plot_encodings(vaes: xr.Dataset, seed: int, *, title: str = "") -> Figure:
     Args:
         vaes: ``mean``, ``width`` (objective, seed, point), ``m``, ``s`` (objective, seed, z).
         seed: of the network drawn strongly.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims, a seed that there is not.
@@ -89,7 +89,7 @@ def plot_vae_course(
         vaes: variables of dims ``(column, objective, seed, step)``.
         column: the dimension for columns of panels.
         labels: axes' labels by variable.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims, labels that are no text.

@@ -22,7 +22,7 @@ def plot_invertibility(lost: xr.Dataset, *, title: str = "") -> Figure:
     Args:
         lost: ``lost`` (activation, estimator, seed, epoch, layer), bits, the exact states' first and the
             bins' second; ``zero_state`` without estimator.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims, fewer than two estimators.

@@ -25,7 +25,7 @@ def plot_by_level(
         over: the factor, whose levels are numbers.
         labels: of the variables, one panel each.
         ylabel: of all panels.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims, levels that are no numbers, labels that are no text.

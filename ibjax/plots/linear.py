@@ -52,7 +52,7 @@ def plot_bounded_plane(
             ``column``.
         row: a dimension for rows of panels.
         column: a dimension for columns of panels.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: as ``plot_information_plane``, and for correlations of other dims or outside [0, 1).
@@ -101,7 +101,7 @@ def plot_learning(
         loss: label of the axis of errors, which is logarithmic.
         references: variables of dims ``([column], [seed])`` drawn as lines across, by their names in
             the legend.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims, layers that there are not, names that are no text.
@@ -164,7 +164,7 @@ def plot_parts(results: xr.Dataset, *, names: Mapping[int, str], title: str = ""
     Args:
         results: ``ixt``, ``ixt_relevant``, ``ixt_irrelevant`` (seed, epoch, layer), bits.
         names: of the layers.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims, layers that there are not, names that are no text.

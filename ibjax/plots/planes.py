@@ -38,7 +38,7 @@ def plot_information_plane(
         plane: ``ixt``, ``ity`` of dims ``([row], [column], [seed], epoch, layer)``.
         row: a dimension for rows of panels.
         column: a dimension for columns of panels.
-        title: of the figure.
+        title: title of the figure.
         corner: (H(X), I(X;Y)), bits, drawn as a star: no layer is beyond it.
 
     Raises:

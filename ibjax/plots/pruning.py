@@ -33,7 +33,7 @@ def plot_pruning(
         accuracies: of each arm and step, (seed,).
         threshold: below which two layers are similar, bits.
         paper: accuracies of each arm and step, for those that have any.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for mappings of other arms, steps that are no such arrays, a threshold that is not

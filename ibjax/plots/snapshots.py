@@ -22,7 +22,7 @@ def plot_snapshots(plane: xr.Dataset, epochs: Sequence[int], *, title: str = "")
     Args:
         plane: ``ixt``, ``ity`` of dims ``(seed, epoch, layer)``, bits.
         epochs: recorded ones.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims, epochs that were not recorded, a title that is no text.
@@ -52,7 +52,7 @@ def animate_snapshots(plane: xr.Dataset, *, title: str = "") -> FuncAnimation:
 
     Args:
         plane: ``ixt``, ``ity`` of dims ``(seed, epoch, layer)``, bits.
-        title: of the film.
+        title: title of the film.
 
     Raises:
         ValueError: for other variables or dims, a title that is no text.

@@ -21,7 +21,7 @@ def plot_stops(results: xr.Dataset, *, title: str = "") -> Figure:
     Args:
         results: ``test_loss`` (activation, seed, epoch), nats, ``ixt`` with ``layer``, bits, and
             ``stop`` (activation, stopping, seed), positions on the axis of epochs, -1 for none.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims, stops that are no positions.

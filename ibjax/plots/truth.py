@@ -43,7 +43,7 @@ def plot_against_truth(
         over: the dimension of the horizontal axis, drawn on a log scale.
         estimate: its variable.
         truths: exact variables, by the name that the legend gives them.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims, names that are no text.

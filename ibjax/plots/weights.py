@@ -24,7 +24,7 @@ def plot_weight_correlations(summary: xr.Dataset, *, row: str = "activation", ti
         summary: ``within``, ``matched``, ``unmatched`` of dims ``(row, epoch, layer)``, each with
             ``_low`` and ``_high``; ``within_null`` and ``matched_null`` of dims ``(row, layer)``.
         row: the dimension for rows of panels; columns are layers.
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.
