@@ -62,9 +62,9 @@ def mean_interval(values: ArrayLike, axis: int = 0, level: float | int = 0.95) -
     """Mean and Student's t interval over ``axis``; NaN (diverged seeds) is left out and counted.
 
     Args:
-        values: array of numbers with an axis of seeds.
-        axis: position of the axis of seeds.
-        level: confidence level of the interval, between 0 and 1.
+        values: of seeds, on one of the axes.
+        axis: that one.
+        level: of the interval, between 0 and 1.
 
     Returns:
         ``Interval`` of arrays without ``axis``; NaN limits for fewer than two values.

@@ -84,14 +84,14 @@ def layerwise_terms(states: ArrayLike, probability: ArrayLike) -> LayerwiseTerms
 
 
 def rate_needed(curve_ixt: ArrayLike, curve_ity: ArrayLike, ity: ArrayLike) -> np.ndarray:
-    """Return the smallest I(X;T) for an I(T;Y), interpolated between points of a curve, bits.
+    """The smallest I(X;T) that suffices for an I(T;Y), between points of an information curve, bits.
 
-    Between points, the convex inverse lies below the straight line that is returned.
+    Between points the convex inverse lies below the straight line that is returned.
 
     Args:
-        curve_ixt: (point,) rates I(X;T), including the end of the curve, where T is all of X.
-        curve_ity: (point,) I(T;Y) at these rates.
-        ity: (...) relevance I(T;Y), at most that at the end; NaN where unknown.
+        curve_ixt: (point,) rates, with the end of the curve, where T is all of X.
+        curve_ity: (point,) the I(T;Y) there.
+        ity: (...) relevance, at most that of the end; NaN where it is not known.
 
     Raises:
         ValueError: for other shapes, a curve that is negative or not finite, and a relevance that is

@@ -51,15 +51,15 @@ MOST = 2**24
 
 
 class StateShares(NamedTuple):
-    """Fractions of samples by the contents of their state, and what the layer loses by it.
+    """Samples by what their state holds, and what the layer loses by it.
 
     Attributes:
-        alone: fraction of samples that are alone in their state.
-        pure: fraction of samples that share their state with samples of their class only.
-        mixed: fraction of samples that share their state with other classes.
-        lost_pure: bits of H(X|T) due to pure states.
-        lost_mixed: bits of H(X|T) due to mixed states; the two add up to H(X) - I(X;T).
-        lost_label: H(Y|T) = I(X;Y) - I(T;Y) in bits, lost by mixed states alone.
+        alone: share of samples whose state holds no other.
+        pure: share of those whose state holds others, of their class only.
+        mixed: share of those whose state holds other classes.
+        lost_pure: bits of H(X|T) that are due to pure states.
+        lost_mixed: those that are due to mixed ones; the two add up to H(X) - I(X;T).
+        lost_label: H(Y|T) = I(X;Y) - I(T;Y), bits, which mixed states alone lose.
     """
 
     alone: Float[Array, ""]
@@ -117,20 +117,19 @@ def _counts(t, activation, bin_width, num_bins):
 
 @own_settings()
 def state_shares(states: ArrayLike, y: ArrayLike, num_classes: int | np.integer) -> StateShares:
-    """Find which samples share their state, with whom, and what is lost by it.
+    """Which samples share their state, with whom, and what is lost by it.
 
     Args:
-        states: (n,) state numbers from 0 to n - 1, as from ``binned_states``.
+        states: (n,) numbers from 0 to n - 1, as of ``binned_states``.
         y: (n,) labels from 0 to ``num_classes`` - 1.
-        num_classes: number of classes, static.
+        num_classes: static.
 
     Returns:
         ``StateShares`` of scalars: shares of the n samples, and bits. Exact for these n samples, which
         are distinct and equally likely.
 
     Raises:
-        ValueError: for other shapes or lengths, and concrete states and labels that are not such
-            numbers.
+        ValueError: for other shapes or lengths, and known states and labels that are no such numbers.
 
     Source:
         The cases are those of figure 3 of "Revisiting the Information Plane" (2019).
