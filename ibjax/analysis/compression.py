@@ -109,7 +109,7 @@ def peak_epochs(ixt: ArrayLike) -> np.ndarray:
         (seed,) int positions; -1 where no other seed is valid.
 
     Raises:
-        ValueError: for what is no array of numbers of that shape.
+        ValueError: for anything but an array of numbers of that shape.
 
     Example:
         >>> plateau = [0.0, 6.0, 6.0, 6.0, 5.0]

@@ -220,7 +220,7 @@ def vae_terms(vae: VAE, setting: Setting) -> Terms:
         setting: setting, of which only the floor and the free widths matter.
 
     Raises:
-        ValueError: for what is no ``VAE`` or no ``Setting`` of numbers.
+        ValueError: for anything but a ``VAE`` and a ``Setting`` of numbers.
     """
     _check_setting(setting)
     q = encodings(vae, setting.free_width)

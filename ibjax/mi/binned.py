@@ -52,7 +52,7 @@ def binned_mi(
     exceeds 1/128 of a bin, indices are computed in 64 bits instead, by the same rules.
 
     Args:
-        t: (n, width) activations, one row a sample; cast to float32.
+        t: (n, width) activations, one row per sample; cast to float32.
         y: (n,) integer class labels, of any values.
         bins: number of bins, or (edges,) increasing bin edges, which may be traced.
         range: (lo, hi) for an integer ``bins``; default (-1, 1). Numbers, not traced arrays: pass

@@ -28,7 +28,7 @@ def exact_mi(t: ArrayLike, y: ArrayLike) -> MI:
     need not in a ReLU layer, a saturated layer, or a layer with equal rows of weights.
 
     Args:
-        t: (n, width) activations, one row a sample. Traced ones are read as float32.
+        t: (n, width) activations, one row per sample. Traced ones are read as float32.
         y: (n,) integer class labels, of any values.
 
     Returns:
