@@ -1,8 +1,8 @@
-"""The boundary: arrays of any library as native NumPy or JAX arrays, or the reason why they are refused.
+"""Conversion of arrays from any library to native NumPy or JAX arrays, with errors for other input.
 
-Every public function reads its arrays here. What is known stays in 64 bits until an estimator has taken
-off an offset or has told values apart; what reaches a compiled program is float32 or int32, native and
-without a mask, and means what the user's array meant.
+Every public function reads its arrays here. Concrete values stay in 64 bits until an estimator has
+removed an offset or has told values apart. Arrays that reach a compiled program are float32 or int32,
+native and without a mask, and mean what the user's array meant.
 """
 
 from typing import Any
@@ -25,23 +25,23 @@ __all__ = [
     "residual",
 ]
 
-# Steps of float32 that must lie between the smallest and the largest value of a column.
+# Smallest number of float32 steps between the minimum and the maximum of a column.
 LEVELS = 1024
 
-# Of float32: the step at 1, and the smallest normal number, below which arithmetic may read 0.
+# float32's step at 1, and its smallest normal number, below which arithmetic may read 0.
 EPSILON, TINY = 2.0**-23, 2.0**-126
 
 
 def as_array(name: str, x: Any) -> Any:
-    """Real numbers as a NumPy array of native byte order, or as the JAX array or tracer that they are.
+    """Convert real numbers to a NumPy array of native byte order; keep JAX arrays and tracers.
 
-    Reads NumPy arrays of any strides and byte order, memory maps, lists, numbers, and arrays of PyTorch
-    (on any device, with or without a gradient), pandas, polars, xarray, h5py and whatever else NumPy
-    can read.
+    Accepts NumPy arrays of any strides and byte order, memory maps, lists, numbers, and arrays of
+    PyTorch (on any device, with or without a gradient), pandas, polars, xarray, h5py and whatever else
+    NumPy can read.
 
     Raises:
-        ValueError: for masked entries, complex numbers, strings, dates, objects that are no numbers,
-            ragged lists, and what is no array at all.
+        ValueError: for masked entries, complex numbers, strings, dates, objects that are not numbers,
+            ragged lists, and anything that is not an array.
     """
     if isinstance(x, jax.Array):
         _check_real(name, x.dtype)
@@ -53,21 +53,21 @@ def as_array(name: str, x: Any) -> Any:
         array = _numbers_of_objects(name, array, x)
     _check_real(name, array.dtype)
     if array.dtype.itemsize > 8:  # long double
-        with np.errstate(over="ignore"):  # what float64 cannot hold is not finite
+        with np.errstate(over="ignore"):  # overflow gives infinity
             return array.astype(np.float64)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def as_float32(name: str, x: Any) -> Any:
-    """Finite numbers as float32; traced ones as they come.
+    """Convert finite numbers to float32; traced values are not checked.
 
     Raises:
-        ValueError: as ``as_array``; for NaN and infinities, also of float32; and for known numbers of
-            more bits that float32 cannot hold apart, such as those of a large offset.
+        ValueError: as ``as_array``; for NaN and infinities, also those that arise in float32; and for
+            concrete 64-bit numbers that float32 cannot tell apart, such as those with a large offset.
     """
     x = as_array(name, x)
     check_finite(name, x)
-    with np.errstate(over="ignore", under="ignore"):  # what float32 cannot hold is refused
+    with np.errstate(over="ignore", under="ignore"):  # overflow is refused below
         narrow = jnp.asarray(x, jnp.float32)
     check_finite(name, narrow)
     if is_wide(x):
@@ -76,7 +76,7 @@ def as_float32(name: str, x: Any) -> Any:
 
 
 def as_labels(name: str, y: Any, x_name: str, x: Any) -> Any:
-    """Integer class labels (n,) of the samples ``x``, of any values; pandas' categories by their codes.
+    """Return integer class labels (n,) of any values for samples ``x``; categories become their codes.
 
     Raises:
         ValueError: for other shapes or lengths, labels that are not integers, missing categories.
@@ -89,10 +89,10 @@ def as_labels(name: str, y: Any, x_name: str, x: Any) -> Any:
 
 
 def as_32_bits(name: str, x: Any) -> Any:
-    """Finite numbers as float32, whole ones as int32 or uint32: what JAX keeps whatever ``x64`` is.
+    """Convert finite numbers to float32, whole ones to int32 or uint32, which JAX keeps whatever x64 is.
 
     Raises:
-        ValueError: as ``as_float32``, and for known integers that 32 bits do not hold.
+        ValueError: as ``as_float32``, and for concrete integers that do not fit into 32 bits.
     """
     x = as_array(name, x)
     if x.dtype == np.bool_:
@@ -108,21 +108,21 @@ def as_32_bits(name: str, x: Any) -> Any:
 
 
 def is_wide(x: Any) -> bool:
-    """Whether the values of ``x`` are known to more bits than float32 holds."""
+    """Return whether ``x`` is concrete with more bits than float32 holds."""
     return is_concrete(x) and x.dtype.itemsize >= (4 if jnp.issubdtype(x.dtype, jnp.integer) else 8)
 
 
 def residual(x: Any, offset: Any) -> np.ndarray:
-    """x - offset in float64; differences of integers are exact before they are rounded.
+    """Return x - offset in float64; differences of integers are exact before rounding.
 
     Args:
-        x: real numbers, known.
-        offset: numbers of x's own dtype, such as its smallest.
+        x: concrete real numbers.
+        offset: numbers of the same dtype as x, such as its minimum.
     """
     x = np.asarray(x)
     offset = np.asarray(offset, x.dtype)
     if np.issubdtype(x.dtype, np.integer) and x.dtype.itemsize == 8:
-        # Modulo 2^64, of which a sign is left to be told.
+        # Differences modulo 2^64, to which the sign is added below.
         larger = x >= offset
         size = np.where(larger, x.astype(np.uint64) - offset.astype(np.uint64),
                         offset.astype(np.uint64) - x.astype(np.uint64))  # fmt: skip
@@ -131,12 +131,12 @@ def residual(x: Any, offset: Any) -> np.ndarray:
 
 
 def check_apart(name: str, x: np.ndarray) -> None:
-    """Refuse known columns whose values float32 would round to a few steps between their limits.
+    """Refuse concrete columns whose values float32 would round to a few steps between their limits.
 
-    Differences far below a column's spread may be lost, as those of a saturated unit are.
+    Differences far below a column's spread may be lost, as in a saturated unit.
 
     Raises:
-        ValueError: for columns that change when rounded and span less than ``LEVELS`` steps.
+        ValueError: for columns that change when rounded and span fewer than ``LEVELS`` steps.
     """
     if x.size == 0:
         return
@@ -169,7 +169,7 @@ def _as_numpy(name: str, x: Any) -> np.ndarray:
         x = x.data
     try:
         return np.asarray(_on_host(x) if _is_torch(x) else x)
-    except Exception as error:  # whatever another library raises
+    except Exception as error:  # another library may raise anything
         raise ValueError(f"{name}: expected an array of numbers, got {kind_of(x)} ({error})") from error
 
 
@@ -182,13 +182,13 @@ def _is_torch(x) -> bool:
 
 
 def _on_host(tensor: Any) -> Any:
-    """A tensor of PyTorch without its gradient, where and as NumPy can read it."""
+    """Return a PyTorch tensor without its gradient, on the host and in a dtype that NumPy can read."""
     tensor = tensor.detach().cpu()
     return tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor
 
 
 def _numbers_of_objects(name: str, array: np.ndarray, given: Any) -> np.ndarray:
-    """Python's and NumPy's numbers in an array of objects, as nullable columns of pandas give."""
+    """Convert an object array of Python's or NumPy's numbers, as nullable pandas columns give."""
     if array.ndim == 0:
         raise ValueError(f"{name}: expected an array of numbers, got {kind_of(given)}")
     strangers = {type(v).__name__ for v in array.ravel() if not isinstance(v, int | float | np.number)}
@@ -208,7 +208,7 @@ def _check_real(name: str, dtype: Any) -> None:
 
 
 def _codes(name: str, y: Any) -> Any:
-    """Categories of pandas and polars as the whole numbers that stand for them; the rest as it is."""
+    """Return the whole-number codes of pandas and polars categories; other input unchanged."""
     library = type(y).__module__.partition(".")[0]
     if library == "pandas" and hasattr(getattr(y, "dtype", None), "categories"):
         codes = np.asarray(y.cat.codes if hasattr(y, "cat") else y.codes)

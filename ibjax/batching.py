@@ -1,4 +1,4 @@
-"""Work in pieces that fit: seeds in blocks of a fixed number of lanes, rows in blocks of memory."""
+"""Splitting of work into blocks: seeds by a fixed number of lanes, rows by available memory."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,23 +12,23 @@ from ibjax.types import ArrayLike
 
 __all__ = ["blocks_of_seeds", "default_lanes", "map_rows"]
 
-# Entries of the temporary arrays of one block of rows, 64 KB and 4 MB a lane. Compared on a CPU for
-# pairs of samples: in 2^14 a problem alone takes 0.6 to 0.9 of its time in 2^17, one of 50 lanes half.
-# Accelerators need blocks that fill them.
+# Entries in the temporary arrays of one block of rows: 64 KB and 4 MB per lane. On a CPU, a problem over
+# pairs of samples takes 0.6 to 0.9 of the time with 2^14 that it takes with 2^17, and half of it with 50
+# lanes. Accelerators need blocks that fill them.
 CPU_BLOCK, ACCELERATOR_BLOCK = 2**14, 2**20
 
 
 def default_lanes(platform: str) -> int:
-    """Networks a compiled program runs on "cpu", "gpu" or "tpu".
+    """Return the default number of networks per compiled program on "cpu", "gpu" or "tpu".
 
-    On a CPU 13 keep 256 samples of the papers' network in a core's cache and fill 50 seeds into four
-    programs; an accelerator's time hardly depends on the lanes.
+    On a CPU, 13 networks of the papers' size keep 256 samples in a core's cache and fit 50 seeds into
+    four programs; on an accelerator the time hardly depends on the number of lanes.
     """
     return 13 if platform == "cpu" else 64
 
 
 def blocks_of_seeds(seeds: ArrayLike, size: int) -> list[np.ndarray]:
-    """The seeds in order, in as few blocks of at most ``size`` as it takes, of nearly equal length.
+    """Split the seeds, in order, into the fewest blocks of at most ``size``, nearly equally long.
 
     Raises:
         ValueError: for no seeds, the same seed twice, or a size that is not a whole number.
@@ -47,12 +47,12 @@ def blocks_of_seeds(seeds: ArrayLike, size: int) -> list[np.ndarray]:
 
 
 def map_rows(f: Callable[..., Any], rows: Any, *, entries_per_row: int) -> Any:
-    """``vmap(f)(rows)`` in blocks of as many rows as keep temporary arrays small.
+    """Compute ``vmap(f)(rows)`` in blocks of rows, so that temporary arrays stay small.
 
     Args:
-        f: of one row of each leaf of ``rows``.
-        rows: a pytree of arrays with one leading axis.
-        entries_per_row: entries that f's temporary arrays take for one row.
+        f: function of one row of each leaf of ``rows``.
+        rows: pytree of arrays with a common leading axis.
+        entries_per_row: number of entries in f's temporary arrays for one row.
     """
     entries_per_row = as_whole("entries_per_row", entries_per_row)
     block = CPU_BLOCK if jax.default_backend() == "cpu" else ACCELERATOR_BLOCK

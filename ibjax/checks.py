@@ -1,7 +1,7 @@
 """Validators with expected/got messages; every user error is a ``ValueError``.
 
-Shapes are checked at trace time. Values are checked only where they are known: at the public edge,
-on concrete arrays. A traced NaN is not an error but data, and gives NaN in the result.
+Shapes are checked at trace time. Values are checked only if they are concrete, in public functions. A
+traced NaN is not an error but data, and gives NaN in the result.
 """
 
 import operator
@@ -34,12 +34,12 @@ __all__ = [
 
 
 def is_concrete(x: Any) -> bool:
-    """True where the values of ``x`` are known, False inside ``jit``, ``vmap`` or ``grad``."""
+    """Return True if the values of ``x`` are known, False inside ``jit``, ``vmap`` or ``grad``."""
     return not isinstance(x, Tracer)
 
 
 def kind_of(x: Any) -> str:
-    """What a refused argument is, for messages: its shape and dtype, or its type and a short value."""
+    """Describe a refused argument for messages: its shape and dtype, or its type and a short value."""
     if isinstance(x, np.ndarray | jax.Array) and np.ndim(x) > 0:
         return f"an array of shape {x.shape} and dtype {x.dtype}"
     text = repr(x)
@@ -87,7 +87,7 @@ def check_number(
     at_most: float | int | None = None,
     below: float | int | None = None,
 ) -> None:
-    """Refuse anything but one real, finite number within the limits; of a traced one only its shape."""
+    """Refuse anything but one real, finite number within limits; only the shape if it is traced."""
     limits = {"at least": at_least, "above": above, "at most": at_most, "below": below}
     wanted = " and ".join(f"{word} {limit}" for word, limit in limits.items() if limit is not None)
     real = _is_real_number(x)
@@ -104,22 +104,22 @@ def check_number(
 
 
 def check_positive(name: str, x: Any) -> None:
-    """Refuse zero, negative and non-finite numbers; of a traced one only its shape is checked."""
+    """Refuse zero, negative and non-finite numbers; check only the shape if it is traced."""
     if not _is_real_number(x) or (is_concrete(x) and not 0 < float(x) < float("inf")):
         raise ValueError(f"{name}: expected a positive finite number, got {kind_of(x)}")
 
 
 def check_count(name: str, x: Any) -> None:
-    """Refuse anything but a whole number of 1 or more, of any dtype; of a traced one only its shape."""
+    """Refuse anything but a whole number of 1 or more, of any dtype; check only the shape if traced."""
     if not _is_real_number(x) or (is_concrete(x) and not (float(x).is_integer() and float(x) >= 1)):
         raise ValueError(f"{name}: expected a whole number of 1 or more, got {kind_of(x)}")
 
 
 def as_whole(name: str, x: Any, *, at_least: int = 1, at_most: int | None = None) -> int:
-    """A whole number as Python's int, which no product can overflow.
+    """Return a whole number as a Python int, which no product can overflow.
 
     Raises:
-        ValueError: for anything but a known whole number of ``at_least`` or more, up to ``at_most``.
+        ValueError: for anything but a concrete whole number from ``at_least`` to ``at_most``.
     """
     try:
         whole = None if _is_bool(x) or not is_concrete(x) else operator.index(x)
@@ -145,16 +145,16 @@ def check_known(name: str, x: Any, known: Iterable[str]) -> None:
 
 
 def check_function(name: str, x: Any, form: str) -> None:
-    """Refuse what cannot be called, such as a function's name; ``form`` is what was expected."""
+    """Refuse anything not callable, such as a function's name; ``form`` describes what was expected."""
     if not callable(x) or isinstance(x, type):
         raise ValueError(f"{name}: expected a function {form}, got {kind_of(x)}")
 
 
 def as_key(name: str, key: Any) -> Any:
-    """A random key, of ``jax.random.key`` or of the older ``PRNGKey``, as a typed threefry key.
+    """Return a random key, from ``jax.random.key`` or the older ``PRNGKey``, as a typed threefry key.
 
-    Draws then do not depend on ``jax_default_prng_impl``: other implementations draw otherwise under
-    ``vmap``. Their keys become threefry's, all of their words folded in.
+    Draws then do not depend on ``jax_default_prng_impl``; other implementations draw different numbers
+    under ``vmap``. Keys of other implementations become threefry keys with all their words folded in.
 
     Raises:
         ValueError: for anything but one key.
@@ -177,13 +177,13 @@ def as_key(name: str, key: Any) -> Any:
 def check_variables(
     name: str, data: Any, variables: Mapping[str, tuple[str, ...]], *, factors: bool = False
 ) -> None:
-    """Refuse a Dataset without the variables, or whose variables have other dims.
+    """Refuse a Dataset that lacks the variables, or whose variables have other dims.
 
     Args:
-        name: of the argument.
-        data: what should be an xarray Dataset.
-        variables: the dims that each variable must have, in any order.
-        factors: whether further dims, an experiment's own, are allowed.
+        name: name of the argument, for messages.
+        data: object that should be an xarray Dataset.
+        variables: dims that each variable must have, in any order.
+        factors: whether further dims, those of an experiment, are allowed.
     """
     if not hasattr(data, "data_vars"):
         raise ValueError(f"{name}: expected an xarray Dataset, got {kind_of(data)}")
@@ -203,7 +203,7 @@ def _is_bool(x) -> bool:
 
 
 def _is_real_number(x) -> bool:
-    """Whether x is one real number, known or traced; booleans, strings and keys are none."""
+    """Return whether x is one real number, concrete or traced, and not a boolean, string or key."""
     if isinstance(x, int | float):
         return not isinstance(x, bool)
     if not isinstance(x, np.generic | np.ndarray | jax.Array) or np.ndim(x) != 0:

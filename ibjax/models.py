@@ -1,8 +1,8 @@
-"""The multilayer perceptron of the debate, as a Flax Linen module.
+"""The multilayer perceptron of the information-bottleneck debate, as a Flax Linen module.
 
-Public functions take and give ``(n, width)`` arrays. Inside, activations are feature-major,
-``(width, n)``: with layers of 2 to 12 units the batch must be the contiguous axis, or products and
-nonlinearities run on vectors of 2 to 12 numbers.
+Public functions take and return ``(n, width)`` arrays. Internally, activations are feature-major,
+``(width, n)``: with layers of 2 to 12 units the batch must be the contiguous axis, otherwise products
+and nonlinearities run on vectors of 2 to 12 numbers.
 """
 
 import math
@@ -41,14 +41,15 @@ DRAWN_BLOCK = 128
 
 
 def _cut_normal(fan: Callable[[int, int], int]) -> Callable:
-    """Normal with sigma = 1 / sqrt(fan), cut at 2 sigma, without correcting the variance.
+    """Return a normal initialiser with sigma = 1 / sqrt(fan), truncated at 2 sigma.
 
-    The kernels' standard deviation is therefore 0.88 sigma, as in TensorFlow's truncated_normal.
+    The variance is not corrected, so the kernels' standard deviation is 0.88 sigma, as in TensorFlow's
+    truncated_normal.
     """
 
     def init(key, shape, dtype=jnp.float32):
         size = math.prod(shape)
-        # In whole blocks, so that small layers share the program that draws them.
+        # Draw whole blocks, so that small layers share one compiled program.
         drawn = -(-size // DRAWN_BLOCK) * DRAWN_BLOCK
         normal = jax.random.truncated_normal(key, -2.0, 2.0, (drawn,), dtype)
         return fan(*shape) ** -0.5 * normal[:size].reshape(shape)
@@ -66,10 +67,10 @@ INITS: dict[str, tuple[Callable, Callable]] = {
 
 
 def as_widths(widths: Any) -> tuple[int, ...]:
-    """Units of one or more layers as Python ints.
+    """Return the numbers of units of one or more layers as Python ints.
 
     Raises:
-        ValueError: for no sequence, an empty one, or other than whole numbers of 1 or more.
+        ValueError: for anything but a non-empty sequence of whole numbers of 1 or more.
     """
     if not _is_sequence(widths) or len(widths) == 0:
         raise ValueError(f"widths: expected one or more whole numbers, got {kind_of(widths)}")
@@ -77,10 +78,10 @@ def as_widths(widths: Any) -> tuple[int, ...]:
 
 
 def as_names(name: str, names: Any) -> tuple[str, ...]:
-    """Names of activations, one for each hidden layer.
+    """Return the names of activations, one for each hidden layer.
 
     Raises:
-        ValueError: for no sequence, or unknown names.
+        ValueError: for anything but a sequence of known names.
     """
     if not _is_sequence(names):
         raise ValueError(f"{name}: expected names of activations, got {kind_of(names)}")
@@ -96,17 +97,19 @@ def _is_sequence(x: Any) -> bool:
 
 
 class MLP(nn.Module):
-    """A multilayer perceptron that also returns what its hidden layers do.
+    """A multilayer perceptron that also returns its hidden activations.
 
     Attributes:
-        widths: units of the hidden layers and, last, of the output.
+        widths: numbers of units in the hidden layers and, last, the output.
         activations: a name from ``ACTIVATIONS`` for each hidden layer.
-        kernel_init: a name from ``INITS``: "fan_in" is the 2017 code's, "fan_out" the 2018 code's.
-        noise_variance: of the Gaussian noise added to every hidden layer while training (needs an
+        kernel_init: a name from ``INITS``; "fan_in" is that of the 2017 code, "fan_out" that of the 2018
+            code.
+        noise_variance: variance of the Gaussian noise added to every hidden layer in training (needs an
             rng named "noise").
 
     Raises:
-        ValueError: for unknown names, or a number of activations other than that of hidden layers.
+        ValueError: for unknown names, or a number of activations that is not the number of hidden
+            layers.
     """
 
     widths: tuple[int, ...]
@@ -129,7 +132,7 @@ class MLP(nn.Module):
     def __call__(
         self, x: ArrayLike, *, train: bool = False
     ) -> tuple[Float[Array, "n k"], list[Float[Array, "n width"]]]:
-        """Logits and hidden activations, (n, d) -> (n, k), [(n, width), ...]; noise only in training."""
+        """Return logits (n, k) and hidden activations [(n, width), ...]; noise only in training."""
         x = as_float32("x", x)
         check_rank("x", x, 2, "(n_samples, n_inputs)")
         logits, hidden = self.feature_major(x.T, train=train)
@@ -139,7 +142,7 @@ class MLP(nn.Module):
     def feature_major(
         self, h: Float[Array, "d n"], *, train: bool = False
     ) -> tuple[Float[Array, "k n"], list[Float[Array, "width n"]]]:
-        """``__call__`` on transposed arrays."""
+        """Apply the network to feature-major arrays: ``__call__`` on transposed arrays."""
         hidden_init, output_init = INITS[self.kernel_init]
         hidden = []
         for i, (width, name) in enumerate(zip(self.widths, self.activations, strict=False), 1):
@@ -153,7 +156,7 @@ class MLP(nn.Module):
 
 
 class Affine(nn.Module):
-    """``kernel.T @ h + bias`` on feature-major h; kernel (fan_in, fan_out) as in ``nn.Dense``."""
+    """Affine layer ``kernel.T @ h + bias`` on feature-major h; kernel (fan_in, fan_out) as in Flax."""
 
     width: int
     kernel_init: Callable
@@ -167,9 +170,9 @@ class Affine(nn.Module):
 
 @jax.custom_vjp
 def _affine(kernel, bias, h):
-    # XLA's CPU products are three to four times slower where it folds the small kernel's transpose
-    # into them. Behind the barrier the transpose is done first; hence the derivative by hand, which
-    # then needs no transpose.
+    # XLA's CPU products are three to four times slower if XLA folds the small kernel's transpose into
+    # them. The barrier makes it transpose first; the derivative is written by hand so that it needs no
+    # transpose.
     return product(lax.optimization_barrier(kernel.T), h) + bias[:, None]
 
 
@@ -188,23 +191,24 @@ _affine.defvjp(_affine_forward, _affine_backward)
 
 
 def merge_linear(model: MLP, num_inputs: int) -> tuple[MLP, Callable[[PyTree], PyTree]]:
-    """A shallower network with the same outputs, and its parameters from those of ``model``.
+    """Merge linear layers: return a shallower network with the same outputs, and a map of parameters.
 
-    A linear layer and the next make one affine map, whose kernel is the product of theirs. They are
-    merged where that takes fewer multiplications a sample (not around a bottleneck) and no noise comes
-    between. In training, the gradient of ``model`` is that of the shallower network, pulled back through
-    the map of parameters: the same steps up to rounding, without a linear layer's work on samples.
+    A linear layer and the next one form a single affine map, whose kernel is the product of theirs. They
+    are merged if that takes fewer multiplications per sample (not around a bottleneck) and there is no
+    noise in between. In training, the gradient of ``model`` is that of the shallower network, pulled
+    back through the map of parameters: the same steps up to rounding, without a linear layer's work on
+    samples.
 
     Args:
-        model: with linear layers or without.
-        num_inputs: its inputs' width.
+        model: network with or without linear layers.
+        num_inputs: width of its inputs.
 
     Returns:
-        The shallower network and ``merged(params)``, its parameters; ``model`` and the identity where
-        nothing can be merged.
+        The shallower network and a function ``merged(params)`` that gives its parameters; ``model`` and
+        the identity if nothing can be merged.
     """
-    fans = [as_whole("num_inputs", num_inputs)]  # of the layers that remain
-    merges = []  # for each hidden layer, whether the next takes it in
+    fans = [as_whole("num_inputs", num_inputs)]  # fan-ins of the remaining layers
+    merges = []  # for each hidden layer, whether it is merged into the next
     for width, name, after in zip(model.widths, model.activations, model.widths[1:], strict=False):
         fewer = fans[-1] * after <= (fans[-1] + after) * width
         merges.append(name == "linear" and model.noise_variance == 0 and fewer)
@@ -226,7 +230,7 @@ def merge_linear(model: MLP, num_inputs: int) -> tuple[MLP, Callable[[PyTree], P
 
 
 def _after(first, second):
-    """The affine layer that two in a row are."""
+    """Compose two consecutive affine layers into one."""
     columns = jnp.concatenate([first["kernel"].T, first["bias"][:, None]], axis=1)
     columns = _affine(second["kernel"], jnp.zeros_like(second["bias"]), columns)
     return {"kernel": columns[:, :-1].T, "bias": columns[:, -1] + second["bias"]}

@@ -1,4 +1,4 @@
-"""Small numerical pieces that several modules share."""
+"""Small numerical functions shared by several modules."""
 
 import functools
 import operator
@@ -26,19 +26,19 @@ __all__ = [
     "two_logits",
 ]
 
-# Below that of any float32.
+# Smaller than the exponent of any float32.
 LEAST_EXPONENT = -200
 
-# Columns of one loop of sum_over_columns. Compared on a CPU with 8, 32 and all at once.
+# Columns per loop in sum_over_columns; compared on a CPU with 8, 32 and all at once.
 UNROLLED_COLUMNS = 16
 
 
 @functools.lru_cache(maxsize=16)
 def clog2c_table(n: int) -> np.ndarray:
-    """(n + 1,) float32 table of ``(c / n) log2 c`` for counts c = 0..n, with 0 at c = 0.
+    """Return the table of ``(c / n) log2 c`` for counts c = 0..n, with 0 at c = 0; (n + 1,) float32.
 
-    With it ``H = log2 n - sum_k table[c_k]`` in bits for counts that sum to n: exactly ``log2 n``
-    where all counts are 1 and exactly 0 where one count is n.
+    The entropy of counts that sum to n is ``H = log2 n - sum_k table[c_k]`` in bits: exactly ``log2 n``
+    if all counts are 1, and exactly 0 if one count is n.
     """
     c = np.arange(n + 1, dtype=np.float64)
     table = (c / n * np.log2(np.maximum(c, 1))).astype(np.float32)
@@ -47,9 +47,10 @@ def clog2c_table(n: int) -> np.ndarray:
 
 
 def cross_entropy(logits: Float[Array, "k n"], y: Int[Array, " n"]) -> Float[Array, " n"]:
-    """-log p(y) in nats of class-major outputs, by a comparison where a gather would be slow.
+    """Return -log p(y) in nats for class-major outputs, by comparison, since a gather would be slow.
 
-    p is the softmax of the logits; of one output, the logit of class 1 against 0, its logistic function.
+    p is the softmax of the logits, or for one output, the logit of class 1 against 0, its logistic
+    function.
     """
     logits = two_logits(logits)
     hot = jnp.arange(logits.shape[0])[:, None] == y[None, :]
@@ -57,48 +58,48 @@ def cross_entropy(logits: Float[Array, "k n"], y: Int[Array, " n"]) -> Float[Arr
 
 
 def two_logits(logits: Float[Array, "k n"]) -> Float[Array, "l n"]:
-    """One output z as the logits 0 and z, whose softmax is its logistic function; more as they are."""
+    """Turn a single output z into logits 0 and z, whose softmax is the logistic function of z."""
     return jnp.concatenate([jnp.zeros_like(logits), logits]) if len(logits) == 1 else logits
 
 
 def output_units(logits: Float[Array, "k n"]) -> Float[Array, "k n"]:
-    """What the network's last layer shows: the softmax of its logits, or one sigmoid unit."""
+    """Return the activations of the output layer: the softmax of its logits, or one sigmoid unit."""
     return jax.nn.sigmoid(logits) if len(logits) == 1 else jax.nn.softmax(logits, axis=0)
 
 
 def squared_error(outputs: Float[Array, "k n"], y: Float[Array, "k n"]) -> Float[Array, " n"]:
-    """|outputs - y|^2 of each sample, summed over its outputs, without a factor of 1/2."""
+    """Return |outputs - y|^2 of each sample, summed over outputs, without a factor of 1/2."""
     return jnp.square(outputs - y).sum(axis=0)
 
 
 def to_bits(nats):
-    """Nats as bits: the one place where information changes its unit."""
+    """Convert nats to bits; all information is converted here."""
     return nats / np.float32(np.log(2.0))
 
 
 def to_nats(bits):
-    """Bits as nats, where a function takes them."""
+    """Convert bits to nats, for functions that take nats."""
     return bits * np.float32(np.log(2.0))
 
 
 def product(a: Float[Any, "... n k"], b: Float[Any, "... k m"]) -> Float[Array, "... n m"]:
-    """``a @ b`` in full float32 on every device.
+    """Compute ``a @ b`` in full float32 on every device.
 
-    Accelerators multiply in 10 or 7 bits of mantissa unless told otherwise, which moves activations
-    across the edges of bins.
+    By default accelerators multiply with 10 or 7 bits of mantissa, which moves activations across bin
+    edges.
     """
     return jnp.matmul(a, b, precision=lax.Precision.HIGHEST)
 
 
 def scaled_to_one(x: Float[Array, "*shape"], axis: int | None = None):
-    """x over the power of two that brings its largest magnitude between 1/2 and 1, and the exponent.
+    """Divide x by a power of two to a largest magnitude in [1/2, 1), and return the exponent too.
 
-    Exact, and squares of the result stay within float32, whatever the size of x, subnormal numbers
-    included, which arithmetic on CPUs takes for 0. Zeros stay zeros.
+    The division is exact, and squares of the result stay within float32 for x of any size, including
+    subnormal numbers, which CPU arithmetic treats as 0. Zeros stay zeros.
 
     Args:
-        x: any shape.
-        axis: along which the largest is sought, kept with length 1; None: one exponent for all.
+        x: array of any shape.
+        axis: axis of the maximum, kept with length 1; None for one exponent for all entries.
     """
     fraction = x.view(jnp.int32) & np.int32(2**23 - 1)
     is_subnormal = (x.view(jnp.int32) & np.int32(255 << 23)) == 0
@@ -112,19 +113,21 @@ def scaled_to_one(x: Float[Array, "*shape"], axis: int | None = None):
 
 
 def logmeanexp(x: Float[Array, "*shape"], axis: int = -1):
-    """log of the mean of exp(x) along ``axis``; -inf where every x is."""
+    """Return the log of the mean of exp(x) along ``axis``; -inf where every x is -inf."""
     return jax.nn.logsumexp(x, axis=axis) - np.float32(np.log(x.shape[axis]))
 
 
 def squared_distances(a: Float[Array, "m d"], b: Float[Array, "n d"]) -> Float[Array, "m n"]:
-    """|a_i - b_j|^2 of all pairs, as a sum of squared differences; exactly 0 for equal rows.
+    """Return |a_i - b_j|^2 for all pairs, as sums of squared differences; exactly 0 for equal rows.
 
-    The relative error is about 1e-6 at any scale and width. |a|^2 + |b|^2 - 2ab by a matrix product
-    is faster for wide rows, but its error grows with the norms: with neighbours 0.04 apart among 1024
-    units and noise variance 1e-3, kernel estimates are off by 0.008 bits at scale 1, 0.4 at scale 10.
+    The relative error is about 1e-6 at any scale and width. Computing |a|^2 + |b|^2 - 2ab by a matrix
+    product is faster for wide rows, but its error grows with the norms: with 1024 units, neighbours 0.04
+    apart and noise variance 1e-3, kernel estimates would be off by 0.008 bits at scale 1 and 0.4 bits at
+    scale 10.
 
-    Reads both arrays by columns. Where ``b`` is used many times, as in blocks of rows, pass
-    ``columns.T`` with ``columns = b.T`` made beforehand: twice as fast, as XLA then copies nothing.
+    Both arrays are read by columns. If ``b`` is used many times, as in blocks of rows, pass
+    ``columns.T`` with ``columns = b.T`` computed beforehand: XLA then copies nothing, which is twice as
+    fast.
     """
     columns_a, columns_b = a.T, b.T
 
@@ -137,7 +140,7 @@ def squared_distances(a: Float[Array, "m d"], b: Float[Array, "n d"]) -> Float[A
 
 
 def sum_over_columns(term: Callable[[Any], Array], num_columns: int) -> Array:
-    """``term(0) + term(1) + ...`` over one or more columns, with memory for one sum.
+    """Sum ``term(0) + term(1) + ...`` over one or more columns, with memory for a single sum.
 
     Up to 16 columns become one loop over the entries, which keeps the partial sums in registers;
     more are added in blocks of 16.

@@ -32,26 +32,26 @@ def information_plane(
     epochs: Sequence[int] | None = None,
     **options: Any,
 ) -> xr.Dataset:
-    """I(X;T) and I(T;Y) of activations that were recorded elsewhere.
+    """Compute I(X;T) and I(T;Y) from activations that were recorded elsewhere.
 
     Args:
-        activations: ``activations[e][l]`` is the (n_samples, width) array of layer l at recorded
-            epoch e, of NumPy, PyTorch, or any framework whose arrays NumPy can read; widths may differ
-            between layers.
+        activations: nested sequence; ``activations[e][l]`` is the (n_samples, width) array of layer l at
+            recorded epoch e, from NumPy, PyTorch or any framework whose arrays NumPy can read. Widths
+            may differ between layers.
         y: (n_samples,) integer class labels.
         estimator: any ``ibjax.mi`` estimator of a layer.
-        epochs: the epochs' numbers; 0, 1, 2, ... by default.
-        **options: for the estimator, for example ``bin_width=0.07``.
+        epochs: numbers of the recorded epochs; default 0, 1, 2, ....
+        **options: keyword arguments of the estimator, for example ``bin_width=0.07``.
 
     Returns:
-        Dataset with ``ixt`` and ``ity`` (epoch, layer), bits, and coordinates ``epoch``, ``layer``
-        = 1..L and ``width`` (layer,), which ``ibjax.plots`` draws. Several networks:
+        Dataset with ``ixt`` and ``ity`` (epoch, layer), bits, and coordinates ``epoch``, ``layer`` =
+        1..L and ``width`` (layer,), ready for ``ibjax.plots``. Join several networks by
         ``xr.concat(planes, "seed")``.
 
     Raises:
-        ValueError: for no epochs or layers, epochs with different numbers of layers, layers whose
-            width changes, arrays that are not (n_samples, width) with one row a label, NaN or
-            infinite activations, labels that are not integers.
+        ValueError: for no epochs or layers, epochs with different numbers of layers, layers whose width
+            changes, arrays that are not (n_samples, width) with one row per label, NaN or infinite
+            activations, labels that are not integers.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -89,7 +89,7 @@ def information_plane(
                     f"got {t.shape[1]}"
                 )
     estimator = functools.partial(estimator, **options) if options else estimator
-    # Eagerly, so that estimators see all digits of what is known.
+    # Run eagerly, so that estimators see all digits of concrete 64-bit arrays.
     mi = jax.device_get([[_measured(estimator, t, y) for t in at_epoch] for at_epoch in layers])
     names = {"ixt": "I(X;T)", "ity": "I(T;Y)"}
     return xr.Dataset(
@@ -116,7 +116,7 @@ def information_plane(
 
 
 def _read(activations) -> list[list[Any]]:
-    """The layers' arrays, epoch by epoch."""
+    """Return the arrays of the layers, epoch by epoch."""
     layers = []
     for e, at_epoch in enumerate(_items("activations", activations)):
         items = _items(f"activations[{e}]", at_epoch)

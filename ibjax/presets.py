@@ -1,4 +1,4 @@
-"""Conventions of the papers' codes, by name. Numbers differ by 0.5 to 1 bit between them."""
+"""Conventions of the papers' codes, by name. Information differs by 0.5 to 1 bit between them."""
 
 import functools
 from collections.abc import Sequence
@@ -29,31 +29,32 @@ __all__ = [
 
 SAXE_BIN_WIDTH, SAXE_NOISE_VARIANCE = 0.07, 1e-3
 
-# Of a layer, by the names that figures give them; KDE is the upper bound.
+# Estimators for a layer, by their names in the figures; KDE is the upper bound.
 SAXE_ESTIMATORS: dict[str, Estimator] = {
     "binned": functools.partial(binned_mi, bin_width=SAXE_BIN_WIDTH),
     "KDE": functools.partial(kde_mi, noise_variance=SAXE_NOISE_VARIANCE),
 }
 
-# The code's 30 edges make 29 bins; t == 1.0 has one of its own. Numbers, so that results name them.
+# The code's 30 edges make 29 bins; t == 1.0 has a bin of its own. Plain numbers, so that results can
+# name them.
 IDNNS_EDGES = (*np.linspace(-1, 1, 30, dtype=np.float32).tolist(), 2.0)
 
 
-# Of a bounded activation.
+# Largest number of bins of a bounded activation.
 MOST_BINS = 1_000_000
 
-# Of bounded activations, lower and upper ends; those of others are binned from 0 without end.
+# Lower and upper ends of bounded activations; the bins of other activations start at 0 and have no end.
 BOUNDS = {"tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0), "sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0)}
 
 
 class Preset(NamedTuple):
-    """How a code builds, trains, records and bins.
+    """Conventions of one paper's code for building, training, recording and binning.
 
     Attributes:
         training: arguments of ``TrainConfig`` that differ from its defaults.
         schedule: a name from ``ibjax.training.schedule.SCHEDULES``.
-        estimator: of a layer.
-        binning: in words, for titles.
+        estimator: estimator for a layer.
+        binning: description of the binning, for titles.
         source: the paper and its code.
     """
 
@@ -65,15 +66,15 @@ class Preset(NamedTuple):
 
 
 def idnns_binned_mi(t: ArrayLike, y: ArrayLike, *, edges: ArrayLike = IDNNS_EDGES) -> MI:
-    """``binned_mi`` with the 2017 code's bins: ``digitize(t, linspace(-1, 1, 30)) - 1``.
+    """Compute ``binned_mi`` with the 2017 code's bins: ``digitize(t, linspace(-1, 1, 30)) - 1``.
 
-    That is 29 bins on [-1, 1) and one for all t >= 1; t < -1 wraps around into it, and every ReLU
-    activation of 1 or more is one state.
+    These are 29 bins on [-1, 1) and one for all t >= 1; t < -1 wraps around into the latter, and all
+    ReLU activations of 1 or more are one state.
 
     Args:
         t: (n, width) activations.
         y: (n,) integer labels.
-        edges: of the bins, increasing.
+        edges: bin edges, increasing.
 
     Returns:
         ``MI(ixt, ity)``, bits. Bias and errors as in ``binned_mi``.
@@ -89,12 +90,12 @@ def idnns_binned_mi(t: ArrayLike, y: ArrayLike, *, edges: ArrayLike = IDNNS_EDGE
 
 
 def adaptive_binned_mi(t: ArrayLike, y: ArrayLike, *, bins: int | np.integer) -> MI:
-    """``binned_mi`` in equally filled bins of the layer's own unique values (Chelombiev et al. 2019).
+    """Compute ``binned_mi`` in bins equally filled with unique values (Chelombiev et al. 2019).
 
     Args:
         t: (n, width) activations.
         y: (n,) integer labels.
-        bins: of ``adaptive_edges``.
+        bins: number of bins for ``adaptive_edges``.
 
     Returns:
         ``MI(ixt, ity)``, bits. Bias and errors as in ``binned_mi`` and ``adaptive_edges``.
@@ -105,18 +106,19 @@ def adaptive_binned_mi(t: ArrayLike, y: ArrayLike, *, bins: int | np.integer) ->
 def revisiting_binned_mi(
     t: ArrayLike, y: ArrayLike, *, activation: str = "tanh", bin_width: float | int = SAXE_BIN_WIDTH
 ) -> MI:
-    """``binned_mi`` with the bins of "Revisiting the Information Plane" (2019): edges by activation.
+    """Compute ``binned_mi`` with the activation's bins of "Revisiting the Information Plane" (2019).
 
-    Bins of equal width from the activation's lower end: -1 for tanh and softsign, 0 for sigmoid and
-    softmax, up to 1, which lies in the last bin. The paper bins ReLU from 0 to the largest activation of
-    all epochs; bins from 0 without end are the same ones, and need no second pass over the epochs. So
-    are those of every other activation, below 0 as well.
+    Bins have equal width and start at the activation's lower end, -1 for tanh and softsign, 0 for
+    sigmoid and softmax; they end at 1, which lies in the last bin. The paper bins ReLU from 0 to the
+    largest activation of all epochs. Here these bins start at 0 and have no upper end, which gives the
+    same bins without a second pass over the epochs. All other activations are binned likewise, also
+    below 0.
 
     Args:
         t: (n, width) activations.
         y: (n,) integer labels.
-        activation: of the layer, or "softmax".
-        bin_width: of the bins.
+        activation: name of the layer's activation, or "softmax".
+        bin_width: width of the bins.
 
     Returns:
         ``MI(ixt, ity)``, bits. Bias and errors as in ``binned_mi``.
@@ -126,11 +128,11 @@ def revisiting_binned_mi(
 
 
 def revisiting_edges(activation: str, bin_width: float | int) -> np.ndarray | None:
-    """Edges of ``revisiting_binned_mi``, float32; None where bins have no end.
+    """Return the float32 bin edges of ``revisiting_binned_mi``, or None if bins have no end.
 
     Args:
-        activation: of the layer, or "softmax".
-        bin_width: of the bins, of which a bounded activation has a million at most.
+        activation: name of the layer's activation, or "softmax".
+        bin_width: width of the bins; a bounded activation may have at most a million bins.
 
     Raises:
         ValueError: for an unknown activation, a width that is not positive or too small.
@@ -140,7 +142,7 @@ def revisiting_edges(activation: str, bin_width: float | int) -> np.ndarray | No
     if activation not in BOUNDS:
         return None
     low, high = BOUNDS[activation]
-    # A whole number of bins: the last ends at the upper end or beyond, within a rounding error of it.
+    # Use a whole number of bins: up to rounding, the last one ends at the upper end or beyond.
     count = int(np.ceil((high - low) / float(bin_width) - 1e-6))
     if count > MOST_BINS:
         raise ValueError(f"bin_width: expected {MOST_BINS} bins or fewer, got {bin_width}")
@@ -150,26 +152,26 @@ def revisiting_edges(activation: str, bin_width: float | int) -> np.ndarray | No
 def revisiting_estimators(
     activations: Sequence[str], bin_width: float | int = SAXE_BIN_WIDTH
 ) -> tuple[Estimator, ...]:
-    """``revisiting_binned_mi`` for each hidden layer and last the softmax, for ``plane_record``.
+    """Return ``revisiting_binned_mi`` for each hidden layer and the final softmax, for ``plane_record``.
 
     Args:
-        activations: of the hidden layers.
-        bin_width: of all bins.
+        activations: names of the hidden layers' activations.
+        bin_width: width of all bins.
 
     Raises:
-        ValueError: for what is no sequence of names, and as ``revisiting_edges``.
+        ValueError: for anything but a sequence of names, and as ``revisiting_edges``.
     """
     if isinstance(activations, str | bytes) or not isinstance(activations, Sequence):
         raise ValueError(f"activations: expected a sequence of names, got {kind_of(activations)}")
     for name in activations:
-        revisiting_edges(name, bin_width)  # which refuses what it cannot use
+        revisiting_edges(name, bin_width)  # raises for unusable arguments
     bin_width = float(bin_width)
     return tuple(_revisiting_estimator(name, bin_width) for name in (*activations, "softmax"))
 
 
 @functools.lru_cache(maxsize=64)
 def _revisiting_estimator(activation: str, bin_width: float) -> Estimator:
-    """The same function for the same arguments, so that its programs are compiled once."""
+    """Return the same function for equal arguments, so that its programs are compiled once."""
     return functools.partial(revisiting_binned_mi, activation=activation, bin_width=bin_width)
 
 
@@ -215,7 +217,7 @@ PRESETS = {
             "learning_rate": 4e-4,
             "batch_size": 256,
             "num_epochs": 8000,
-            # Its 3276 of 4096 samples; rounding 0.8 of them up makes 3277.
+            # The code trains on 3276 of 4096 samples; rounding 0.8 of 4096 would give 3277.
             "train_fraction": 3276 / 4096,
         },
         "log",
@@ -227,7 +229,7 @@ PRESETS = {
 
 
 def preset(name: str) -> Preset:
-    """A preset by name.
+    """Return a preset by name.
 
     Raises:
         ValueError: for an unknown name, listing the known ones.

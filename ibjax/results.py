@@ -1,4 +1,4 @@
-"""From what training reports to labelled arrays with their provenance, and to files."""
+"""Conversion of training histories to labelled Datasets with provenance, and saving and loading them."""
 
 import datetime
 import errno
@@ -30,7 +30,7 @@ __all__ = [
     "stack_arms",
 ]
 
-# Of a record: dims after seed and epoch, units, long name.
+# Known records, by name: dims after seed and epoch, units, long name.
 Variable: TypeAlias = tuple[tuple[str, ...], str, str]
 
 VARIABLES: dict[str, Variable] = {
@@ -56,21 +56,22 @@ def history_to_dataset(
     *,
     variables: Mapping[str, Variable] | None = None,
 ) -> xr.Dataset:
-    """A history whose records are those of ``plane_record``, and others, as a labelled Dataset.
+    """Convert a history with the records of ``plane_record``, and others, to a labelled Dataset.
 
     Args:
-        history: of S seeds, E recorded epochs and L layers.
-        attributes: what the numbers rest on (config, binning, dataset, ...), kept as attributes;
-            values that are not numbers or strings are written as JSON.
-        variables: of records by other names: (dims after seed and epoch, units, long name).
+        history: result of ``fit`` with S seeds, E recorded epochs and L layers.
+        attributes: provenance of the numbers (config, binning, dataset, ...), kept as attributes; values
+            that are not numbers or strings are written as JSON.
+        variables: descriptions of records with other names: (dims after seed and epoch, units, long
+            name).
 
     Returns:
-        Dataset with ``ixt``, ``ity`` (seed, epoch, layer), bits; losses, nats, and accuracies (seed,
-        epoch); ``diverged`` (seed,); coordinates ``seed``, ``epoch``, ``layer`` = 1..L, the softmax
-        output last, and ``num_layers``. Every variable has ``units``.
+        Dataset with ``ixt``, ``ity`` (seed, epoch, layer) in bits; losses in nats and accuracies
+        (seed, epoch); ``diverged`` (seed,); coordinates ``seed``, ``epoch``, ``layer`` = 1..L, the
+        softmax output last, and ``num_layers``. Every variable has ``units``.
 
     Raises:
-        ValueError: for anything but a history, and for records without ``ixt`` or by unknown names.
+        ValueError: for anything but a history, and for records without ``ixt`` or with unknown names.
     """
     known = VARIABLES | dict(variables or {})
     if not isinstance(history, History):
@@ -104,19 +105,19 @@ def history_to_dataset(
 
 
 def stack_arms(arms: Mapping[tuple[str, ...], xr.Dataset], factors: tuple[str, ...]) -> xr.Dataset:
-    """Join the arms of an experiment along new leading dimensions, one a factor.
+    """Join the arms of an experiment along new leading dimensions, one per factor.
 
     Args:
-        arms: Dataset of each combination of the factors' levels, all combinations present. Where
-            networks differ in depth the shallower are padded with NaN at the end of ``layer``.
-        factors: names of the dimensions, in the order of the keys.
+        arms: one Dataset for each combination of the factors' levels, all combinations present. If
+            networks differ in depth, shallower ones are padded with NaN at the end of ``layer``.
+        factors: names of the new dimensions, in the order of the keys.
 
     Returns:
         Dataset with dims ``(*factors, "seed", "epoch", "layer")``; ``num_layers`` has dims
         ``factors``; each arm's own attributes are kept in the attribute ``arms`` as JSON.
 
     Raises:
-        ValueError: for no arms, keys that are not one string a factor, missing combinations of levels,
+        ValueError: for no arms, keys that are not one string per factor, missing combinations of levels,
             and arms that are not Datasets with ``num_layers``.
     """
     for key, arm in arms.items():
@@ -138,12 +139,12 @@ def stack_arms(arms: Mapping[tuple[str, ...], xr.Dataset], factors: tuple[str, .
         .assign_coords(num_layers=(factors, np.full((1,) * len(factors), arm.num_layers.item())))
         for key, arm in arms.items()
     ]  # fmt: skip
-    # Beforehand: combining would take axes of different lengths for ones to join along.
+    # Pad beforehand, because combining would try to join along axes of different lengths.
     parts = xr.align(*parts, join="outer", exclude=factors)
     joined = xr.combine_by_coords(
         parts,
         data_vars="all",
-        join="outer",  # arms with other variables than the rest are joined after the rest
+        join="outer",  # arms with different variables are joined last
         combine_attrs="override",
         compat="no_conflicts",
     )
@@ -156,7 +157,7 @@ def stack_arms(arms: Mapping[tuple[str, ...], xr.Dataset], factors: tuple[str, .
 
 
 def environment() -> dict[str, str]:
-    """Versions (JSON), device and time: what a number may depend on besides its config."""
+    """Return versions (JSON), device and time, on which a number may depend besides its config."""
     device = jax.local_devices()[0]
     return {
         "ibjax": __version__,
@@ -167,7 +168,7 @@ def environment() -> dict[str, str]:
 
 
 def describe_function(function: Callable) -> str:
-    """A function's name with the arguments that ``functools.partial`` has fixed.
+    """Return a function's name with the arguments that ``functools.partial`` has fixed.
 
     Example:
         >>> describe_function(functools.partial(round, ndigits=2))
@@ -180,14 +181,14 @@ def describe_function(function: Callable) -> str:
 
 
 def save_results(results: xr.Dataset, path: str | Path) -> Path:
-    """Write netCDF4, whole or not at all.
+    """Save results as netCDF4, completely or not at all.
 
-    The file takes its name once it has been read back and holds what was to be written. Whatever goes
-    wrong before, a full disk or Ctrl-C, an earlier file of that name stays and no other is left.
+    The file gets its name only after it has been read back and compared. If anything goes wrong before,
+    such as a full disk or Ctrl-C, an earlier file of that name is kept and no other file is left.
 
     Raises:
         ValueError: for anything but a Dataset and a path in a folder that exists.
-        OSError: if the file cannot be written, or reads back as something else.
+        OSError: if the file cannot be written, or differs when read back.
     """
     path = _as_path(path)
     if not isinstance(results, xr.Dataset):
@@ -206,7 +207,7 @@ def load_results(path: str | Path) -> xr.Dataset:
     """Read a result file into memory.
 
     Raises:
-        ValueError: if there is no such file, it is damaged or not netCDF4, or nothing is in it.
+        ValueError: if the file is missing, damaged, empty or not netCDF4.
     """
     path = _as_path(path)
     if not path.is_file():
@@ -214,7 +215,7 @@ def load_results(path: str | Path) -> xr.Dataset:
         raise ValueError(f"path: expected a result file, got {path}, which {fault}")
     try:
         results = xr.load_dataset(path, engine="h5netcdf")
-    # Of damaged and of foreign files xarray, h5netcdf and h5py raise whatever they stumble over.
+    # For damaged and foreign files, xarray, h5netcdf and h5py may raise any exception.
     except Exception as error:
         reason = " ".join(str(error).split())
         raise ValueError(
@@ -228,12 +229,12 @@ def load_results(path: str | Path) -> xr.Dataset:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A name beside ``path`` to write to: renamed to it at the end, removed on any error."""
+    """Yield a temporary name beside ``path``: renamed to ``path`` at the end, removed on any error."""
     partial = path.with_name(f".{uuid.uuid4().hex}.partial{path.suffix}")
     try:
         yield partial
         with partial.open("rb+") as file:
-            os.fsync(file.fileno())  # network disks and quotas may refuse only now
+            os.fsync(file.fileno())  # network disks and quotas may fail only here
         partial.replace(path)
     finally:
         with suppress(OSError):
@@ -247,7 +248,7 @@ def _as_path(path: Any) -> Path:
 
 
 def _plain(value: Any) -> Any:
-    """netCDF attributes are numbers and strings; everything else becomes JSON."""
+    """Return numbers and strings, which netCDF attributes can hold, unchanged; anything else as JSON."""
     if isinstance(value, int | float | str) and not isinstance(value, bool):
         return value
     return json.dumps(value, default=str)

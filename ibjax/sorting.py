@@ -1,10 +1,10 @@
 """Sorting of 32- and 64-bit unsigned words: XLA's sort on accelerators, NumPy's on CPUs.
 
 XLA's CPU sort compares element by element and is 10 to 16 times slower than NumPy's vectorised one
-(``benchmarks/RESULTS.md``), and both the shuffling of minibatches and the binned estimator are bound
-by a sort. The host function sees raw buffers and touches NumPy only: a callback that starts JAX work
-of its own can wait for the thread that runs it. A program that contains such a callback must
-therefore run on one device; several devices get a program each.
+(``benchmarks/RESULTS.md``), and sorting dominates both the shuffling of minibatches and the binned
+estimator. The host function sees raw buffers and uses only NumPy: a callback that starts JAX work of its
+own may deadlock, waiting for the thread that runs it. A program with such a callback must therefore run
+on one device; several devices get one program each.
 """
 
 import sys
@@ -20,7 +20,7 @@ from jaxtyping import Array, UInt32
 
 __all__ = ["join_words", "on_platform", "sort_words", "sort_words_64"]
 
-# Where the high half of a 64-bit word lies in this host's memory.
+# Position of the high half of a 64-bit word in this host's memory.
 HIGH = 1 if sys.byteorder == "little" else 0
 
 
@@ -39,7 +39,7 @@ def sort_words_64(
 ) -> tuple[UInt32[Array, " n"], UInt32[Array, " n"]]:
     """Sort 64-bit words, given as their high and low halves, in increasing order.
 
-    Needs no x64: the halves are 32-bit words on the device and join only on the host.
+    x64 is not needed: the halves are 32-bit words on the device and are joined only on the host.
     """
 
     def on_cpu(high, low):
@@ -56,9 +56,9 @@ def sort_words_64(
 
 
 def on_platform(*args: Any, cpu: Callable[..., Any], default: Callable[..., Any]) -> Any:
-    """``cpu(*args)`` with its host callback where the program runs on a CPU, else ``default(*args)``.
+    """Call ``cpu(*args)`` with its host callback if the program runs on a CPU, else ``default(*args)``.
 
-    Inside ``shard_map``, whose program spans several devices, ``default`` serves CPUs too.
+    Inside ``shard_map``, whose program spans several devices, ``default`` is used on CPUs too.
     """
     if jax.sharding.get_abstract_mesh().manual_axes:
         return default(*args)
@@ -66,7 +66,7 @@ def on_platform(*args: Any, cpu: Callable[..., Any], default: Callable[..., Any]
 
 
 def join_words(high: UInt32[Array, " n"], low: UInt32[Array, " n"]) -> UInt32[Array, "n 2"]:
-    """Halves side by side as NumPy on this host reads them: ``.view(np.uint64)`` gives the words."""
+    """Join halves in this host's byte order, so that ``.view(np.uint64)`` in NumPy gives the words."""
     halves = (low, high) if HIGH == 1 else (high, low)
     return jnp.stack(halves, axis=-1)
 

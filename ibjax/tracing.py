@@ -1,4 +1,4 @@
-"""JAX's settings under which ibjax traces its own programs, whatever the user's are."""
+"""The JAX settings under which ibjax traces its own programs, independent of the user's."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,13 +10,12 @@ __all__ = ["own_settings"]
 
 @contextlib.contextmanager
 def own_settings() -> Iterator[None]:
-    """A context, or decorator, in which results do not depend on the user's configuration of JAX.
+    """Context manager and decorator that makes results independent of the user's JAX configuration.
 
-    Under ``jax_enable_x64`` numbers without a dtype would be drawn and counted in 64 bits, under
-    ``jax_numpy_dtype_promotion="strict"`` mixed arithmetic would fail, and without
+    With ``jax_enable_x64``, numbers without a dtype would be drawn and counted in 64 bits; with
+    ``jax_numpy_dtype_promotion="strict"``, mixed arithmetic would fail; without
     ``jax_threefry_partitionable``, or with another ``jax_default_prng_impl``, keys would draw other
-    numbers. The settings are those of the thread that enters, and hold inside an outer ``jit`` or
-    ``vmap`` too.
+    numbers. The settings apply to the thread that enters, also inside an outer ``jit`` or ``vmap``.
     """
     with (
         jax.enable_x64(False),

@@ -1,4 +1,4 @@
-"""Shared containers and the two laws that every array in ibjax obeys.
+"""Shared containers, and the two conventions that every array in ibjax follows.
 
 Axis order: ``(..., seed, epoch, layer, ...)``. Leading axes are an experiment's own factors
 (activation, optimizer, ...). Functions are written for one network; the seed axis is added by
@@ -28,7 +28,7 @@ __all__ = [
 
 PyTree = Any
 
-# Whatever NumPy reads: arrays of any framework, nested lists, numbers.
+# Anything that NumPy can read: arrays of any framework, nested lists, numbers.
 ArrayLike = Any
 
 
@@ -41,7 +41,7 @@ class Dataset(NamedTuple):
 
 @runtime_checkable
 class Samples(Protocol):
-    """What training reads: a ``Dataset``, or another tuple of arrays with these among its fields."""
+    """Samples for training: a ``Dataset``, or another tuple of arrays that has these fields."""
 
     @property
     def x(self) -> Any:
@@ -55,7 +55,7 @@ class Samples(Protocol):
 
 
 class Split(NamedTuple):
-    """Row numbers of the training and of the test samples of one network."""
+    """Row numbers of one network's training and test samples."""
 
     train: Int[Array, " n_train"]
     test: Int[Array, " n_test"]
@@ -69,20 +69,20 @@ class MI(NamedTuple):
 
 
 class TrainState(NamedTuple):
-    """What training carries from one epoch to the next: parameters and optimizer state."""
+    """State that training carries from one epoch to the next: parameters and optimizer state."""
 
     params: PyTree
     opt_state: PyTree
 
 
 class History(NamedTuple):
-    """What training reports.
+    """Result of training.
 
     Attributes:
-        seeds: (seed,) the seeds, each with key ``jax.random.key(seed)``.
+        seeds: (seed,) seeds of the networks, each with key ``jax.random.key(seed)``.
         epochs: (epoch,) recorded epochs; epoch e is the network after e epochs of updates.
-        records: the record function's pytree, each leaf with leading axes ``(seed, epoch)``.
-        diverged: (seed,) True where the final parameters are not all finite.
+        records: pytree of the record function's results, each leaf with leading axes ``(seed, epoch)``.
+        diverged: (seed,) True if the final parameters are not all finite.
         params: final parameters, each leaf with leading axis ``(seed,)``.
     """
 

@@ -1,4 +1,4 @@
-"""The version, alone so that the build can read it."""
+"""The version, in a file of its own so that the build can read it."""
 
 __all__ = ["__version__"]
 

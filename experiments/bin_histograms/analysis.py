@@ -1,8 +1,9 @@
-"""What bins see of a layer: its activations' histogram, and which samples share a state.
+"""A layer seen through bins: the histogram of its activations, and which samples share a state.
 
-Of single activations: counts over bins, empty bins, the share in the outermost bins (saturation). Of
-samples: a state is the row of a sample's bins; a sample is alone in it, or shares it with samples of its
-own class, or with samples of others. The first loses nothing, the second I(X;T), the third I(T;Y) too.
+Single activations give counts over bins, empty bins, and the fraction in the outermost bins
+(saturation). A sample's state is its row of bins: it is alone in the state, or shares it with samples of
+its own class only, or with samples of other classes. The first case loses nothing, the second I(X;T),
+the third I(T;Y) too.
 """
 
 import functools
@@ -40,10 +41,10 @@ __all__ = [
     "occupied_range",
 ]
 
-# Bins of activations without an upper end: the last holds all that is beyond.
+# Number of bins of activations without an upper end; the last bin holds everything beyond.
 NUM_BINS = 1024
 
-# More bins or classes take too much memory.
+# More bins or classes would take too much memory.
 MOST = 2**24
 
 
@@ -55,22 +56,23 @@ def histogram_counts(
     *,
     num_bins: int | np.integer = NUM_BINS,
 ) -> Int[Array, " bins"]:
-    """How many of a layer's activations, over samples and units, are in each bin.
+    """Count a layer's activations, over samples and units, in each bin.
 
     Args:
         t: (n, width) activations.
-        activation: gives the bins' lower end, as in ``revisiting_binned_mi``.
-        bin_width: of the bins.
-        num_bins: at least those of a bounded activation; what is beyond the last is counted in it, what
-            is below the first in the first.
+        activation: name of the activation, which gives the lower end of the bins as in
+            ``revisiting_binned_mi``.
+        bin_width: width of the bins.
+        num_bins: number of bins, at least that of a bounded activation; activations beyond the last bin
+            are counted in it, those below the first in the first.
 
     Returns:
-        (bins,) counts; 0 in bins beyond a bounded activation's upper end, and in all if a traced
+        (bins,) counts; 0 in bins beyond a bounded activation's upper end, and in all bins if a traced
         activation is not finite.
 
     Raises:
-        ValueError: for other shapes, known activations that are not finite, an unknown activation,
-            fewer bins than a bounded one has, a width that is not positive.
+        ValueError: for other shapes, concrete activations that are not finite, an unknown activation,
+            fewer bins than a bounded activation has, a width that is not positive.
     """
     t = as_floats("t", t, "(n, width)")
     return _counts(t, activation, bin_width, as_whole("num_bins", num_bins, at_most=MOST))
@@ -98,22 +100,22 @@ def bins_record(
     *,
     num_bins: int | np.integer = NUM_BINS,
 ) -> Record:
-    """A record function of what bins see of the training samples.
+    """Return a record function for binned training samples: histograms and shared states.
 
     Args:
         model: the network.
-        num_classes: of the labels.
-        bin_width: of bins as in ``revisiting_binned_mi``.
-        num_bins: of the histograms, as in :func:`histogram_counts`.
+        num_classes: number of classes.
+        bin_width: width of the bins, as in ``revisiting_binned_mi``.
+        num_bins: number of bins of the histograms, as in :func:`histogram_counts`.
 
     Returns:
         ``record(params, data, split)``, which returns a dict of ``counts`` (layer, bins) and of the
-        fields of ``StateShares``, each (layer,), the softmax last. Of a layer with an activation that is
-        not finite counts are 0 and the others NaN. The same arguments give the same function.
+        fields of ``StateShares``, each (layer,), the softmax last. If a layer has an activation that is
+        not finite, its counts are 0 and the others NaN. The same arguments give the same function.
 
     Raises:
-        ValueError: for what is no ``MLP``, numbers that are not whole, a width that is not positive; by
-            the record, as :func:`histogram_counts`.
+        ValueError: for anything but an ``MLP``, numbers that are not whole, a width that is not
+            positive; by the record, as :func:`histogram_counts`.
     """
     check_model(model)
     num_classes, num_bins = (
@@ -146,13 +148,13 @@ def _bins_record(model, num_classes: int, bin_width: float, num_bins: int) -> Re
 
 
 def occupied_range(counts: ArrayLike) -> np.ndarray:
-    """Bins up to the largest activation of all epochs, as the range of a ReLU layer's histogram.
+    """Count bins up to the largest activation of all epochs, the range of a ReLU layer's histogram.
 
     Args:
         counts: (..., epoch, layer, bins).
 
     Returns:
-        (..., layer): how many bins that is; 0 where nothing is counted.
+        (..., layer) number of bins in the range; 0 where nothing is counted.
 
     Raises:
         ValueError: for other axes, and counts that are not whole or negative.
@@ -164,18 +166,18 @@ def occupied_range(counts: ArrayLike) -> np.ndarray:
 
 
 def empty_bins(counts: ArrayLike, num_bins: ArrayLike) -> np.ndarray:
-    """Bins of the range that hold no activation.
+    """Count the bins of the range that hold no activation.
 
     Args:
-        counts: (..., epoch, layer, bins), all within the range.
-        num_bins: (..., layer) or (layer,) bins of the range.
+        counts: (..., epoch, layer, bins) counts, all within the range.
+        num_bins: (..., layer) or (layer,) number of bins in the range.
 
     Returns:
-        (..., epoch, layer); NaN where nothing is counted.
+        (..., epoch, layer) numbers of empty bins; NaN where nothing is counted.
 
     Raises:
-        ValueError: as :func:`occupied_range`, for ranges of other axes, or of no bin or more than there
-            are where something is counted.
+        ValueError: as :func:`occupied_range`; for ranges with other axes, and ranges of no bin, or more
+            bins than there are, where something is counted.
     """
     counts = _checked_counts(counts)
     num_bins = _checked_range(num_bins, counts)
@@ -184,13 +186,13 @@ def empty_bins(counts: ArrayLike, num_bins: ArrayLike) -> np.ndarray:
 
 
 def extreme_share(counts: ArrayLike, num_bins: ArrayLike) -> np.ndarray:
-    """Share of activations in the two outermost bins of the range: saturation, seen by bins.
+    """Return the fraction of activations in the two outermost bins of the range: binned saturation.
 
-    Of tanh these are both flat ends, of ReLU the bin of 0 and that of the largest activation.
+    For tanh these are both flat ends, for ReLU the bin of 0 and that of the largest activation.
 
     Args:
         counts: (..., epoch, layer, bins).
-        num_bins: (..., layer) bins of the range.
+        num_bins: (..., layer) number of bins in the range.
 
     Returns:
         (..., epoch, layer) from 0 to 1; NaN where nothing is counted.
@@ -208,11 +210,11 @@ def extreme_share(counts: ArrayLike, num_bins: ArrayLike) -> np.ndarray:
 
 
 def correlation_over_epochs(a: ArrayLike, b: ArrayLike) -> np.ndarray:
-    """Spearman's correlation of two curves within each seed and layer.
+    """Compute Spearman's correlation of two curves within each seed and layer.
 
     Args:
-        a: (seed, epoch, layer).
-        b: (seed, epoch, layer).
+        a: (seed, epoch, layer) first curves.
+        b: (seed, epoch, layer) second curves.
 
     Returns:
         (seed, layer); NaN where a curve is constant or fewer than four epochs are known.
@@ -238,7 +240,7 @@ def _checked_counts(counts) -> np.ndarray:
 
 
 def _checked_range(num_bins, counts) -> np.ndarray:
-    """How many bins, (..., layer), for counts (..., epoch, layer, bins)."""
+    """Return checked numbers of bins, (..., layer), for counts (..., epoch, layer, bins)."""
     num_bins = as_integers("num_bins", num_bins, "(..., layer)", at_least=0)
     filled = counts.any(axis=(-3, -1))  # (..., layer)
     if num_bins.shape != filled.shape[filled.ndim - num_bins.ndim :]:

@@ -1,4 +1,4 @@
-"""What bins see of layers: histograms, their course over training, shared states, errors."""
+"""Figures of layers seen through bins: histograms, their course over training, shared states, errors."""
 
 import itertools
 
@@ -44,12 +44,12 @@ def _layer_titles(axes: np.ndarray, layers: np.ndarray) -> None:
 
 
 def plot_bin_histograms(seen: xr.Dataset, *, title: str = "") -> Figure:
-    """Share of a layer's activations in each bin at a few epochs, on a log scale; mean over seeds.
+    """Plot the fraction of a layer's activations in each bin at a few epochs, on a log scale.
 
     Args:
-        seen: ``histogram`` (activation, shown, layer, bin), ``lowest`` (activation, layer), and a
-            coordinate ``bins``, the width.
-        title: of the figure.
+        seen: Dataset with ``histogram`` (activation, shown, layer, bin), a mean over seeds, ``lowest``
+            (activation, layer), and a coordinate ``bins``, the bin width.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.
@@ -86,13 +86,13 @@ def plot_bin_histograms(seen: xr.Dataset, *, title: str = "") -> Figure:
 
 
 def plot_bin_course(seen: xr.Dataset, *, title: str = "") -> Figure:
-    """I(X;T), the share of activations in the outermost bins, and empty bins, over training.
+    """Plot I(X;T), the fraction of activations in the outermost bins, and empty bins, over training.
 
     Means over seeds with 95% bands.
 
     Args:
-        seen: ``ixt``, ``extreme``, ``empty`` of dims ``(activation, seed, epoch, layer)``.
-        title: of the figure.
+        seen: Dataset with ``ixt``, ``extreme``, ``empty`` of dims ``(activation, seed, epoch, layer)``.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.
@@ -116,11 +116,11 @@ def plot_bin_course(seen: xr.Dataset, *, title: str = "") -> Figure:
 
 
 def plot_state_shares(seen: xr.Dataset, *, title: str = "") -> Figure:
-    """Samples by whom they share their state with, over training; means over seeds.
+    """Plot samples by whom they share their state with, over training; means over seeds.
 
     Args:
-        seen: ``alone``, ``pure``, ``mixed`` of dims ``(activation, seed, epoch, layer)``.
-        title: of the figure.
+        seen: Dataset with ``alone``, ``pure``, ``mixed`` of dims ``(activation, seed, epoch, layer)``.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.
@@ -147,11 +147,12 @@ def plot_state_shares(seen: xr.Dataset, *, title: str = "") -> Figure:
 
 
 def plot_bin_errors(errors: xr.Dataset, *, title: str = "") -> Figure:
-    """Error of I(X;T) and I(T;Y) against the width of the bins, one curve a shown epoch.
+    """Plot the errors of I(X;T) and I(T;Y) against the bin width, one curve per shown epoch.
 
     Args:
-        errors: ``error_ixt``, ``error_ity`` of dims ``(activation, seed, shown, layer, width)``, bits.
-        title: of the figure.
+        errors: Dataset with ``error_ixt``, ``error_ity`` of dims
+            ``(activation, seed, shown, layer, width)``, bits.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.
@@ -181,7 +182,7 @@ def plot_bin_errors(errors: xr.Dataset, *, title: str = "") -> Figure:
 
 
 def _checked_width(seen: xr.Dataset) -> float:
-    """The coordinate ``bins``, a number or its text."""
+    """Return the coordinate ``bins``, a number or its text, checked."""
     try:
         width = float(seen.coords["bins"])
     except (KeyError, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""How far layers are from (H(X), I(X;Y)), by the bins that look at them."""
+"""Distances of layers from (H(X), I(X;Y)), by the bin size."""
 
 import itertools
 
@@ -15,11 +15,11 @@ __all__ = ["plot_drift"]
 
 
 def plot_drift(away: xr.DataArray, *, title: str = "") -> Figure:
-    """Distance against the bins, wide to fine, one curve a layer; means with 95% intervals over seeds.
+    """Plot distances against bins, wide to fine, a curve per layer; means with 95% intervals over seeds.
 
     Args:
-        away: dims ``(dataset, activation, bins, seed, layer)``, bits.
-        title: of the figure.
+        away: distances with dims ``(dataset, activation, bins, seed, layer)``, bits.
+        title: title of the figure.
 
     Raises:
         ValueError: for other dims.

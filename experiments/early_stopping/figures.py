@@ -1,4 +1,4 @@
-"""Where training stops, beside the validation loss and every layer's I(X;T)."""
+"""Figures of stopping epochs beside the validation loss and every layer's I(X;T)."""
 
 import numpy as np
 import xarray as xr
@@ -14,17 +14,18 @@ STOP_COLOURS = {"early stopping": "#009e73", "perfect stopping": "#d55e00"}
 
 
 def plot_stops(results: xr.Dataset, *, title: str = "") -> Figure:
-    """Validation loss and I(X;T) of every layer against the epoch, with the stops' epochs.
+    """Plot the validation loss and I(X;T) of every layer against the epoch, with stopping epochs.
 
-    Curves are means over seeds with 95% bands; lines are median stops, their shade the quartiles.
+    Curves are means over seeds with 95% bands; lines are median stops, with the quartiles shaded.
 
     Args:
-        results: ``test_loss`` (activation, seed, epoch), nats, ``ixt`` with ``layer``, bits, and
-            ``stop`` (activation, stopping, seed), positions on the axis of epochs, -1 for none.
-        title: of the figure.
+        results: Dataset with ``test_loss`` (activation, seed, epoch), nats, ``ixt`` with ``layer``,
+            bits, and ``stop`` (activation, stopping, seed), positions on the axis of epochs, -1 for
+            none.
+        title: title of the figure.
 
     Raises:
-        ValueError: for other variables or dims, stops that are no positions.
+        ValueError: for other variables or dims, stops that are not positions.
     """
     check_results(
         "results",

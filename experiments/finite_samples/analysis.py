@@ -1,4 +1,4 @@
-"""What samples say of an encoder's information, and from how many on bounds say anything. NumPy."""
+"""An encoder's information estimated from samples, and how many samples bounds need; in NumPy."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,18 +13,18 @@ from ibjax.types import ArrayLike
 
 __all__ = ["SampleInformation", "least_samples", "sample_information"]
 
-# Numbers of samples beyond this are given up.
+# The search for a number of samples stops here.
 MOST_SAMPLES = 2**60
 
 
 class SampleInformation(NamedTuple):
-    """Estimates from the counts of samples, bits, of the counts' leading axes.
+    """Estimates from counts of samples, in bits, with the counts' leading axes.
 
     Attributes:
         ixt: I(X;T) of the empirical distribution.
-        ity: I(T;Y).
-        ixt_corrected: with the entropies' bias removed to first order.
-        ity_corrected: the same.
+        ity: I(T;Y) of the empirical distribution.
+        ixt_corrected: I(X;T) with the entropies' bias removed to first order.
+        ity_corrected: I(T;Y) with the same correction.
     """
 
     ixt: np.ndarray
@@ -34,26 +34,25 @@ class SampleInformation(NamedTuple):
 
 
 def sample_information(counts: ArrayLike, encoder: ArrayLike) -> SampleInformation:
-    """I(X;T) and I(T;Y) of a known encoder p(t|x) from n samples of (X, Y).
+    """Estimate I(X;T) and I(T;Y) of a known encoder p(t|x) from n samples of (X, Y).
 
-    With p^(t, y) the mean of p(t|x_i) [y_i = y] over the samples,
-    I^(X;T) = H^(T) - mean_i H(T|x_i) and I^(T;Y) = H^(T) + H^(Y) - H^(T,Y): the estimates that
-    ``ibjax.bottleneck.finite_sample_bounds`` is about.
+    With p^(t, y) the mean of p(t|x_i) [y_i = y] over the samples, I^(X;T) = H^(T) - mean_i H(T|x_i) and
+    I^(T;Y) = H^(T) + H^(Y) - H^(T,Y), as in ``ibjax.bottleneck.finite_sample_bounds``.
 
-    Miller and Madow add (states - 1) / (2 n) nats to an entropy, the sum over states of the estimated
-    Var[1(t)] / p(t), halved and divided by n. For an encoder that is not hard that is
-    sum_t Var[p(t|x)] / p^(t) / (2 n): less, since no state is drawn. For hard encoders it is theirs.
+    Miller and Madow add (states - 1) / (2 n) nats to an entropy: the sum over states of the estimated
+    Var[1(t)] / p(t), divided by 2 n. For a soft encoder this becomes sum_t Var[p(t|x)] / p^(t) / (2 n),
+    which is less, since no state is drawn. For hard encoders the two are equal.
 
     Args:
-        counts: (..., x, y) how often each pair was drawn.
-        encoder: (x, t) p(t|x).
+        counts: (..., x, y) number of times that each pair was drawn.
+        encoder: (x, t) encoder p(t|x).
 
     Returns:
         ``SampleInformation`` of arrays (...). The estimates are never negative; the corrected ones may
         be, and are not clipped, which would bias their averages.
 
     Raises:
-        ValueError: for counts that are negative or not finite, or none, and an encoder that is none.
+        ValueError: for counts that are negative, not finite or all 0, and an invalid encoder.
 
     Bias:
         I^(X;T) is biased downward, I^(T;Y) upward.
@@ -69,7 +68,7 @@ def sample_information(counts: ArrayLike, encoder: ArrayLike) -> SampleInformati
         raise ValueError(f"counts: expected 0 or more, some positive, got {counts.min()}, sum {n.min()}")
     shares = np.moveaxis(counts, -1, -2) / n[..., None, None]  # (..., y, x)
     p_x, p_y = shares.sum(axis=-2), shares.sum(axis=-1)
-    rows = shares.reshape(-1, len(encoder))  # one product: the encoder is read once, not for each draw
+    rows = shares.reshape(-1, len(encoder))  # one product, which reads the encoder once
     p_ty, squares = (
         (rows @ weights).reshape(*shares.shape[:-1], -1) for weights in (encoder, encoder**2)
     )  # (..., y, t)
@@ -77,7 +76,7 @@ def sample_information(counts: ArrayLike, encoder: ArrayLike) -> SampleInformati
     h_t, h_y, h_ty = entropy_bits(p_t, -1), entropy_bits(p_y, -1), entropy_bits(p_ty, -1).sum(axis=-1)
 
     def missing(squares, p, axis):
-        """An entropy's first-order bias, bits: sum (E[p(t|x)^2] - p^2) / p / 2n."""
+        """Return an entropy's first-order bias in bits: sum (E[p(t|x)^2] - p^2) / p / 2n."""
         ratio = np.divide(squares, p, out=np.zeros_like(p), where=p > 0)
         return (ratio.sum(axis=axis) - p.sum(axis=axis)) / (2 * n * np.log(2))
 
@@ -97,21 +96,21 @@ def least_samples(
     delta: float | int,
     says: Callable[[FiniteSampleBounds], bool],
 ) -> float:
-    """The number of samples from which on ``finite_sample_bounds`` around these values say something.
+    """Find the number of samples from which ``finite_sample_bounds`` around these values say something.
 
     Args:
         ixt: I(X;T), bits.
         ity: I(T;Y), bits.
-        cardinality_t: states of T.
-        cardinality_y: labels.
-        delta: as ``finite_sample_bounds``.
-        says: whether the bounds say it; once it is true it stays so as n grows.
+        cardinality_t: number of states of T.
+        cardinality_y: number of labels.
+        delta: failure probability of ``finite_sample_bounds``.
+        says: function that returns whether the bounds say it; once true, it must stay true as n grows.
 
     Returns:
-        The least n; infinity beyond 2^60.
+        The smallest such n; infinity beyond 2^60.
 
     Raises:
-        ValueError: as ``finite_sample_bounds``, and for what is no function.
+        ValueError: as ``finite_sample_bounds``, and for anything but a function.
     """
     check_number("ixt", ixt)
     check_number("ity", ity)
@@ -133,7 +132,7 @@ def least_samples(
         high *= 2
         if high > MOST_SAMPLES:
             return np.inf
-    low = high // 2  # says nothing, or 0
+    low = high // 2  # too few samples, or 0
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if at(middle) else (middle, high)

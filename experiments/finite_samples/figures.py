@@ -1,4 +1,4 @@
-"""Information estimated from samples, against their number."""
+"""Figures of information estimated from samples, against their number."""
 
 import itertools
 
@@ -17,16 +17,16 @@ NUM_COLUMNS = 4
 
 
 def plot_sample_estimates(results: xr.Dataset, name: str, *, title: str = "") -> Figure:
-    """The estimates with bands, the exact value and the bounds; one panel an encoder.
+    """Plot estimates with bands, the exact value and the bounds, one panel per encoder.
 
-    Bands are from the 5th to the 95th percentile over repeats; bounds are means over repeats, the space
-    between them is grey.
+    Bands extend from the 5th to the 95th percentile over repeats; bounds are means over repeats, and the
+    space between them is grey.
 
     Args:
-        results: ``NAME``, ``NAME_corrected``, ``NAME_low`` and ``NAME_high`` (encoder, num_samples,
-            repeat), ``exact_NAME`` and ``cardinality`` (encoder); bits.
+        results: Dataset with ``NAME``, ``NAME_corrected``, ``NAME_low`` and ``NAME_high``
+            (encoder, num_samples, repeat), ``exact_NAME`` and ``cardinality`` (encoder); bits.
         name: "ixt" or "ity".
-        title: of the figure.
+        title: title of the figure.
 
     Raises:
         ValueError: for an unknown name, other variables or dims.

@@ -1,4 +1,4 @@
-"""Layers against the information bottleneck's curve, and the betas that they are closest to."""
+"""Figures of layers against the information-bottleneck curve, and of the betas closest to them."""
 
 import numpy as np
 import xarray as xr
@@ -24,16 +24,16 @@ __all__ = ["plot_fixed_points", "plot_layer_betas"]
 
 
 def plot_fixed_points(results: xr.Dataset, *, column: str, title: str = "") -> Figure:
-    """Every layer at the end of training against the curve: by I(X;T) above, by I(C;T) below.
+    """Plot every layer at the end of training against the curve: by I(X;T) above, by I(C;T) below.
 
     Each seed is a faint dot, the mean a marker with the layer's number, its path over training a line;
     the curve is black.
 
     Args:
-        results: ``ixt``, ``ict``, ``ity`` (column, seed, epoch, layer), ``curve_ixt``, ``curve_ity``
-            (column, point), bits.
-        column: the dimension for columns of panels.
-        title: of the figure.
+        results: Dataset with ``ixt``, ``ict``, ``ity`` (column, seed, epoch, layer), ``curve_ixt``,
+            ``curve_ity`` (column, point), bits.
+        column: dimension for columns of panels.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.
@@ -67,7 +67,7 @@ def _draw_layers(ax: Axes, one: xr.Dataset, rate: str) -> None:
     x, y = one.curve_ixt.values[order], one.curve_ity.values[order]
     end = max(float(np.nanmax(one[rate].values)), x[-1])
     ax.plot([0, *x, end], [0, *y, y[-1]], color="black", lw=1.5, label="curve", zorder=1)
-    for i, layer in enumerate(one.layer.values):  # as many colours as no multiple of markers has
+    for i, layer in enumerate(one.layer.values):  # colours and markers repeat at different rates
         colour, marker = LAYER_COLOURS[i % len(LAYER_COLOURS)], MARKERS[i % len(MARKERS)]
         x, y = one[rate].values[:, :, i], one.ity.values[:, :, i]  # (seed, epoch)
         mean_x, mean_y = mean_interval(x).estimate, mean_interval(y).estimate
@@ -78,14 +78,14 @@ def _draw_layers(ax: Axes, one: xr.Dataset, rate: str) -> None:
 
 
 def plot_layer_betas(results: xr.Dataset, *, column: str, title: str = "") -> Figure:
-    """Every layer's beta, on a log scale, and its distance to that encoder, against the epoch.
+    """Plot every layer's beta, on a log scale, and its distance to that encoder, against the epoch.
 
-    Geometric mean of beta and mean of the distance over seeds, with 95% bands.
+    Curves are the geometric mean of beta and the mean of the distance over seeds, with 95% bands.
 
     Args:
-        results: ``beta`` and ``distance``, bits, (column, seed, epoch, layer).
-        column: the dimension for columns of panels.
-        title: of the figure.
+        results: Dataset with ``beta`` and ``distance``, bits, (column, seed, epoch, layer).
+        column: dimension for columns of panels.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.

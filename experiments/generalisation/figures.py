@@ -1,4 +1,4 @@
-"""Loss and accuracy of training and validation samples beside the phases of the plane."""
+"""Figures of training and validation losses and accuracies beside the phases of the plane."""
 
 import numpy as np
 import xarray as xr
@@ -17,17 +17,18 @@ QUANTITIES = {"loss": "cross-entropy [nats]", "accuracy": "accuracy"}
 def plot_generalisation(
     results: xr.Dataset, phases: xr.Dataset, rises: xr.Dataset, *, title: str = ""
 ) -> Figure:
-    """Cross-entropy and accuracy against the epoch, and when each layer fits and compresses.
+    """Plot cross-entropy and accuracy against the epoch, and when each layer fits and compresses.
 
-    Curves are means over seeds with 95% bands; dashed lines the median epoch of the least validation
-    loss; bars reach from the median start of compression to its median end, dots are median ends of
-    fitting. Layers in which fewer than half of the seeds get there have none.
+    Curves are means over seeds with 95% bands; dashed lines are the median epoch of the smallest
+    validation loss; bars extend from the median start of compression to its median end; dots are median
+    ends of fitting. They are left out for layers in which fewer than half of the seeds get there.
 
     Args:
-        results: losses, nats, and accuracies (activation, seed, epoch).
-        phases: ``fitting_end``, ``compression_start``, ``compression_end`` (activation, seed, layer).
-        rises: ``epoch`` (activation, seed) of the least validation loss.
-        title: of the figure.
+        results: Dataset with losses, nats, and accuracies (activation, seed, epoch).
+        phases: Dataset with ``fitting_end``, ``compression_start``, ``compression_end``
+            (activation, seed, layer).
+        rises: Dataset with ``epoch`` (activation, seed) of the smallest validation loss.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims, activations that differ.

@@ -29,18 +29,19 @@ MEAN_COLOUR, STD_COLOUR, IXT_COLOUR, SATURATED_COLOUR = ARM_COLOURS
 
 
 def plot_gradient_phases(arm: xr.Dataset, phases: xr.Dataset, *, title: str = "") -> Figure:
-    """Gradients, information and saturation of every layer on one axis of epochs.
+    """Plot gradients, information and saturation of every layer on one axis of epochs.
 
-    Columns are layers. Rows: norms of the minibatch gradients' mean and standard deviation over the
-    weights' norm, as in figure 4 of Shwartz-Ziv & Tishby (2017), geometric means over seeds; I(X;T);
-    the share of saturated units. Bands are 95% intervals over seeds. Grey: the median epoch at which
-    the network's diffusion starts; dashed: that at which the layer starts to compress, if it does.
+    Columns are layers. Rows are the norms of the minibatch gradients' mean and standard deviation over
+    the weights' norm, as in figure 4 of Shwartz-Ziv & Tishby (2017), as geometric means over seeds;
+    I(X;T); and the fraction of saturated units. Bands are 95% intervals over seeds. Grey marks the
+    median epoch at which the network's diffusion starts, dashed that at which the layer starts to
+    compress, if it does.
 
     Args:
-        arm: ``gradient_mean``, ``gradient_std``, ``weight_norm``, ``ixt`` and ``saturated`` of dims
-            ``(seed, epoch, layer)``.
-        phases: its ``phase_epochs``.
-        title: of the figure.
+        arm: Dataset with ``gradient_mean``, ``gradient_std``, ``weight_norm``, ``ixt`` and ``saturated``
+            of dims ``(seed, epoch, layer)``.
+        phases: result of ``phase_epochs`` for the arm.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims, layers that differ.
@@ -82,16 +83,16 @@ def plot_gradient_phases(arm: xr.Dataset, phases: xr.Dataset, *, title: str = ""
 
 
 def plot_phase_epochs(phases: xr.Dataset, *, row: str = "activation", title: str = "") -> Figure:
-    """Each seed's start of compression against its start of diffusion, one panel a layer.
+    """Plot each seed's start of compression against its start of diffusion, one panel per layer.
 
-    The line is where both coincide. For layers that do not compress diffusion's epochs are marked at
-    the lower end.
+    The line is where both coincide. For layers that do not compress, the epochs of diffusion are marked
+    at the lower end.
 
     Args:
-        phases: ``network_diffusion`` (row, seed), ``compression`` (row, seed, layer), ``compresses``
-            (row, layer), as of ``phase_epochs``.
-        row: the dimension for rows of panels.
-        title: of the figure.
+        phases: Dataset with ``network_diffusion`` (row, seed), ``compression`` (row, seed, layer),
+            ``compresses`` (row, layer), as from ``phase_epochs``.
+        row: dimension for rows of panels.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.
@@ -101,7 +102,7 @@ def plot_phase_epochs(phases: xr.Dataset, *, row: str = "activation", title: str
     rows, layers = phases[row].values, phases.layer.values
     figure = Figure(figsize=(2.5 * len(layers) + 0.5, 2.6 * len(rows) + 0.7), layout="constrained")
     axes = figure.subplots(len(rows), len(layers), squeeze=False, sharex=True, sharey=True)
-    # Epoch 0 has no place on a log scale: drawn at 1.
+    # Epoch 0 has no place on a log scale and is drawn at 1.
     diffusion, compression = (phases[k].clip(min=1) for k in ("network_diffusion", "compression"))
     drawn = np.append(diffusion.values, compression.where(phases.compresses).values)
     ends = 0.7 * np.nanmin(drawn, initial=100), 1.4 * np.nanmax(drawn, initial=100)
@@ -129,7 +130,7 @@ def plot_phase_epochs(phases: xr.Dataset, *, row: str = "activation", title: str
 
 
 def _draw_geometric(ax: Axes, values: xr.DataArray, colour: str, label: str) -> None:
-    """Geometric mean over seeds and its 95% interval; zeros, of dead layers, are left out."""
+    """Draw the geometric mean over seeds and its 95% interval, without zeros, which are dead layers."""
     values = values.transpose("seed", "epoch")
     band = mean_interval(np.log(values.where(values > 0).values))
     ax.plot(values.epoch, np.exp(band.estimate), color=colour, label=label)
@@ -137,7 +138,7 @@ def _draw_geometric(ax: Axes, values: xr.DataArray, colour: str, label: str) -> 
 
 
 def _mark(ax: Axes, epochs: np.ndarray, colour: str, style: str, label: str) -> None:
-    """A line at the median and a band over its interval, where there is any."""
+    """Draw a line at the median and a band over its interval, if there is one."""
     found = median_interval(epochs)
     if found.num_seeds > 0:
         ax.axvline(found.estimate, color=colour, linestyle=style, lw=1.2, label=label)

@@ -1,6 +1,6 @@
-"""How far layers are from the best: gaps to the information curve, and the bottleneck of each layer.
+"""Gaps between layers and the information curve, and each layer's own bottleneck.
 
-Layers are states of equally likely words whose label is soft, p(y = 1 | x). Float64 by NumPy.
+Layers are states of equally likely words with soft labels, p(y = 1 | x). Everything is float64 NumPy.
 """
 
 from typing import NamedTuple
@@ -16,22 +16,22 @@ __all__ = ["LayerwiseTerms", "layerwise_terms", "state_information"]
 
 
 class LayerwiseTerms(NamedTuple):
-    """The two parts of each layer's own bottleneck, bits, (layer,)."""
+    """The two terms of each layer's own bottleneck, in bits, (layer,)."""
 
     kept: np.ndarray
     lost: np.ndarray
 
 
 def state_information(states: ArrayLike, probability: ArrayLike) -> tuple[float, float]:
-    """H(T) and I(T;Y) in bits of a deterministic T on equally likely words.
+    """Return H(T) and I(T;Y) in bits of a deterministic T on equally likely words.
 
     Args:
         states: (n,) state numbers from 0.
         probability: (n,) p(y = 1 | x).
 
     Raises:
-        ValueError: for other shapes or lengths, states that are no whole numbers from 0,
-            probabilities outside [0, 1].
+        ValueError: for other shapes or lengths, states that are not whole numbers from 0, probabilities
+            outside [0, 1].
     """
     states = as_integers("states", states, "(n,)", at_least=0)
     probability = as_probabilities("probability", probability)
@@ -45,11 +45,12 @@ def state_information(states: ArrayLike, probability: ArrayLike) -> tuple[float,
 
 
 def layerwise_terms(states: ArrayLike, probability: ArrayLike) -> LayerwiseTerms:
-    """I(T_{i-1};T_i) and I(Y;T_{i-1}|T_i) of every layer i, where T_0 is X.
+    """Return I(T_{i-1};T_i) and I(Y;T_{i-1}|T_i) of every layer i, where T_0 is X.
 
-    A layer's own bottleneck is their sum with a beta on the second: what it keeps of the layer below,
-    and what it loses of that layer's information about the label. The second is I(Y;T_{i-1},T_i) -
-    I(Y;T_i), so that bins, in which T_i is no function of T_{i-1}, make no term negative.
+    A layer's own bottleneck is the first plus beta times the second: what it keeps of the layer below,
+    and what it loses of that layer's information about the label. The second is computed as
+    I(Y;T_{i-1},T_i) - I(Y;T_i), so that it cannot be negative when T_i is binned and hence not a
+    function of T_{i-1}.
 
     Args:
         states: (layer, n) state numbers from 0 of equally likely, distinct words.

@@ -1,4 +1,4 @@
-"""Layers below the information curve, with its suboptimal branches and finite-sample bounds."""
+"""Figures of layers below the information curve, with suboptimal curves and finite-sample bounds."""
 
 from collections.abc import Mapping
 
@@ -23,17 +23,17 @@ __all__ = ["plot_gaps", "plot_layer_terms"]
 
 
 def plot_gaps(results: xr.Dataset, *, title: str = "") -> Figure:
-    """The plane of Tishby & Zaslavsky (2015), figure 2, in numbers.
+    """Plot the plane of Tishby & Zaslavsky (2015), figure 2, in numbers.
 
-    Left, the information curve, the curves of fewer clusters, what bounds guarantee of the optimum for
-    some numbers of samples, and the layers at the end of training; right, the layers' path, by what
-    they know of the true labels and (hollow) of the training labels.
+    Left: the information curve, the curves with fewer clusters, what bounds guarantee of the optimum for
+    some numbers of samples, and the layers at the end of training. Right: the layers' paths, by their
+    information about the true labels and (hollow) about the training labels.
 
     Args:
-        results: ``curve_ixt``, ``curve_ity`` (point,), ``forced_ixt``, ``forced_ity`` (clusters, point),
-            ``guaranteed`` (num_samples, point), ``ict``, ``ity``, ``ity_train`` (seed, epoch, layer);
-            bits.
-        title: of the figure.
+        results: Dataset with ``curve_ixt``, ``curve_ity`` (point,), ``forced_ixt``, ``forced_ity``
+            (clusters, point), ``guaranteed`` (num_samples, point), ``ict``, ``ity``, ``ity_train``
+            (seed, epoch, layer); bits.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.
@@ -84,15 +84,15 @@ def plot_gaps(results: xr.Dataset, *, title: str = "") -> Figure:
 
 
 def plot_layer_terms(results: xr.Dataset, *, labels: Mapping[str, str], title: str = "") -> Figure:
-    """Each layer's terms against the epoch, with 95% bands over seeds, one panel a layer.
+    """Plot each layer's terms against the epoch, with 95% bands over seeds, one panel per layer.
 
     Args:
-        results: variables of dims ``(seed, epoch, layer)``, bits.
-        labels: of the variables that share a panel.
-        title: of the figure.
+        results: Dataset of variables of dims ``(seed, epoch, layer)``, bits.
+        labels: labels of the variables that share a panel.
+        title: title of the figure.
 
     Raises:
-        ValueError: for other variables or dims, labels that are no text.
+        ValueError: for other variables or dims, labels that are not text.
     """
     check_labels("labels", labels)
     check_results("results", results, dict.fromkeys(labels, ("seed", "epoch", "layer")))

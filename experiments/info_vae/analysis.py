@@ -1,24 +1,24 @@
 """Variational autoencoders of two data points, without sampling (Zhao, Song & Ermon 2017).
 
-Data x = -1 and x = 1, equally likely; a latent z of one dimension with prior p(z) = N(0, 1); an encoder
-q(z|x) = N(mu_x, sigma_x^2) with numbers of its own for each point; a decoder p(x|z) = N(m(z), s(z)^2)
-by a small network. One loss holds the whole family; to be maximised is::
+The data are x = -1 and x = 1, equally likely. The latent z has one dimension and prior p(z) = N(0, 1);
+the encoder q(z|x) = N(mu_x, sigma_x^2) has separate parameters for each point; the decoder p(x|z) =
+N(m(z), s(z)^2) is a small network. One objective, to be maximised, covers the whole family::
 
     L = E log p(x|z) - (1 - alpha) E KL(q(z|x) || p(z)) - (alpha + lambda - 1) KL(q(z) || p(z))
       = E log p(x|z) - (1 - alpha) I_q(x;z) - lambda KL(q(z) || p(z)),
 
-for E KL(q(z|x) || p(z)) = I_q(x;z) + KL(q(z) || p(z)), with q(z) the mean of both encodings. So
+since E KL(q(z|x) || p(z)) = I_q(x;z) + KL(q(z) || p(z)), with q(z) the mean of both encodings. So
 
 - the ELBO is alpha = 0, lambda = 1;
-- the beta-VAE, beta on the whole E KL(q(z|x) || p(z)), is alpha = 1 - beta, lambda = beta; alpha = 0
-  with lambda = beta puts beta on KL(q(z) || p(z)) alone, 1 on I_q(x;z), and is none;
-- InfoVAE is alpha = 1, which does not charge for I_q(x;z), with lambda large.
+- the beta-VAE, with beta on the whole E KL(q(z|x) || p(z)), is alpha = 1 - beta, lambda = beta; alpha =
+  0 with lambda = beta puts beta on KL(q(z) || p(z)) only and 1 on I_q(x;z), and is not a beta-VAE;
+- InfoVAE is alpha = 1, which does not penalise I_q(x;z), with large lambda.
 
-The paper takes other divergences of q(z) from p(z), the MMD first, because KL cannot be computed in many
-dimensions. In one it can: all expectations here are quadratures, so that no kernel has to be chosen and
-all objectives are made of the same three numbers.
+The paper uses other divergences of q(z) from p(z), mainly the MMD, because KL cannot be computed in many
+dimensions. In one dimension it can: all expectations here are quadratures, so no kernel has to be
+chosen, and all objectives are made of the same three numbers.
 
-L has no upper bound where s(z) may go to 0: hence its floor.
+L has no upper bound if s(z) may go to 0, hence the floor on s(z).
 """
 
 import itertools
@@ -63,17 +63,17 @@ __all__ = [
 
 POINTS = np.array([-1.0, 1.0], np.float32)
 
-# Trapezoid rule for expectations under a Gaussian, in its standard deviations. Of smooth functions its
-# error is that of the Gaussian's Fourier transform at 2 pi / spacing: far below float32's.
+# Trapezoid rule for expectations under a Gaussian, in its standard deviations. For smooth functions its
+# error is the Gaussian's Fourier transform at 2 pi / spacing, far below float32's.
 NODES = np.linspace(-6.0, 6.0, 97, dtype=np.float32)
 WEIGHTS = np.exp(-(NODES**2) / 2) / np.exp(-(NODES**2) / 2).sum()
 
-# Gradients explode where s(z) is near its floor and m(z) is not yet right.
+# Clip gradients, which explode if s(z) is near its floor while m(z) is not yet right.
 LARGEST_GRADIENT = 1.0
 
 
 class VAE(NamedTuple):
-    """Parameters: of the encoder for each point, and the decoder's layers (kernel, bias)."""
+    """Parameters of the encoder for each point, and of the decoder's layers (kernel, bias)."""
 
     mean: Float[Array, "2"]
     log_width: Float[Array, "2"]
@@ -81,13 +81,13 @@ class VAE(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What is trained; numbers, so that a ``vmap`` runs over settings.
+    """Settings of the objective and the model; numbers, so that ``vmap`` can run over settings.
 
     Attributes:
-        alpha: 1 less the weight of I_q(x;z).
+        alpha: 1 minus the weight of I_q(x;z).
         lam: lambda, the weight of KL(q(z) || p(z)).
         floor: smallest s(z).
-        free_width: 1 where the encoder chooses its widths, 0 where both are 1.
+        free_width: 1 if the encoder's widths are learned, 0 if both are 1.
     """
 
     alpha: ArrayLike
@@ -104,7 +104,7 @@ class Encodings(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What objectives are made of, nats.
+    """Terms of the objectives, in nats.
 
     Attributes:
         reconstruction: E log p(x|z).
@@ -119,14 +119,14 @@ class Terms(NamedTuple):
 
 @own_settings()
 def init_vae(key: Key[Array, ""], *, hidden: Sequence[int] = (16, 16)) -> VAE:
-    """Random encodings near the prior and a random decoder.
+    """Draw random encodings near the prior and a random decoder.
 
     Args:
-        key: of all draws.
+        key: random key for all draws.
         hidden: widths of the decoder's tanh layers, one or more.
 
     Raises:
-        ValueError: for what is no key, and widths that are not whole numbers.
+        ValueError: for an invalid key, and widths that are not whole numbers.
     """
     key = as_key("key", key)
     hidden = [as_whole("hidden", width) for width in as_sequence("hidden", hidden, "whole numbers")]
@@ -136,7 +136,7 @@ def init_vae(key: Key[Array, ""], *, hidden: Sequence[int] = (16, 16)) -> VAE:
     for i, (fan_in, fan_out) in enumerate(itertools.pairwise(widths)):
         kernel_key, bias_key = jax.random.split(keys[i])
         kernel = jax.random.normal(kernel_key, (fan_in, fan_out)) / fan_in**0.5
-        # The first layer's units turn at different z.
+        # Let the first layer's units change sign at different z.
         bias = jax.random.normal(bias_key, (fan_out,)) if i == 0 else jnp.zeros(fan_out)
         layers.append((kernel, bias))
     mean = 0.5 * jax.random.normal(key_mean, (2,))
@@ -145,14 +145,14 @@ def init_vae(key: Key[Array, ""], *, hidden: Sequence[int] = (16, 16)) -> VAE:
 
 @own_settings()
 def encodings(vae: VAE, free_width: ArrayLike = 1.0) -> Encodings:
-    """q(z|x) of both points.
+    """Return q(z|x) of both points.
 
     Args:
-        vae: its parameters.
-        free_width: of a ``Setting``.
+        vae: parameters of the autoencoder.
+        free_width: ``free_width`` of a ``Setting``.
 
     Raises:
-        ValueError: for what is no ``VAE``, or no number.
+        ValueError: for anything but a ``VAE`` and a number.
     """
     _check_vae(vae)
     check_number("free_width", free_width)
@@ -162,15 +162,15 @@ def encodings(vae: VAE, free_width: ArrayLike = 1.0) -> Encodings:
 
 @own_settings()
 def decode(vae: VAE, z: ArrayLike, *, floor: ArrayLike) -> tuple[Array, Array]:
-    """m(z) and s(z) >= ``floor``, each (n,).
+    """Return m(z) and s(z) >= ``floor``, each (n,).
 
     Args:
-        vae: its parameters.
-        z: (n,) latent numbers.
-        floor: of a ``Setting``.
+        vae: parameters of the autoencoder.
+        z: (n,) latent values.
+        floor: smallest s(z), as in a ``Setting``.
 
     Raises:
-        ValueError: for what is no ``VAE``, latents of another shape, a negative floor.
+        ValueError: for anything but a ``VAE``, latents of another shape, a negative floor.
     """
     _check_vae(vae)
     z = as_floats("z", z, "(n,)")
@@ -186,16 +186,17 @@ def decode(vae: VAE, z: ArrayLike, *, floor: ArrayLike) -> tuple[Array, Array]:
 
 @own_settings()
 def encoding_information(mean: ArrayLike, width: ArrayLike) -> Float[Array, ""]:
-    """I_q(x;z) of two equally likely Gaussian encodings, in bits.
+    """Return I_q(x;z) of two equally likely Gaussian encodings, in bits.
 
-    By I = 1 - E log2(1 + q(z|x') / q(z|x)), x' the other point: never above 1 bit, and 0 for equal ones.
+    Computed as I = 1 - E log2(1 + q(z|x') / q(z|x)), where x' is the other point: never above 1 bit, and
+    0 for equal encodings.
 
     Args:
-        mean: (2,) of both encodings.
-        width: (2,) their standard deviations.
+        mean: (2,) means of both encodings.
+        width: (2,) standard deviations of both encodings.
 
     Raises:
-        ValueError: for other shapes, and known widths that are not positive.
+        ValueError: for other shapes, and concrete widths that are not positive.
 
     Example:
         >>> round(float(encoding_information(jnp.array([-1.0, 1.0]), jnp.ones(2))), 4)
@@ -212,14 +213,14 @@ def encoding_information(mean: ArrayLike, width: ArrayLike) -> Float[Array, ""]:
 
 @own_settings()
 def vae_terms(vae: VAE, setting: Setting) -> Terms:
-    """The terms of every objective, by quadrature.
+    """Compute the terms of every objective by quadrature.
 
     Args:
-        vae: its parameters.
-        setting: of which the floor and the free widths count.
+        vae: parameters of the autoencoder.
+        setting: setting, of which only the floor and the free widths matter.
 
     Raises:
-        ValueError: for what is no ``VAE`` or no ``Setting`` of numbers.
+        ValueError: for anything but a ``VAE`` and a ``Setting`` of numbers.
     """
     _check_setting(setting)
     q = encodings(vae, setting.free_width)
@@ -233,15 +234,16 @@ def vae_terms(vae: VAE, setting: Setting) -> Terms:
 
 @own_settings()
 def objective(terms: Terms, alpha: ArrayLike, lam: ArrayLike) -> Float[Any, "*shape"]:
-    """L of the module's head, nats, of terms of any shape; with alpha = 0 and lambda = 1 the ELBO.
+    """Return L (see the module) in nats, for terms of any shape; the ELBO for alpha = 0, lambda = 1.
 
     Args:
-        terms: of ``vae_terms``.
-        alpha: of a ``Setting``.
-        lam: of a ``Setting``.
+        terms: result of ``vae_terms``.
+        alpha: ``alpha`` of a ``Setting``.
+        lam: ``lam`` of a ``Setting``.
 
     Raises:
-        ValueError: for what are no ``Terms``, weights that are no numbers or do not go with them.
+        ValueError: for anything but ``Terms``, and weights that are not numbers or do not broadcast with
+            them.
     """
     if not isinstance(terms, Terms):
         raise ValueError(f"terms: expected Terms, as of vae_terms, got {kind_of(terms)}")
@@ -256,21 +258,21 @@ def objective(terms: Terms, alpha: ArrayLike, lam: ArrayLike) -> Float[Any, "*sh
 def train_vae(
     vae: VAE, setting: Setting, steps: ArrayLike, *, learning_rate: float | int = 1e-2
 ) -> tuple[VAE, PyTree]:
-    """Adam on L, gradients clipped, with a rate that falls to 0 by a cosine; for ``jit`` and ``vmap``.
+    """Maximise L by Adam, with clipped gradients and cosine decay to 0; for ``jit`` and ``vmap``.
 
     Args:
-        vae: to begin with.
-        setting: the objective and the model's limits; numbers, may be traced.
-        steps: (step,) increasing numbers of steps to record after, beginning with 0.
-        learning_rate: at the first step.
+        vae: initial parameters.
+        setting: settings of the objective and the model; numbers, may be traced.
+        steps: (step,) increasing numbers of steps after which to record, starting with 0.
+        learning_rate: learning rate at the first step.
 
     Returns:
         The trained parameters, and ``(Terms, Encodings)`` after each of the ``steps``, leading axis
         ``(step,)``.
 
     Raises:
-        ValueError: for what is no ``VAE`` or no ``Setting`` of numbers, steps that do not begin with 0
-            or do not increase, a rate that is not positive.
+        ValueError: for anything but a ``VAE`` and a ``Setting`` of numbers, steps that do not start with
+            0 or do not increase, a rate that is not positive.
     """
     _check_vae(vae)
     _check_setting(setting)
@@ -320,7 +322,7 @@ def _nodes(q: Encodings) -> Float[Array, "2 node"]:
 
 
 def _information(q: Encodings) -> Float[Array, ""]:
-    """nats"""
+    """Return I_q(x;z) in nats."""
     own = -0.5 * NODES[None, :] ** 2 - jnp.log(q.width)[:, None]
     other_mean, other_width = q.mean[::-1, None], q.width[::-1, None]
     other = -0.5 * ((_nodes(q) - other_mean) / other_width) ** 2 - jnp.log(other_width)

@@ -1,4 +1,4 @@
-"""Variational autoencoders of two points: encodings, reconstructions, and their course."""
+"""Figures of variational autoencoders of two points: encodings, reconstructions, and their course."""
 
 import itertools
 from collections.abc import Mapping
@@ -26,18 +26,19 @@ POINT_COLOURS = ("#0072b2", "#d55e00")
 
 
 def plot_encodings(vaes: xr.Dataset, seed: int, *, title: str = "") -> Figure:
-    """Encodings q(z|x), their mean q(z) beside the prior, and what decoders make of z, by objective.
+    """Plot encodings q(z|x), their mean q(z) beside the prior, and decoded z, by objective.
 
-    One network strongly, the others faintly, with their encodings exchanged where those of x = 1 lie
-    to the left: z and -z are the same to the prior.
+    One network is drawn strongly, the others faintly, with encodings mirrored if that of x = 1 lies to
+    the left: z and -z are equivalent under the prior.
 
     Args:
-        vaes: ``mean``, ``width`` (objective, seed, point), ``m``, ``s`` (objective, seed, z).
-        seed: of the network drawn strongly.
-        title: of the figure.
+        vaes: Dataset with ``mean``, ``width`` (objective, seed, point), ``m``, ``s``
+            (objective, seed, z).
+        seed: seed of the network drawn strongly.
+        title: title of the figure.
 
     Raises:
-        ValueError: for other variables or dims, a seed that there is not.
+        ValueError: for other variables or dims, a seed that does not exist.
     """
     encodings = dict.fromkeys(("mean", "width"), ("objective", "seed", "point"))
     decoders = dict.fromkeys(("m", "s"), ("objective", "seed", "z"))
@@ -81,18 +82,18 @@ def plot_encodings(vaes: xr.Dataset, seed: int, *, title: str = "") -> Figure:
 def plot_vae_course(
     vaes: xr.Dataset, *, column: str, labels: Mapping[str, str], title: str = ""
 ) -> Figure:
-    """Numbers against the step, one row each, objectives on the same axes.
+    """Plot variables against the step, one row each, objectives on the same axes.
 
-    The mean over seeds with a 95% band, and each seed faintly.
+    Curves are means over seeds with 95% bands, and single seeds faintly.
 
     Args:
-        vaes: variables of dims ``(column, objective, seed, step)``.
-        column: the dimension for columns of panels.
-        labels: axes' labels by variable.
-        title: of the figure.
+        vaes: Dataset of variables of dims ``(column, objective, seed, step)``.
+        column: dimension for columns of panels.
+        labels: axis labels by variable.
+        title: title of the figure.
 
     Raises:
-        ValueError: for other variables or dims, labels that are no text.
+        ValueError: for other variables or dims, labels that are not text.
     """
     check_dimensions(column=column)
     check_labels("labels", labels)

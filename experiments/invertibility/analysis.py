@@ -1,4 +1,4 @@
-"""Exact zeros of activations: the one bin that a ReLU network has of its own."""
+"""Exact zeros of activations: the only bin that a ReLU network has by itself."""
 
 import functools
 from collections.abc import Hashable
@@ -16,20 +16,20 @@ __all__ = ["lost_in_one_state", "zeros_record"]
 
 
 def zeros_record(model: MLP) -> Record:
-    """A record function of the exact zeros of hidden layers, on the training samples.
+    """Return a record function of the exact zeros of hidden layers, on the training samples.
 
     Args:
         model: the network.
 
     Returns:
         ``record(params, data, split)``, which returns a dict of (layer,) arrays, NaN for the output:
-        ``zero_state``, the share of samples on which all units of the layer are exactly 0, so that they
-        share a state without any bins; ``zero_activations``, the share of units and samples at 0;
-        ``dead_units``, how many units are 0 on every sample. All are NaN where activations are not
-        finite. The same model gives the same function, so that its program is compiled once.
+        ``zero_state``, the fraction of samples on which all units of the layer are exactly 0, so that
+        they share a state without any bins; ``zero_activations``, the fraction of units and samples at
+        0; ``dead_units``, the number of units that are 0 on every sample. All are NaN if activations are
+        not finite. The same model gives the same function, so that its program is compiled once.
 
     Raises:
-        ValueError: for what is no ``MLP``.
+        ValueError: for anything but an ``MLP``.
     """
     check_model(model)
     return _zeros_record(cast(Hashable, model))
@@ -52,11 +52,11 @@ def _zeros_record(model) -> Record:
 
 
 def lost_in_one_state(share: ArrayLike, num_samples: int | np.integer) -> np.ndarray:
-    """What one state costs of H(X) = log2 n: its part of H(X|T) = sum_t p(t) log2 n_t, in bits.
+    """Return what one state costs of H(X) = log2 n: its part of H(X|T) = sum_t p(t) log2 n_t, bits.
 
     Args:
-        share: p(t) of the state, of any shape; NaN where it is not known.
-        num_samples: n, all of them distinct.
+        share: probability p(t) of the state, of any shape; NaN where unknown.
+        num_samples: number of samples n, all distinct.
 
     Raises:
         ValueError: for shares outside [0, 1], a number that is not whole.

@@ -1,4 +1,4 @@
-"""What layers lose exactly and in bins, and how many samples are all zeros."""
+"""Figures of what layers lose exactly and in bins, and of samples whose activations are all zero."""
 
 import xarray as xr
 from matplotlib.figure import Figure
@@ -17,12 +17,12 @@ __all__ = ["plot_invertibility"]
 
 
 def plot_invertibility(lost: xr.Dataset, *, title: str = "") -> Figure:
-    """H(X) - I(X;T) of exact states and in bins, and the share of samples in the state of zeros.
+    """Plot H(X) - I(X;T) of exact states and in bins, and the fraction of samples in the zero state.
 
     Args:
-        lost: ``lost`` (activation, estimator, seed, epoch, layer), bits, the exact states' first and the
-            bins' second; ``zero_state`` without estimator.
-        title: of the figure.
+        lost: Dataset with ``lost`` (activation, estimator, seed, epoch, layer), bits, first for exact
+            states and second for bins, and ``zero_state`` without estimator.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims, fewer than two estimators.

@@ -1,4 +1,4 @@
-"""What the experiments share: command line, training of arms, tables."""
+"""Code shared by the experiments: command line, training of arms, tables."""
 
 from experiments.lab.arms import paper_training, plane_attributes, train_arms
 from experiments.lab.command import LabConfig, main

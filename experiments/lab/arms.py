@@ -1,4 +1,4 @@
-"""Training of an experiment's arms, and what their planes rest on."""
+"""Training of an experiment's arms, and the provenance of their planes."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,14 +19,14 @@ __all__ = ["paper_training", "plane_attributes", "train_arms"]
 def paper_training(
     config: LabConfig, *, epochs: int, smoke_epochs: int, smoke_widths: tuple[int, ...], **options: Any
 ) -> TrainConfig:
-    """Training by the preset "paper" at full scale; of a smoke run, of few epochs and a small network.
+    """Return the training of the preset "paper", with few epochs and a small network in a smoke run.
 
     Args:
-        config: of the command line.
-        epochs: of the full scale.
-        smoke_epochs: of a smoke run.
-        smoke_widths: of its network, since most of its time is compilation, layer by layer.
-        options: of ``TrainConfig``, such as the activation.
+        config: options from the command line.
+        epochs: number of epochs at full scale.
+        smoke_epochs: number of epochs in a smoke run.
+        smoke_widths: layer widths in a smoke run, small because it mostly compiles, layer by layer.
+        options: further options for ``TrainConfig``, such as the activation.
     """
     options |= preset("paper").training
     options["num_epochs"] = config.epochs or (smoke_epochs if config.smoke else epochs)
@@ -45,16 +45,17 @@ def train_arms(
     folder: Path | None,
     **options: Any,
 ) -> dict[tuple[str, ...], xr.Dataset]:
-    """Train and measure every arm, with a live bar; by the arms' keys, the factors' levels.
+    """Train and measure every arm, with a live bar; return Datasets by the arms' keys (factor levels).
 
     Args:
-        config: of the command line.
-        arms: how each arm trains.
-        data: of ``fit``.
-        record_of: the record function of an arm; its records are those of ``plane_record`` and alike.
-        schedule: of ``fit``.
-        folder: of the checkpoints, if given.
-        options: of ``fit``.
+        config: options from the command line.
+        arms: training configuration of each arm.
+        data: data for ``fit``.
+        record_of: function from an arm's configuration to its record function, with records like those
+            of ``plane_record``.
+        schedule: schedule for ``fit``.
+        folder: folder for checkpoints, or None.
+        options: further options for ``fit``.
     """
     found = {}
     with progress_bar(len(arms)) as on_advance_of:
@@ -73,7 +74,7 @@ def train_arms(
 
 
 def plane_attributes(config: LabConfig, name: str, convention: Preset, source: str) -> dict[str, Any]:
-    """What planes of the symmetric task by a preset's estimator, on all its words, rest on."""
+    """Provenance of planes measured on all 4096 inputs with a preset's estimator."""
     return {
         "experiment": name,
         "source": source,

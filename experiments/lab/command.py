@@ -1,4 +1,4 @@
-"""What starts every experiment: command line, devices, output folder, results and figures."""
+"""The entry point of every experiment: command line, devices, output folder, results and figures."""
 
 import dataclasses
 import io
@@ -34,16 +34,16 @@ RESULTS = "results.nc"
 
 SMOKE_SEEDS = 4
 
-# Of animations.
+# Frame rate of animations.
 FRAMES_PER_SECOND = 10
 
-# Pixels of a figure: more do not fit a page.
+# Largest width of a figure in pixels: wider ones do not fit a page.
 WIDEST = 1440
 
 
 @dataclasses.dataclass(frozen=True)
 class LabConfig:
-    """Options of every experiment."""
+    """Command-line options common to all experiments."""
 
     seeds: int = 50
     """Networks per arm."""
@@ -78,16 +78,16 @@ class LabConfig:
 
     @property
     def cpu_lanes(self) -> int:
-        """Networks that a compiled program runs on a CPU."""
+        """Number of networks per compiled program on a CPU."""
         return default_lanes("cpu")
 
     @property
     def how_to_resume(self) -> Resume:
-        """``resume`` as ``fit`` takes it."""
+        """The ``resume`` argument for ``fit``."""
         return "any_version" if self.any_version else self.resume
 
     def fit_options(self, folder: Path | None, arm: str) -> dict[str, Any]:
-        """What ``fit`` takes from the command line; ``arm``'s checkpoints go to ``folder``, if given."""
+        """Return arguments for ``fit``; checkpoints of ``arm`` go to ``folder``, if given."""
         return {
             "seeds": self.seed_range,
             "seeds_per_batch": self.seeds_per_batch,
@@ -97,7 +97,7 @@ class LabConfig:
 
     @property
     def seed_range(self) -> range:
-        """The seeds, reduced in number for ``smoke``."""
+        """The seeds; only a few in a smoke run."""
         count = min(self.seeds, SMOKE_SEEDS) if self.smoke else self.seeds
         return range(self.seed, self.seed + count)
 
@@ -108,13 +108,14 @@ def main(
     run: Callable[..., xr.Dataset],
     report: Callable[[xr.Dataset], tuple[Mapping[str, Figure | FuncAnimation], list[Table]]],
 ) -> None:
-    """Run an experiment from the command line; user errors end it with a line and exit code 2.
+    """Run an experiment from the command line; user errors end it with one line and exit code 2.
 
     Args:
-        name: of the experiment and of its folder.
-        config_type: the options.
-        run: ``run(config, folder=...)`` returns the results and keeps checkpoints in ``folder``.
-        report: figures by file name (animations as .gif or .mp4), and tables.
+        name: name of the experiment and of its folder.
+        config_type: class of the experiment's options.
+        run: function ``run(config, folder=...)`` that returns the results and keeps checkpoints in
+            ``folder``.
+        report: function from results to figures by file name (animations as .gif or .mp4), and tables.
     """
     try:
         config = tyro.cli(config_type, prog=f"python -m experiments.{name}")
@@ -135,17 +136,17 @@ def main(
 
 @contextmanager
 def _few_words() -> Iterator[None]:
-    """Warnings without the line of code, and errors of the disk without the tracebacks of others."""
+    """Show warnings without the line of code, and disk errors without other libraries' tracebacks."""
 
     def warn(message: Warning | str, *_: Any) -> None:
         print(f"warning: {message}", file=sys.stderr)
 
     def crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        # TensorStore's, of writes that go on when one has failed; that one is raised.
+        # TensorStore raises this for writes that continue after one has failed, which is raised itself.
         if str(error) != "Event loop is closed":
             former(kind, error, trace)
 
-    logging.getLogger("absl").setLevel(logging.CRITICAL)  # what Orbax logs it also raises
+    logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax also raises what it logs
     former, sys.excepthook = sys.excepthook, crash
     try:
         with warnings.catch_warnings():
@@ -158,7 +159,7 @@ def _few_words() -> Iterator[None]:
 def _results(
     config: LabConfig, options: Mapping[str, Any], run: Callable[..., xr.Dataset], folder: Path
 ) -> xr.Dataset:
-    """The results of a run that was finished earlier, or is now; only then do its checkpoints go."""
+    """Return the results of a run, finished earlier or now, and only then delete its checkpoints."""
     file, checkpoints = folder / RESULTS, folder / "checkpoints"
     if file.exists():
         results = _finished(file, options)
@@ -189,17 +190,17 @@ def _write_report(
 
 
 def _options(config: LabConfig) -> dict[str, Any]:
-    """What defines a run, as plain values."""
+    """Return the options that define a run, as plain values."""
     ignored = {"out", "resume", "any_version", "overwrite"}
     options = {k: v for k, v in dataclasses.asdict(config).items() if k not in ignored}
     return json.loads(json.dumps(options, default=str))
 
 
 def _finished(file: Path, options: Mapping[str, Any]) -> xr.Dataset:
-    """The results of a run that was finished.
+    """Load the results of a finished run.
 
     Raises:
-        ValueError: if the file is damaged or of another run.
+        ValueError: if the file is damaged or belongs to another run.
     """
     way_out = "delete it to continue from the checkpoints, if any, or use --overwrite to start anew"
     try:
@@ -221,7 +222,7 @@ def _what_is_kept(folder: Path) -> str:
 
 
 def _save_figure(figure: Figure | FuncAnimation, path: Path) -> None:
-    """PNG with a palette of 256 colours: a third of the size, colours in fine steps; or a film."""
+    """Save an animation, or a PNG with 256 well-chosen colours, which takes a third of the space."""
     with whole_file(path) as partial:
         if isinstance(figure, FuncAnimation):
             writer = PillowWriter if path.suffix == ".gif" else FFMpegWriter
@@ -233,7 +234,7 @@ def _save_figure(figure: Figure | FuncAnimation, path: Path) -> None:
 
 
 def _use_all_cores(num_seeds: int, lanes: int) -> None:
-    """One host device a core, as far as there are programs for them; must come before JAX starts."""
+    """Use one host device per core, at most one per program; call it before JAX starts."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     programs = -(-num_seeds // lanes)
     jax.config.update("jax_num_cpu_devices", min(cores, programs))

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end an experiment soon, with one line."""
+"""Handling of Ctrl-C and SIGTERM, which end an experiment soon, with one line."""
 
 import os
 import signal
@@ -13,24 +13,24 @@ __all__ = ["ends_on_signals"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-# For tidying up; then the process ends where it is.
+# Time for cleaning up before the process ends.
 SECONDS = 0.5
 
-# Of a terminal with a live bar: show the cursor again, and write over the bar.
+# Restores a terminal with a live bar: shows the cursor again, and overwrites the bar.
 RESTORE = "\x1b[?25h\r\x1b[K"
 
 
 @contextmanager
 def ends_on_signals(last_words: Callable[[], str]) -> Iterator[None]:
-    """Meanwhile Ctrl-C and SIGTERM end the process, with one line and exit code 128 + signal.
+    """Within this context, Ctrl-C and SIGTERM end the process with one line and exit code 128 + signal.
 
-    The main thread gets KeyboardInterrupt and half a second to tidy up. It may not get that far: worker
-    threads train on to the next recorded epoch, and no exception reaches a main thread that waits for
-    them or for the compiler. So a thread of its own ends the process then; files that are being written
-    are whole or not at all.
+    The main thread gets a KeyboardInterrupt and half a second to clean up. It may not get that far:
+    worker threads continue to the next recorded epoch, and no exception reaches a main thread that waits
+    for them or for the compiler. So a separate thread then ends the process; files are written
+    completely or not at all.
 
     Args:
-        last_words: gives the line, from what is there by then.
+        last_words: function that returns the line, called when the process ends.
     """
     received: list[int] = []
     ending = threading.Lock()
@@ -38,7 +38,7 @@ def ends_on_signals(last_words: Callable[[], str]) -> Iterator[None]:
     os.set_blocking(writer, False)
 
     def end(number: int) -> None:
-        ending.acquire()  # for good: it is said once
+        ending.acquire()  # never released, so that the line is printed once
         with suppress(OSError, ValueError):
             sys.stdout.flush()
         stderr = sys.__stderr__
@@ -56,7 +56,7 @@ def ends_on_signals(last_words: Callable[[], str]) -> Iterator[None]:
                 end(number)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        if not received:  # a second Ctrl-C does not interrupt the tidying up
+        if not received:  # a second Ctrl-C does not interrupt the cleanup
             received.append(number)
             raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""The output folder of a run: one process at a time, and errors of its disk in words."""
+"""The output folder of a run: a lock for one process at a time, and readable disk errors."""
 
 import errno
 import os
@@ -18,15 +18,15 @@ from ibjax.training.checkpoint import Resume, describe_run
 
 __all__ = ["claimed", "discard", "has_checkpoints"]
 
-# What more room, another disk or permission would mend.
+# Errors that more space, another disk or permissions would fix.
 DISK_ERRORS = (
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
 )  # fmt: skip
 
-# Of file systems that cannot lock files, such as some network mounts.
+# Errors of file systems that cannot lock files, such as some network mounts.
 LOCK_ERRORS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
-# Files that are not finished, and entries that are to be deleted, of a process that was killed.
+# Unfinished files, and entries to be deleted, left by a process that was killed.
 LEFTOVER = re.compile(r"\.\w+\.(partial|deleted)")
 
 
@@ -34,16 +34,16 @@ LEFTOVER = re.compile(r"\.\w+\.(partial|deleted)")
 def claimed(
     folder: Path, options: Mapping[str, Any], *, resume: Resume, overwrite: bool
 ) -> Iterator[None]:
-    """Hold an experiment's folder, empty or to be resumed, and write to it.
+    """Lock an experiment's folder, empty or to be resumed, for writing.
 
-    The lock is taken before anything in the folder changes. It is the operating system's, on a file
+    The lock is taken before anything in the folder changes. It is the operating system's lock on a file
     beside the folder, and ends with the process, however that ends.
 
     Args:
-        folder: of the experiment; made if it is missing.
-        options: of the run; to resume it they must be the same.
-        resume: continue what the folder holds.
-        overwrite: delete what the folder holds.
+        folder: folder of the experiment; created if missing.
+        options: options of the run; they must be the same to resume it.
+        resume: whether to continue the run in the folder.
+        overwrite: whether to delete the folder's contents.
 
     Raises:
         ValueError: if another process holds the folder, if it holds results or another run, or if it
@@ -65,7 +65,7 @@ def claimed(
 
 
 def discard(folder: Path, paths: Iterable[Path]) -> None:
-    """Delete entries of ``folder``; a process that is killed leaves each of them whole or gone."""
+    """Delete entries of ``folder``, each completely or not at all if the process is killed."""
     trash = folder / f".{uuid.uuid4().hex}.deleted"
     trash.mkdir()
     for path in filter(Path.exists, paths):
@@ -74,14 +74,14 @@ def discard(folder: Path, paths: Iterable[Path]) -> None:
 
 
 def has_checkpoints(checkpoints: Path) -> bool:
-    """Whether there is a whole one: Orbax names these by a number alone."""
+    """Return whether there is a complete checkpoint, which Orbax names by a number alone."""
     return any(name.isdigit() for _, names, _ in os.walk(checkpoints) for name in names)
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     owner = folder.with_name(f".{folder.name}.owner")
-    # Not by a file's mere existence, which outlasts a process that is killed.
+    # Do not lock by a file's mere existence, which outlasts a process that is killed.
     lock = FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0, fallback_to_soft=False)
     with _refusing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -126,17 +126,17 @@ def _prepare(folder: Path, *, resume: bool, overwrite: bool) -> None:
             f"out: expected no earlier results, got {folder}, which is not empty; "
             "--resume continues it, --overwrite deletes it, --out writes elsewhere"
         )
-    # Fails, before any training, where the folder cannot be written.
+    # Raises, before any training, if the folder cannot be written.
     discard(folder, found if overwrite else leftovers)
 
 
 def _disk_error(error: BaseException | None) -> str | None:
-    """The first in a chain of exceptions that is due to the disk, in a few words."""
+    """Describe the first exception in a chain that is due to the disk; None if there is none."""
     if re.match(r"\w+: expected ", str(error)):
-        return None  # our own, already in words
+        return None  # one of our own messages
     while error is not None:
         for code in DISK_ERRORS:
-            # HDF5 and TensorStore, by which Orbax writes, may give the words alone.
+            # HDF5 and TensorStore, which Orbax uses, may give only the message.
             if getattr(error, "errno", None) == code or os.strerror(code) in str(error):
                 name = getattr(error, "filename", None)
                 return os.strerror(code) + (f": {name}" if name else "")

@@ -1,4 +1,4 @@
-"""How far a run is: a live bar on a terminal, a line now and then elsewhere."""
+"""Progress of a run: a live bar on a terminal, occasional lines elsewhere."""
 
 import sys
 import time
@@ -15,7 +15,7 @@ __all__ = ["OnAdvance", "progress_bar"]
 
 OnAdvance = Callable[[Advance], None]
 
-# Where the output is no terminal, a line at most so often.
+# Shortest time between lines if the output is not a terminal.
 SECONDS_BETWEEN_LINES = 60.0
 
 
@@ -23,11 +23,11 @@ SECONDS_BETWEEN_LINES = 60.0
 def progress_bar(arms: int) -> Iterator[Callable[[str], OnAdvance]]:
     """Show arm, epoch, training loss and time left on standard error.
 
-    A terminal has a live bar. A file or a pipe gets a line at the start of each arm, and another at
+    A terminal shows a live bar. A file or pipe gets a line at the start of each arm, and further ones at
     most once a minute.
 
     Args:
-        arms: number of calls of ``fit`` that the run consists of.
+        arms: number of calls of ``fit`` in the run.
 
     Yields:
         A function from an arm's name to ``on_advance`` for its ``fit``.

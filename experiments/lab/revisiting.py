@@ -1,4 +1,4 @@
-"""What the experiments on "Revisiting the Information Plane" (2019) share: tasks, training, options."""
+"""Tasks, training and options shared by the experiments on "Revisiting the Information Plane" (2019)."""
 
 import dataclasses
 import itertools
@@ -36,15 +36,15 @@ __all__ = [
     "train_tasks",
 ]
 
-# Of MNIST: the paper's classes, and samples of each; 900 where only the test images are at hand.
+# The paper's classes of MNIST, and the samples per class; 900 if only the test images are at hand.
 CLASSES, PER_CLASS = (1, 3, 8), {"train": 1000, "test": 900}
 
-# The text's plain SGD at the rate of the preset "paper"; the code's Adam is the preset's.
+# The paper's code uses Adam, as the preset does; its text plain SGD, here at the preset "paper"'s rate.
 OPTIMIZERS = {"adam": {}, "sgd": {"optimizer": "sgd", "learning_rate": 0.1}}
 
 FULL_EPOCHS, SMOKE_EPOCHS = 8000, 8
 
-# Hidden layers of a mix, and the bins where an experiment has one width.
+# Numbers of first and later hidden layers in a mix, and the bins of experiments with one bin width.
 NUM_FIRST, NUM_LATER = 2, 3
 BIN_WIDTH = 0.07
 EDGES = "edges by activation: tanh [-1, 1], softmax [0, 1], relu from 0 without end"
@@ -53,10 +53,10 @@ BINNING = {
     "binning": f"bins of {BIN_WIDTH}, edges by activation",
 }
 
-# Epochs between records, at most: what early stopping can tell apart.
+# Largest number of epochs between records: the resolution of early stopping.
 STEP = 25
 
-# A smoke run's samples: every 8th word; of each class.
+# Samples of a smoke run: every 8th word, and the number of images per class.
 SMOKE_STEP, SMOKE_PER_CLASS = 8, 30
 
 
@@ -69,7 +69,7 @@ class RevisitingConfig(LabConfig):
     datasets: tuple[Literal["symmetric", "mnist"], ...] = ("symmetric",)
     """The 12-bit symmetric task, MNIST's classes 1, 3 and 8, or both."""
     train_split: Literal["train", "test"] = "train"
-    """Of MNIST: images to draw from, 1000 of each class; 900 of each of the test images."""
+    """MNIST images to use: 1000 of each class of the training images, or 900 of the test images."""
     data: Path | None = None
     """Folder of MNIST's IDX files, gzipped or plain; without it they are downloaded once."""
 
@@ -80,25 +80,28 @@ class RevisitingConfig(LabConfig):
 
     @property
     def cpu_lanes(self) -> int:
-        """Networks that a program runs on a CPU: XLA's products of 784 inputs are three times slower for
-        several at once than one by one."""
+        """Number of networks per compiled program on a CPU.
+
+        It is 1 with MNIST: XLA's products of 784 inputs are three times slower for several networks at
+        once than one by one.
+        """
         return 1 if "mnist" in self.datasets else super().cpu_lanes
 
     @property
     def num_epochs(self) -> int:
-        """Of training."""
+        """Number of training epochs."""
         return self.epochs or (SMOKE_EPOCHS if self.smoke else FULL_EPOCHS)
 
 
 class Task(NamedTuple):
-    """What networks learn.
+    """A task for networks to learn.
 
     Attributes:
         name: "symmetric" or "mnist".
         data: all samples.
-        num_classes: of the labels.
-        train_fraction: of the samples, for training; information is measured on these.
-        description: in words.
+        num_classes: number of classes.
+        train_fraction: fraction of samples used for training, on which information is measured.
+        description: description for provenance.
     """
 
     name: str
@@ -109,7 +112,7 @@ class Task(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """An arm of an experiment: how its networks were trained, on what, and their history."""
+    """A trained arm of an experiment: its task, training configuration and history."""
 
     task: Task
     training: TrainConfig
@@ -124,14 +127,14 @@ def revisiting_training(
     hidden: tuple[int, ...] = (10, 7, 5, 4, 3),
     smoke_hidden: tuple[int, ...] = (4, 3),
 ) -> TrainConfig:
-    """Training by the preset "revisiting" at full scale; of a smoke run, few epochs of a small network.
+    """Return the training of the preset "revisiting", few epochs of a small network in a smoke run.
 
     Args:
-        config: of the command line.
-        task: gives the output layer and the share of samples to train on.
-        activation: of the hidden layers.
-        hidden: their widths.
-        smoke_hidden: widths of its network, since most of its time is compilation, layer by layer.
+        config: options from the command line.
+        task: task that determines the output layer and the fraction of samples to train on.
+        activation: activation of the hidden layers, or one name for each.
+        hidden: widths of the hidden layers.
+        smoke_hidden: hidden widths in a smoke run, small because it mostly compiles, layer by layer.
     """
     num_train = num_training_samples(len(task.data.y), task.train_fraction)
     options = preset("revisiting").training | OPTIMIZERS[config.optimizer]
@@ -148,7 +151,7 @@ def revisiting_training(
 def activation_arms(
     config: RevisitingConfig, activations: Sequence[str]
 ) -> Callable[[Task], dict[tuple[str, ...], TrainConfig]]:
-    """The paper's network with each of the activations in all hidden layers, for ``train_tasks``."""
+    """Return arms for ``train_tasks``: the paper's network with each activation in all hidden layers."""
     return lambda task: {
         (name,): revisiting_training(config, task, activation=name) for name in activations
     }
@@ -157,7 +160,7 @@ def activation_arms(
 def mixed_arms(
     config: RevisitingConfig, levels: Sequence[str]
 ) -> Callable[[Task], dict[tuple[str, ...], TrainConfig]]:
-    """The paper's mixes: by (activation of the first layers, of the later ones), for ``train_tasks``."""
+    """Return the paper's mixes for ``train_tasks``, by the first and the later layers' activation."""
     return lambda task: {
         (first, later): revisiting_training(
             config,
@@ -170,12 +173,12 @@ def mixed_arms(
 
 
 def stopping_epochs(num_epochs: int) -> np.ndarray:
-    """Recorded epochs that early stopping can read: on a log scale, and every 25."""
+    """Return recorded epochs for early stopping: log-spaced ones and every 25th."""
     return np.union1d(log_spaced_epochs(num_epochs), np.arange(0, num_epochs, STEP))
 
 
 def binned_plane(task: Task, training: TrainConfig) -> Record:
-    """``plane_record`` of the training samples in bins of ``BIN_WIDTH``, with edges by activation."""
+    """Return a ``plane_record`` of the training samples, with bins of ``BIN_WIDTH`` by activation."""
     estimators = revisiting_estimators(training.activations, BIN_WIDTH)
     return plane_record(make_model(training), estimators, rows="train")
 
@@ -189,15 +192,15 @@ def train_tasks(
     schedule: str | ArrayLike = "log",
     **options: Any,
 ) -> dict[tuple[str, ...], Trained]:
-    """Train and record every arm on every dataset, with a live bar; by (dataset, *arm).
+    """Train and record every arm on every dataset, with a live bar; return them by (dataset, *arm).
 
     Args:
-        config: of the command line.
-        arms_of: how each arm of a task trains.
-        record_of: the record function of an arm.
-        folder: of the checkpoints, if given.
-        schedule: of ``fit``.
-        options: of ``fit``.
+        config: options from the command line.
+        arms_of: function from a task to the training configuration of each arm.
+        record_of: function from a task and configuration to the arm's record function.
+        folder: folder for checkpoints, or None.
+        schedule: schedule for ``fit``.
+        options: further options for ``fit``.
     """
     arms = {
         (task.name, *key): (task, training)
@@ -226,7 +229,7 @@ def train_tasks(
 def revisiting_attributes(
     config: RevisitingConfig, name: str, trained: Mapping[tuple[str, ...], Trained], source: str
 ) -> dict[str, Any]:
-    """What the results rest on; the number of measured samples is an attribute for each dataset."""
+    """Provenance of the results, with the number of measured samples of each dataset."""
     tasks = {one.task.name: one.task for one in trained.values()}
     return {
         "experiment": name,
@@ -261,7 +264,7 @@ def _mnist(config: RevisitingConfig) -> Task:
         f"ibjax.datasets.mnist(): the first {count} {config.train_split} images of each of the "
         f"classes {', '.join(map(str, CLASSES))}"
     )
-    # Measured on half of the samples: H(X) = log2 1500 = 10.55 bits.
+    # Half of the samples are used for training and measured: H(X) = log2 1500 = 10.55 bits.
     return Task("mnist", data, len(CLASSES), 0.5, text)
 
 

@@ -1,4 +1,4 @@
-"""What was found, as a table: printed, and written as CSV and text."""
+"""Tables of results, printed and written as CSV and text."""
 
 import csv
 import dataclasses
@@ -21,9 +21,9 @@ FEW_SEEDS = 10
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """What was found, as a name, a header, rows of words and numbers, and plain sentences.
+    """A table of results: a name, a header, rows of words and numbers, and plain sentences.
 
-    Notes that explain the columns are among the sentences and, unlike what follows from the numbers, do
+    The sentences include notes that explain the columns; unlike conclusions from the numbers, notes do
     not end with a full stop.
     """
 
@@ -44,7 +44,7 @@ class Table:
         return "\n".join([self.name, *lines, *([""] if self.sentences else []), *self.sentences])
 
     def save(self, folder: Path) -> list[Path]:
-        """``NAME.csv`` with the rows and ``NAME.txt`` as printed."""
+        """Write ``NAME.csv`` with the rows and ``NAME.txt`` as printed, and return the paths."""
         numbers, text = folder / f"{self.name}.csv", folder / f"{self.name}.txt"
         with whole_file(numbers) as partial, partial.open("w", newline="") as file:
             csv.writer(file).writerows([self.header, *self.rows])
@@ -54,7 +54,7 @@ class Table:
 
 
 def table_of(name: str, data: xr.Dataset, sentences: Sequence[str] = ()) -> Table:
-    """A row for each entry of the variables, all of the same dims: its coordinates, then its values."""
+    """Make a table with a row per entry of variables of equal dims: its coordinates, then its values."""
     dims = [str(d) for d in next(iter(data.data_vars.values())).dims]
     others = [str(k) for k, v in data.coords.items() if v.dims and k not in dims]
     frame = data.transpose(*dims, missing_dims="ignore").to_dataframe(dim_order=dims).reset_index()
@@ -63,11 +63,11 @@ def table_of(name: str, data: xr.Dataset, sentences: Sequence[str] = ()) -> Tabl
 
 
 def seeds_table(results: xr.Dataset) -> Table:
-    """Per arm: diverged and dead seeds, none dropped in silence, and how well the networks do.
+    """Make a table of each arm's diverged and dead seeds, none dropped silently, and of its accuracies.
 
     Args:
-        results: ``ixt`` (factors..., seed, epoch, layer), by one estimator; ``train_accuracy`` and
-            ``test_accuracy`` without ``layer``.
+        results: Dataset with ``ixt`` (factors..., seed, epoch, layer), by one estimator, and
+            ``train_accuracy`` and ``test_accuracy`` without ``layer``.
     """
     factors = [str(d) for d in results.train_accuracy.dims if d not in ("seed", "epoch")]
     rows = []
@@ -86,12 +86,13 @@ def seeds_table(results: xr.Dataset) -> Table:
 
 
 def with_caution(table: Table, num_seeds: int | None, *, smoke: bool) -> Table:
-    """A table that does not claim more than so few networks show.
+    """Add cautions to a table so that it claims no more than its number of networks supports.
 
     Args:
-        table: of a report.
-        num_seeds: networks per arm; None where there is no axis of seeds.
-        smoke: whether it is of a smoke run, from which nothing follows; notes on columns are kept.
+        table: table of a report.
+        num_seeds: number of networks per arm; None if there is no axis of seeds.
+        smoke: whether the table is from a smoke run, from which nothing follows; only notes on columns
+            are kept.
     """
     notes = [sentence for sentence in table.sentences if not sentence.endswith(".")]
     if smoke:

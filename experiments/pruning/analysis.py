@@ -1,4 +1,4 @@
-"""Which end layers a network could do without, by their paths through the information plane."""
+"""End layers that a network could do without, by their paths through the information plane."""
 
 import numpy as np
 
@@ -10,23 +10,23 @@ __all__ = ["similar_end_layers", "trajectory_distances"]
 
 
 def trajectory_distances(ixt: ArrayLike, ity: ArrayLike, stop: ArrayLike) -> np.ndarray:
-    """How far apart neighbouring layers move through the plane until training stops.
+    """Measure how far apart neighbouring layers move through the plane until training stops.
 
-    The root mean square, over recorded epochs up to the stop, of the distance between the two layers'
-    points (I(X;T), I(T;Y)) at the same epoch::
+    The distance is the root mean square, over recorded epochs up to the stop, of that between the two
+    layers' points (I(X;T), I(T;Y)) at the same epoch::
 
         d_l^2 = mean_e (I(X;T_l+1) - I(X;T_l))^2 + (I(T_l+1;Y) - I(T_l;Y))^2.
 
     Args:
-        ixt: (seed, epoch, layer) bits.
-        ity: (seed, epoch, layer) bits.
+        ixt: (seed, epoch, layer) I(X;T) in bits.
+        ity: (seed, epoch, layer) I(T;Y) in bits.
         stop: (seed,) positions on the axis of epochs; -1 for none.
 
     Returns:
-        (seed, layer - 1) bits; NaN for seeds without a stop.
+        (seed, layer - 1) distances in bits; NaN for seeds without a stop.
 
     Raises:
-        ValueError: for other shapes, stops that are no positions, labelled arrays of different seeds.
+        ValueError: for other shapes, stops that are not positions, labelled arrays with different seeds.
     """
     check_same_seeds(ixt=ixt, ity=ity, stop=stop)
     ixt = as_numbers("ixt", ixt, "(seed, epoch, layer)")
@@ -43,17 +43,17 @@ def trajectory_distances(ixt: ArrayLike, ity: ArrayLike, stop: ArrayLike) -> np.
 
 
 def similar_end_layers(distances: ArrayLike, threshold: float | int) -> int:
-    """How many layers at the end move as the layer before each does.
+    """Count the layers at the end that move as the layer before them does.
 
-    Counted from the last layer backwards until one is farther than the threshold from the layer before.
-    The first layer has none before it and always stays.
+    Layers are counted from the last one backwards until one is farther than the threshold from the layer
+    before. The first layer has none before it and is never counted.
 
     Args:
-        distances: (layer - 1,) of neighbouring layers, such as means over seeds, bits.
-        threshold: below which two layers are similar, bits.
+        distances: (layer - 1,) distances of neighbouring layers, such as means over seeds, bits.
+        threshold: distance below which two layers are similar, bits.
 
     Returns:
-        A number from 0 to that of layers less one.
+        The number of such layers, from 0 to the number of layers less one.
 
     Raises:
         ValueError: for distances that are not numbers, a threshold that is not positive.

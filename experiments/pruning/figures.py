@@ -1,4 +1,4 @@
-"""Pruning by paths through the plane: distances of layers, and accuracy after each step."""
+"""Figures of pruning by paths through the plane: distances of layers, and accuracy after each step."""
 
 from collections.abc import Mapping, Sequence
 
@@ -24,20 +24,20 @@ def plot_pruning(
     paper: Mapping[str, Sequence[float]],
     title: str = "",
 ) -> Figure:
-    """One row an arm: distances of neighbouring layers by step, and accuracies by step.
+    """Plot distances of neighbouring layers and accuracies by step, one row per arm.
 
-    Means over seeds with 95% intervals, seeds as dots, the paper's accuracies as crosses.
+    Means over seeds have 95% intervals; seeds are dots, the paper's accuracies crosses.
 
     Args:
-        distances: of each arm and step, (seed, layer - 1), bits.
-        accuracies: of each arm and step, (seed,).
-        threshold: below which two layers are similar, bits.
-        paper: accuracies of each arm and step, for those that have any.
-        title: of the figure.
+        distances: distances for each arm and step, (seed, layer - 1), bits.
+        accuracies: accuracies for each arm and step, (seed,).
+        threshold: distance below which two layers are similar, bits.
+        paper: accuracies in the paper for each arm and step, where there are any.
+        title: title of the figure.
 
     Raises:
-        ValueError: for mappings of other arms, steps that are no such arrays, a threshold that is not
-            positive, a title that is no text.
+        ValueError: for mappings of other arms, steps that are not such arrays, a threshold that is not
+            positive, a title that is not text.
     """
     check_positive("threshold", threshold)
     per_step = _checked_steps("distances", distances, "(seed, layer - 1)")
@@ -68,7 +68,7 @@ def plot_pruning(
 
 
 def _checked_steps(name: str, arms, axes: str) -> dict[str, list[np.ndarray]]:
-    """Numbers of these axes, for each arm and step; none for a network of a single layer."""
+    """Return checked numbers with these axes for each arm and step; none for a single-layer network."""
     if not isinstance(arms, Mapping) or not arms:
         raise ValueError(f"{name}: expected a mapping of arms to steps, got {kind_of(arms)}")
     checked = {}

@@ -1,4 +1,4 @@
-"""Correlations of weights against the epoch, beside those of random ones."""
+"""Figures of correlations of weights against the epoch, beside those of random weights."""
 
 import itertools
 
@@ -18,13 +18,14 @@ LABELS = {
 
 
 def plot_weight_correlations(summary: xr.Dataset, *, row: str = "activation", title: str = "") -> Figure:
-    """Every layer's correlations against the epoch with 95% bands; dashed, those of random weights.
+    """Plot every layer's correlations against the epoch with 95% bands; random weights are dashed.
 
     Args:
-        summary: ``within``, ``matched``, ``unmatched`` of dims ``(row, epoch, layer)``, each with
-            ``_low`` and ``_high``; ``within_null`` and ``matched_null`` of dims ``(row, layer)``.
-        row: the dimension for rows of panels; columns are layers.
-        title: of the figure.
+        summary: Dataset with ``within``, ``matched``, ``unmatched`` of dims ``(row, epoch, layer)``,
+            each with ``_low`` and ``_high``; ``within_null`` and ``matched_null`` of dims
+            ``(row, layer)``.
+        row: dimension for rows of panels; columns are layers.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.

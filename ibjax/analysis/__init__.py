@@ -1,4 +1,4 @@
-"""Analysis of what training records: functions on arrays and labelled Datasets."""
+"""Analysis of training records: functions on arrays and labelled Datasets."""
 
 from ibjax.analysis.records import plane_record
 

@@ -36,32 +36,32 @@ __all__ = [
 # A layer compresses if the interval of its compression lies above this.
 NEGLIGIBLE_BITS = 0.05
 
-# A difference by less is float32's: the estimators' bits are right to 1e-5.
+# Smaller differences are float32 rounding: the estimators are accurate to 1e-5 bits.
 ROUNDING_BITS = 1e-4
 
 OF_PLANES = ("seed", "epoch", "layer")
 
-# Why a statistic is NaN, as an attribute of its Dataset.
+# Name of the Dataset attribute that says why a statistic is NaN.
 FEW_SEEDS = "compression needs two known seeds or more: the peak of each is chosen by the others"
 
 
 def peak_epochs(ixt: ArrayLike) -> np.ndarray:
-    """For each seed the position of the epoch where the other seeds' mean I(X;T) peaks.
+    """Find for each seed the position of the epoch where the mean I(X;T) of the other seeds peaks.
 
-    Epochs at which that mean is within ``ROUNDING_BITS`` of its largest tie, and the middle one of
-    them, by position, is the peak. On a plateau the last bit would choose otherwise. Its first epoch
-    would measure a seed that arrives later than the others below the plateau, its last one a seed that
-    leaves earlier; in the middle both are on it. The rule looks at the other seeds only, so that it
-    biases nothing; where the peak is clear, one epoch ties.
+    Epochs at which that mean is within ``ROUNDING_BITS`` of its maximum tie, and the middle one of them,
+    by position, is the peak. On a plateau, rounding would otherwise choose. Its first epoch would catch
+    a seed that arrives later than the others below the plateau, its last one a seed that leaves earlier;
+    in the middle both are on it. The rule uses the other seeds only, so it introduces no bias. If the
+    peak is clear, a single epoch is in the tie.
 
     Args:
         ixt: (seed, epoch) bits; NaN where a seed has diverged.
 
     Returns:
-        (seed,) int; -1 where no other seed is valid.
+        (seed,) int positions; -1 where no other seed is valid.
 
     Raises:
-        ValueError: for what is no array of numbers of that shape.
+        ValueError: for anything but an array of numbers of that shape.
 
     Example:
         >>> plateau = [0.0, 6.0, 6.0, 6.0, 5.0]
@@ -78,21 +78,21 @@ def peak_epochs(ixt: ArrayLike) -> np.ndarray:
 
 
 def _middle_peak(mean: np.ndarray) -> np.ndarray:
-    """(..., epoch) -> (...,): the middle of the positions within ``ROUNDING_BITS`` of the largest."""
+    """Return the middle position within ``ROUNDING_BITS`` of the maximum, (..., epoch) -> (...,)."""
     ties = mean >= mean.max(axis=-1, keepdims=True) - ROUNDING_BITS
     rank = ties.cumsum(axis=-1)
     return (rank == (rank[..., -1:] + 1) // 2).argmax(axis=-1)
 
 
 def compression(ixt: ArrayLike) -> np.ndarray:
-    """Compression of every seed to the end of training.
+    """Compute the compression of every seed up to the end of training.
 
     Args:
         ixt: (seed, epoch) bits; NaN where a seed has diverged.
 
     Returns:
-        (seed,) I(X;T) at the epoch of ``peak_epochs`` minus the final, bits; NaN where either is not
-        known, as for a seed without others.
+        (seed,) I(X;T) at the epoch of ``peak_epochs`` minus the final I(X;T), bits; NaN where either is
+        unknown, as for a single seed.
 
     Raises:
         ValueError: as ``peak_epochs``.
@@ -102,7 +102,7 @@ def compression(ixt: ArrayLike) -> np.ndarray:
 
 
 def compression_at(ixt: ArrayLike, position: ArrayLike) -> np.ndarray:
-    """Compression up to an epoch of each seed's own: 0 for a seed whose peak is still to come.
+    """Compute compression up to a given epoch of each seed: 0 for a seed whose peak is still to come.
 
     Args:
         ixt: (seed, epoch) bits.
@@ -125,13 +125,13 @@ def compression_at(ixt: ArrayLike, position: ArrayLike) -> np.ndarray:
 
 
 def epochs_of_equal_loss(loss_a: ArrayLike, loss_b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """For each seed the recorded epochs at which two arms first reach the same training loss.
+    """Find for each seed the recorded epochs at which two arms first reach the same training loss.
 
-    The loss is the lowest that both reach: the larger of the two minima.
+    This loss is the lowest that both reach, the larger of the two minima.
 
     Args:
-        loss_a: (seed, epoch) nats.
-        loss_b: (seed, epoch) nats, of the same seeds; may have other epochs.
+        loss_a: (seed, epoch) training loss in nats.
+        loss_b: (seed, epoch) training loss in nats of the same seeds; may have other epochs.
 
     Returns:
         Two (seed,) arrays of positions on the axis of epochs; -1 where an arm has diverged.
@@ -151,10 +151,10 @@ def epochs_of_equal_loss(loss_a: ArrayLike, loss_b: ArrayLike) -> tuple[np.ndarr
 
 
 def dead_seeds(arm: xr.Dataset) -> np.ndarray:
-    """(seed,): whether a hidden layer ends constant over all inputs, with I(X;T) = 0.
+    """Return (seed,): whether a hidden layer ends constant over all inputs, with I(X;T) = 0.
 
     Args:
-        arm: ``ixt`` of dims ``(seed, epoch, layer)``, the output as the last layer.
+        arm: Dataset with ``ixt`` of dims ``(seed, epoch, layer)``, the output as the last layer.
 
     Raises:
         ValueError: for other variables or dims.
@@ -165,17 +165,19 @@ def dead_seeds(arm: xr.Dataset) -> np.ndarray:
 
 
 def compression_summary(arm: xr.Dataset, variable: str = "ixt") -> xr.Dataset:
-    """Peak, final and compression of every layer of one arm, or of each of several.
+    """Summarise peak, final value and compression of every layer, for one arm or several.
 
     Args:
-        arm: ``ixt`` of dims ``(factors..., seed, epoch, layer)``, the factors' levels being arms.
-        variable: another of the same dims in place of ``ixt``; of ``ity`` it is the fall after its peak.
+        arm: Dataset with ``ixt`` of dims ``(factors..., seed, epoch, layer)``, where the factors' levels
+            are arms.
+        variable: variable of the same dims to use instead of ``ixt``; for ``ity``, compression is the
+            fall after its peak.
 
     Returns:
         Dataset over ``(factors..., layer)``: ``peak`` (largest mean over seeds, in the middle of a
-        plateau as in ``peak_epochs``), ``peak_epoch``, ``final`` (mean over seeds), ``compression``
-        with ``compression_low`` and ``compression_high`` (95%), bits, and ``num_seeds``. Where fewer
-        than two seeds are known compression is NaN, and the attribute ``note`` says why.
+        plateau as in ``peak_epochs``), ``peak_epoch``, ``final`` (mean over seeds), ``compression`` with
+        ``compression_low`` and ``compression_high`` (95%), bits, and ``num_seeds``. If fewer than two
+        seeds are known, compression is NaN, and the attribute ``note`` says why.
 
     Raises:
         ValueError: for other variables or dims.
@@ -199,14 +201,14 @@ def compression_summary(arm: xr.Dataset, variable: str = "ixt") -> xr.Dataset:
 
 
 def seed_compression(results: xr.Dataset) -> xr.DataArray:
-    """``compression`` of every layer of every arm, seed by seed.
+    """Compute ``compression`` of every layer of every arm, seed by seed.
 
     Args:
-        results: ``ixt`` of dims ``(factors..., seed, epoch, layer)``, bits.
+        results: Dataset with ``ixt`` of dims ``(factors..., seed, epoch, layer)``, bits.
 
     Returns:
-        The dims of ``ixt`` without ``epoch``, bits. NaN where fewer than two seeds are known, which the
-        attribute ``note`` then says.
+        Array with the dims of ``ixt`` without ``epoch``, bits. NaN if fewer than two seeds are known, as
+        the attribute ``note`` then says.
 
     Raises:
         ValueError: for other variables or dims.
@@ -219,17 +221,17 @@ def seed_compression(results: xr.Dataset) -> xr.DataArray:
 
 
 def optimizer_difference(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
-    """How much more the first arm compresses than the second, seed by seed.
+    """Compute how much more the first arm compresses than the second, paired by seed.
 
     Args:
-        first: ``ixt`` (seed, epoch, layer) and ``train_loss`` (seed, epoch).
-        second: the same seeds, hence the same initial networks and splits.
+        first: Dataset with ``ixt`` (seed, epoch, layer) and ``train_loss`` (seed, epoch).
+        second: Dataset with the same variables and seeds, hence the same initial networks and splits.
 
     Returns:
-        Dataset over ``layer``: ``at_end`` (at the last epoch) and ``at_equal_loss`` (where both
-        first reach the lowest training loss that both reach), bits, each with ``_low`` and
-        ``_high`` of the 95% interval of the paired difference. NaN where fewer than two seeds are
-        known, which the attribute ``note`` then says.
+        Dataset over ``layer``: ``at_end`` (at the last epoch) and ``at_equal_loss`` (where both first
+        reach the lowest training loss that both reach), bits, each with ``_low`` and ``_high`` of the
+        95% interval of the paired difference. NaN if fewer than two seeds are known, as the attribute
+        ``note`` then says.
 
     Raises:
         ValueError: for other variables or dims, and arms of different seeds or layers.
@@ -258,14 +260,14 @@ def optimizer_difference(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
 
 
 def _of_curves(statistic, values: np.ndarray) -> np.ndarray:
-    """A (seed, epoch) -> (seed,) statistic of each (seed, epoch, ...) curve: (seed, ...)."""
+    """Apply a (seed, epoch) -> (seed,) statistic to each curve, (seed, epoch, ...) -> (seed, ...)."""
     curves = values.reshape(*values.shape[:2], -1)
     found = [statistic(curves[..., i]) for i in range(curves.shape[-1])]
     return np.stack(found, axis=1).reshape(values.shape[0], *values.shape[2:])
 
 
 def _summary(like: xr.DataArray, columns: dict[str, np.ndarray]) -> xr.Dataset:
-    """Columns over the dims of ``like``, with their units and what is not known."""
+    """Make a Dataset of columns over the dims of ``like``, with units and a note on unknown values."""
     counts = {"peak_epoch": "epochs", "num_seeds": "1"}
     data = {k: (like.dims, v, {"units": counts.get(k, "bits")}) for k, v in columns.items()}
     summary = xr.Dataset(data, {dim: like[dim].values for dim in like.dims})

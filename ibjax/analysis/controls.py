@@ -1,4 +1,4 @@
-"""What a claim about a trained network must survive: the same measurement where nothing was learned."""
+"""Controls for claims about trained networks: the same measurement where nothing was learned."""
 
 import functools
 from collections.abc import Callable, Hashable, Sequence
@@ -17,18 +17,18 @@ from ibjax.types import Dataset, Estimator, PyTree, Record, Split
 
 __all__ = ["CONTROLS", "ControlledTask", "controls_record", "draw_controls", "rescaled"]
 
-# In the order of the records' first axis.
+# Names of the controls, in the order of the records' first axis.
 CONTROLS = ("trained", "shuffled", "rescaled")
 
 
 class ControlledTask(NamedTuple):
-    """A dataset and what one seed's controls draw at random.
+    """A dataset and the random draws of one seed's controls.
 
     Attributes:
         x: (n, d) inputs.
         y: (n,) labels.
-        order: (n,) a permutation of the samples.
-        directions: parameters of an untrained network, drawn apart from the one that is trained.
+        order: (n,) permutation of the samples.
+        directions: parameters of an untrained network, drawn independently of the trained one.
     """
 
     x: Float[Array, "n d"]
@@ -38,14 +38,14 @@ class ControlledTask(NamedTuple):
 
 
 def draw_controls(model: MLP, data: Dataset) -> Callable[[Array], ControlledTask]:
-    """A function of a key for ``fit``'s ``data``: shared samples and a seed's own random draws.
+    """Return a function of a key, for ``fit``'s ``data``: shared samples and a seed's own random draws.
 
     Args:
         model: the network.
-        data: x (n, d) and y (n,).
+        data: samples with x (n, d) and y (n,).
 
     Raises:
-        ValueError: for what is no network or no samples; by the function, for what is no key.
+        ValueError: for invalid networks or samples; by the function, for an invalid key.
     """
     check_model(model)
     data = as_dataset(data)
@@ -53,7 +53,7 @@ def draw_controls(model: MLP, data: Dataset) -> Callable[[Array], ControlledTask
     def draw(key: Array) -> ControlledTask:
         for_order, for_kernels, for_biases = jax.random.split(as_key("key", key), 3)
         kernels = model.init({"params": for_kernels}, data.x[:1])
-        # Untrained biases are 0, without a direction.
+        # Untrained biases are 0 and have no direction.
         leaves, structure = jax.tree.flatten(kernels)
         keys = jax.random.split(for_biases, len(leaves))
         drawn = [
@@ -68,14 +68,14 @@ def draw_controls(model: MLP, data: Dataset) -> Callable[[Array], ControlledTask
 
 @own_settings()
 def rescaled(directions: PyTree, params: PyTree) -> PyTree:
-    """Parameters of these directions, every kernel and bias with its norm in ``params``.
+    """Rescale ``directions`` so that every kernel and bias has its norm in ``params``.
 
     Args:
-        directions: parameters.
-        params: of the same network.
+        directions: parameters that give the directions.
+        params: parameters of the same network that give the norms.
 
     Raises:
-        ValueError: for trees of other structures or shapes than each other.
+        ValueError: for trees whose structures or shapes differ.
     """
     drawn, trained = (
         [[jnp.shape(layer[part]) for part in ("kernel", "bias")] for layer in known_layers(tree)]
@@ -94,26 +94,26 @@ def rescaled(directions: PyTree, params: PyTree) -> PyTree:
 
 
 def controls_record(model: MLP, estimators: Sequence[Estimator]) -> Record:
-    """``planes_record`` of the trained network and of two controls, for samples of ``draw_controls``.
+    """Return a ``planes_record`` of the trained network and two controls, for ``draw_controls`` data.
 
     - "trained": the network.
-    - "shuffled": its activations, permuted over the samples. They keep every entropy, hence I(X;T) of
-      a deterministic layer, and lose all that they say about the label: what I(T;Y) is left is bias.
-    - "rescaled": a network that was never trained, of random directions, whose kernels and biases
-      have the trained network's norms at that epoch.
+    - "shuffled": its activations, permuted over the samples. They keep every entropy, hence I(X;T) of a
+      deterministic layer, but lose all information about the label: any remaining I(T;Y) is bias.
+    - "rescaled": an untrained network with random directions, whose kernels and biases have the trained
+      network's norms at that epoch.
 
     Args:
         model: the network.
-        estimators: one or more, as of ``planes_record``.
+        estimators: one or more estimators, as for ``planes_record``.
 
     Returns:
-        A record function as of ``planes_record``, every leaf with a leading axis in the order of
-        ``CONTROLS``: ``ixt`` and ``ity`` are (control, estimator, layer), bits.
+        A record function as from ``planes_record``, with a leading axis in the order of ``CONTROLS`` on
+        every leaf: ``ixt`` and ``ity`` are (control, estimator, layer), bits.
 
     Raises:
         ValueError: as ``planes_record``.
     """
-    planes_record(model, estimators)  # which refuses what it cannot use
+    planes_record(model, estimators)  # raises for unusable arguments
     return _controls_record(cast(Hashable, model), tuple(estimators))
 
 
@@ -128,7 +128,7 @@ def _controls_record(model: Any, estimators: tuple[Estimator, ...]) -> Record:
             (rescaled(data.directions, params), data.y),
         )
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *arms)
-        # One after the other, by one program.
+        # Run one after the other, by one program.
         return jax.lax.map(lambda arm: plane(arm[0], Dataset(data.x, arm[1]), split), stacked)
 
     return record

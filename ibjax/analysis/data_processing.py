@@ -1,8 +1,8 @@
 """Does an estimate obey the data-processing inequality? X -> T_1 -> T_2 -> ... only loses information.
 
-Each layer is a function of the one before, so that I(X;T_1) >= I(X;T_2) >= ... and
-I(T_1;Y) >= I(T_2;Y) >= ... hold of the layers. They need not hold of what an estimator says of them:
-bins or noise are put on every layer anew, and a layer's are no function of those of the layer before.
+Each layer is a function of the one before, so I(X;T_1) >= I(X;T_2) >= ... and I(T_1;Y) >= I(T_2;Y) >=
+... hold for the layers. They need not hold for estimates: bins or noise are applied to every layer
+separately, and a binned or noisy layer is not a function of the binned or noisy layer before.
 """
 
 import itertools
@@ -22,17 +22,17 @@ VARIABLES = ("ixt", "ity")
 
 
 def dpi_violations(information: ArrayLike) -> np.ndarray:
-    """By how much the inequality is violated between neighbouring layers.
+    """Measure by how much the inequality is violated between neighbouring layers.
 
     Args:
-        information: (..., layer) of I(X;T) or of I(T;Y), bits, from the input to the output.
+        information: (..., layer) I(X;T) or I(T;Y) in bits, from the input to the output.
 
     Returns:
-        (..., layer - 1) bits: what the second layer of a pair has more than the first; 0 where it has
-        less, or more by at most ``ROUNDING_BITS``; NaN where either is NaN.
+        (..., layer - 1) excess of the second layer of each pair over the first, in bits; 0 where it has
+        less, or at most ``ROUNDING_BITS`` more; NaN where either is NaN.
 
     Raises:
-        ValueError: for what is no array of numbers, and fewer than two layers.
+        ValueError: for anything but an array of numbers, and fewer than two layers.
 
     Example:
         >>> dpi_violations(np.array([12.0, 9.0, 9.5, 9.5])).tolist()
@@ -46,15 +46,15 @@ def dpi_violations(information: ArrayLike) -> np.ndarray:
 
 
 def share_interval(count: ArrayLike, total: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """The exact 95% interval (Clopper & Pearson 1934) of a share, ``count`` of ``total``.
+    """Return the exact 95% interval (Clopper & Pearson 1934) of a proportion, ``count`` of ``total``.
 
     Args:
-        count: (...) whole numbers.
-        total: (...) the numbers that they are of; of 0 nothing is known, and the interval is [0, 1].
+        count: (...) numbers of cases, whole.
+        total: (...) numbers of trials; for 0 nothing is known, and the interval is [0, 1].
 
     Raises:
-        ValueError: for numbers that are not whole or negative, shapes that do not go together, and
-            more than the total.
+        ValueError: for numbers that are negative or not whole, shapes that do not broadcast, and counts
+            above the total.
 
     Example:
         >>> [round(float(end), 3) for end in share_interval(np.array(0), np.array(50))]
@@ -73,18 +73,18 @@ def share_interval(count: ArrayLike, total: ArrayLike) -> tuple[np.ndarray, np.n
 
 
 def violation_summary(plane: xr.Dataset) -> xr.Dataset:
-    """Where, how often and by how much the inequality is violated.
+    """Summarise where, how often and by how much the inequality is violated.
 
     Args:
-        plane: ``ixt`` and ``ity`` of dims ``(factors..., seed, epoch, layer)``, bits, with the output
-            as the last layer; NaN where a seed has diverged.
+        plane: Dataset with ``ixt`` and ``ity`` of dims ``(factors..., seed, epoch, layer)``, bits, with
+            the output as the last layer; NaN where a seed has diverged.
 
     Returns:
-        Dataset over ``(variable, factors..., epoch, pair)``: ``excess``, the violation's mean over
-        seeds (0 for those without), with ``excess_low`` and ``excess_high`` (95%), and ``largest`` of
-        the seeds, bits; ``share`` of seeds that violate it, with ``share_low`` and ``share_high``; and
-        ``num_seeds``. Coordinates: ``variable``, "ixt" or "ity"; ``pair``, "1-2" for layers 1 and 2.
-        The limits are NaN where fewer than two seeds are known.
+        Dataset over ``(variable, factors..., epoch, pair)``: ``excess``, the mean violation over seeds
+        (0 for those without), with ``excess_low`` and ``excess_high`` (95%), and ``largest``, the
+        largest over seeds, bits; ``share``, the fraction of seeds that violate it, with ``share_low``
+        and ``share_high``; and ``num_seeds``. Coordinates: ``variable``, "ixt" or "ity"; ``pair``, "1-2"
+        for layers 1 and 2. The limits are NaN if fewer than two seeds are known.
 
     Raises:
         ValueError: for other variables or dims, and fewer than two layers.

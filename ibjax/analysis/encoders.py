@@ -1,8 +1,8 @@
 """Layers as encoders of classes of inputs, against the information bottleneck of the true p(x, y).
 
-The words of a class share their p(y|x), so that the class C is all that counts for Y; a binned layer's
-state T then has p(t|c), the share of the class's words in it. I(C;T) is the part of I(X;T) that the
-bottleneck would keep; the rest tells words of a class apart. Float64 by NumPy.
+The words of a class share their p(y|x), so only the class C matters for Y. A state T of a binned layer
+then has p(t|c), the fraction of the class's words in it. I(C;T) is the part of I(X;T) that the
+bottleneck would keep; the rest tells apart words of the same class. Everything is float64 NumPy.
 """
 
 import functools
@@ -35,20 +35,20 @@ __all__ = [
     "states_record",
 ]
 
-# More classes take too much memory.
+# More classes would take too much memory.
 MOST_CLASSES = 2**24
 
 
 class FixedPoints(NamedTuple):
-    """Layers against the bottleneck; arrays of the shape of the layers.
+    """Layers compared with the bottleneck; arrays of the shape of the layers.
 
     Attributes:
         ixt: I(X;T) = H(T) on the equally likely words, bits.
         ict: I(C;T), bits.
         ity: I(T;Y) with the true p(y|x), bits.
-        beta: for which the bottleneck's encoder is closest to the layer's.
+        beta: beta at which the bottleneck's encoder is closest to the layer's.
         distance: KL(layer || that encoder), averaged over words, bits.
-        at_bound: whether ``beta`` is an end of the range searched.
+        at_bound: whether ``beta`` is an end of the search range.
     """
 
     ixt: np.ndarray
@@ -60,18 +60,18 @@ class FixedPoints(NamedTuple):
 
 
 def states_record(model: MLP, bin_width: float | int) -> Record:
-    """``plane_record`` of ``binned_mi``, with every layer's states: ``states`` (layer, n).
+    """Return a ``plane_record`` with ``binned_mi`` that also records ``states`` (layer, n).
 
     Args:
         model: the network.
-        bin_width: of both.
+        bin_width: width of the bins, for information and states.
 
     Returns:
-        A record function; ``states`` are whole numbers in the smallest type that holds n - 1, those of
-        the hidden layers and last of the output, meaningless where ``ixt`` is NaN.
+        A record function. ``states`` are whole numbers in the smallest type that holds n - 1, for the
+        hidden layers and last the output; meaningless where ``ixt`` is NaN.
 
     Raises:
-        ValueError: for what is no ``MLP``, a width that is not positive.
+        ValueError: for anything but an ``MLP``, and a width that is not positive.
     """
     check_model(model)
     check_positive("bin_width", bin_width)
@@ -94,7 +94,7 @@ def _states_record(model, bin_width: float) -> Record:
 
 
 def class_joint(classes: ArrayLike, probability: ArrayLike) -> np.ndarray:
-    """p(c, y) of equally likely words.
+    """Return p(c, y) for equally likely words.
 
     Args:
         classes: (n,) class numbers from 0.
@@ -104,8 +104,8 @@ def class_joint(classes: ArrayLike, probability: ArrayLike) -> np.ndarray:
         (class, 2) joint distribution.
 
     Raises:
-        ValueError: for other shapes or lengths, classes that are no whole numbers from 0,
-            probabilities outside [0, 1].
+        ValueError: for other shapes or lengths, classes that are not whole numbers from 0, probabilities
+            outside [0, 1].
     """
     classes = as_integers("classes", classes, "(n,)", at_least=0)
     probability = as_probabilities("probability", probability)
@@ -117,17 +117,17 @@ def class_joint(classes: ArrayLike, probability: ArrayLike) -> np.ndarray:
 
 
 def class_encoder(states: ArrayLike, classes: ArrayLike) -> np.ndarray:
-    """p(t|c): the share of each class's words that are in each state.
+    """Return p(t|c): the fraction of each class's words in each state.
 
-    States with the same p(c|t) are made one, since neither I(C;T), I(T;Y) nor the distance to the
-    bottleneck's encoder can tell: there are thousands where a layer tells most words apart.
+    States with the same p(c|t) are merged, which changes neither I(C;T), I(T;Y) nor the distance to the
+    bottleneck's encoder: there are thousands of states if a layer tells most words apart.
 
     Args:
         states: (n,) state numbers from 0 of equally likely words.
         classes: (n,) class numbers from 0, none empty.
 
     Returns:
-        (class, t), rows sum to 1.
+        (class, t) encoder; rows sum to 1.
 
     Raises:
         ValueError: for other shapes or lengths, numbers that are not whole or negative, an empty class.
@@ -140,7 +140,7 @@ def class_encoder(states: ArrayLike, classes: ArrayLike) -> np.ndarray:
     states = as_integers("states", states, "(n,)", at_least=0)
     classes = as_integers("classes", classes, "(n,)", at_least=0)
     check_same_length("states", states, "classes", classes)
-    states = np.unique(states, return_inverse=True)[1]  # without gaps, however large the numbers are
+    states = np.unique(states, return_inverse=True)[1]  # without gaps, for numbers of any size
     num_classes, num_states = int(classes.max()) + 1, int(states.max()) + 1
     if num_classes > len(classes) or (np.bincount(classes) == 0).any():
         raise ValueError(
@@ -151,7 +151,7 @@ def class_encoder(states: ArrayLike, classes: ArrayLike) -> np.ndarray:
     counts = cells.reshape(num_states, num_classes)
     counts = counts[counts.any(axis=1)]
     rows = counts // np.gcd.reduce(counts, axis=1)[:, None]
-    # Rows as one item each: compared byte by byte, several times faster than number by number.
+    # View each row as one item: comparing bytes is several times faster than comparing numbers.
     _, kind = np.unique(rows.view(f"V{rows.strides[0]}"), return_inverse=True)
     merged = np.zeros((kind.max() + 1, num_classes))
     np.add.at(merged, kind.reshape(-1), counts)
@@ -159,14 +159,14 @@ def class_encoder(states: ArrayLike, classes: ArrayLike) -> np.ndarray:
 
 
 def encoder_information(encoder: ArrayLike, p_xy: ArrayLike) -> MI:
-    """``ibjax.bottleneck.layer_information`` in float64 by NumPy, where every encoder has another shape.
+    """Compute ``ibjax.bottleneck.layer_information`` in float64 NumPy, for encoders of varying shapes.
 
     Args:
         encoder: (x, t) p(t|x).
         p_xy: (x, y) joint distribution.
 
     Raises:
-        ValueError: for encoders or joint distributions that are none, and another number of x.
+        ValueError: for invalid encoders or joint distributions, and different numbers of x.
     """
     p_xy = checked_joint(p_xy)
     encoder = checked_conditional(encoder, len(p_xy))
@@ -178,18 +178,18 @@ def encoder_information(encoder: ArrayLike, p_xy: ArrayLike) -> MI:
 
 
 def fixed_points(states: ArrayLike, classes: ArrayLike, p_cy: ArrayLike) -> FixedPoints:
-    """Every layer's information and the beta of the bottleneck that it is closest to.
+    """Compute every layer's information, and the beta of the bottleneck that it is closest to.
 
     Args:
         states: (..., n) state numbers of layers on equally likely words.
         classes: (n,) class numbers.
-        p_cy: (class, y) joint distribution.
+        p_cy: (class, y) joint distribution of class and label.
 
     Returns:
         ``FixedPoints`` of arrays (...).
 
     Raises:
-        ValueError: as ``class_encoder``, and for a joint distribution of other classes.
+        ValueError: as ``class_encoder``, and for a joint distribution with other classes.
 
     References:
         Shwartz-Ziv & Tishby (2017), section 3.5 and figure 6.
@@ -210,14 +210,14 @@ def fixed_points(states: ArrayLike, classes: ArrayLike, p_cy: ArrayLike) -> Fixe
 
 
 def best_relevance(curve_ixt: ArrayLike, curve_ity: ArrayLike, rate: ArrayLike) -> np.ndarray:
-    """The largest I(T;Y) at a rate, between points of an information curve, bits.
+    """Return the largest I(T;Y) at a rate in bits, interpolated between points of an information curve.
 
-    Between points the concave curve lies above the straight line that is returned.
+    Between points, the concave curve lies above the straight line that is returned.
 
     Args:
-        curve_ixt: (point,) rates, with the end of the curve, where T is all of C.
-        curve_ity: (point,) the I(T;Y) there.
-        rate: (...) I(X;T), 0 or more; NaN where it is not known.
+        curve_ixt: (point,) rates I(X;T), including the end of the curve, where T is all of C.
+        curve_ity: (point,) I(T;Y) at these rates.
+        rate: (...) I(X;T), 0 or more; NaN where unknown.
 
     Raises:
         ValueError: for other shapes, a curve that is negative or not finite, and negative rates.

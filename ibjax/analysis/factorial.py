@@ -1,4 +1,4 @@
-"""Experiments with several factors: effects within seeds, and parts of the variance.
+"""Experiments with several factors: effects within seeds, and components of variance.
 
 Effects compare networks that share a seed. Variance components ask how much of the differences between
 networks of one arm come from their initial weights and how much from their data.
@@ -19,11 +19,11 @@ class Components(NamedTuple):
     """Variances in squared units of the values, and tests that they are 0.
 
     Attributes:
-        rows: of the row's effect, such as the initial weights'.
-        columns: of the column's, such as the data's.
-        residual: of what row and column together do besides, and of chance.
-        p_rows: probability of such a ratio of mean squares or a larger one if ``rows`` is 0.
-        p_columns: the same of ``columns``.
+        rows: variance of the row effect, such as that of the initial weights.
+        columns: variance of the column effect, such as that of the data.
+        residual: variance of the interaction of row and column, and of chance.
+        p_rows: probability of a ratio of mean squares at least as large if ``rows`` is 0.
+        p_columns: the same probability for ``columns``.
     """
 
     rows: np.ndarray
@@ -34,18 +34,19 @@ class Components(NamedTuple):
 
 
 def two_by_two(values: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Effects of two factors of two levels each: the first level less the second.
+    """Compute effects of two factors with two levels each: the first level minus the second.
 
     Args:
-        values: (2, 2, ...) by the first and the second factor's level; labelled arrays in lists must
-            be of the same seeds.
+        values: (2, 2, ...) values by the level of the first and of the second factor; labelled arrays in
+            lists must have the same seeds.
 
     Returns:
-        Three (...) arrays: the first factor's effect, mean over the second's levels; the second's; and
-        the interaction, the first's effect at the second's first level less that at its second.
+        Three (...) arrays: the effect of the first factor, averaged over the levels of the second; that
+        of the second; and the interaction, the first factor's effect at the second's first level minus
+        that at its second level.
 
     Raises:
-        ValueError: for what is no array of numbers, other than two levels, different seeds.
+        ValueError: for anything but an array of numbers, other than two levels, different seeds.
 
     Example:
         >>> [x.tolist() for x in two_by_two(np.array([[[5.0], [1.0]], [[2.0], [0.0]]]))]
@@ -62,24 +63,24 @@ def two_by_two(values: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def variance_components(values: ArrayLike) -> Components:
-    """Two-way random effects, one value a cell: value = mean + row + column + residual.
+    """Estimate two-way random effects, with one value per cell: value = mean + row + column + residual.
 
     By the expected mean squares of the analysis of variance::
 
         var_rows = (MS_rows - MS_residual) / num_columns,    var_residual = MS_residual,
 
-    and so for columns. Estimates are unbiased and may come out negative where a component is small:
-    they are not cut at 0, which would bias their averages. The tests are exact for normal effects:
-    MS_rows / MS_residual has an F distribution where ``rows`` is 0.
+    and likewise for columns. Estimates are unbiased and may be negative if a component is small: they
+    are not clipped at 0, which would bias their averages. The tests are exact for normal effects:
+    MS_rows / MS_residual has an F distribution if ``rows`` is 0.
 
     Args:
-        values: (rows, columns, ...), finite or NaN; NaN spreads to the results behind it.
+        values: (rows, columns, ...) values, finite or NaN; NaN makes the results that depend on it NaN.
 
     Returns:
-        ``Components`` of (...) arrays. p-values are NaN where all residuals are 0.
+        ``Components`` of (...) arrays. p-values are NaN if all residuals are 0.
 
     Raises:
-        ValueError: for what is no array of numbers, and fewer than two rows or columns.
+        ValueError: for anything but an array of numbers, and fewer than two rows or columns.
 
     Source:
         Searle, Casella & McCulloch (1992), Variance Components, section 4.

@@ -1,4 +1,4 @@
-"""Gradients of single minibatches at fixed parameters: their mean, their spread, and what dims them.
+"""Minibatch gradients at fixed parameters: their mean, their spread, and saturation that reduces them.
 
 Two definitions of the curves, over the minibatches b of one epoch and the kernel W of a layer:
 
@@ -45,32 +45,32 @@ __all__ = [
 
 DEFINITIONS = ("saxe", "normalised")
 
-# A unit is saturated where its activation's slope is below this part of the steepest: |t| > 0.949 for
-# tanh, all that is not positive for relu.
+# A unit is saturated if its activation's slope is below this fraction of the steepest: |t| > 0.949 for
+# tanh, non-positive inputs for relu.
 SATURATED_SLOPE = 0.1
 
 
 def gradient_record(
     model: MLP, *, batch_size: int | np.integer = 256, loss: str = "cross_entropy"
 ) -> Record:
-    """A record function of the gradients' signal and noise, for use beside ``plane_record``.
+    """Return a record function of the gradients' signal and noise, for use beside ``plane_record``.
 
     Args:
         model: the network, measured without the noise that its training may add.
-        batch_size: of the minibatches measured, whatever the network is trained with.
+        batch_size: size of the minibatches measured, whatever the network is trained with.
         loss: a name from ``ibjax.training.config.LOSSES``.
 
     Returns:
         ``record(params, data, split)``, which returns a dict of (layer,) arrays, the output last:
         ``gradient_mean`` and ``gradient_std`` by :func:`minibatch_gradients` on the training rows;
-        ``gradient_snr``, their ratio, NaN where all gradients are 0 (a dead layer); ``weight_norm``,
-        the kernel's; ``saturated``, by :func:`saturated_share` on all inputs. All are NaN for a network
-        with an output that is not finite. The same arguments give the same function, so that its
-        program is compiled once.
+        ``gradient_snr``, their ratio, NaN if all gradients are 0 (a dead layer); ``weight_norm``, that
+        of the kernel; ``saturated``, by :func:`saturated_share` on all inputs. All are NaN if an output
+        of the network is not finite. The same arguments give the same function, so that its program is
+        compiled once.
 
     Raises:
-        ValueError: for what is no ``MLP``, a batch size that is no whole number or an unknown loss; by
-            the record, for a batch of more than half the training rows.
+        ValueError: for anything but an ``MLP``, a batch size that is not a whole number or an unknown
+            loss; by the record, for a batch of more than half the training rows.
     """
     check_model(model)
     batch_size = as_whole("batch_size", batch_size)
@@ -84,7 +84,7 @@ def _gradient_record(model, batch_size: int, loss: str) -> Record:
         options = {"batch_size": batch_size, "loss": loss}
         mean, std = minibatch_gradients(model, params, data, split.train, **options)
         outputs, _ = model.apply(params, data.x.T, method="feature_major")
-        # With NaN among the weights of relu units gradients can still be finite: 0.
+        # With NaN among the weights of relu units, gradients can still be finite (0).
         finite = jnp.isfinite(outputs).all()
         measured = {
             "gradient_mean": mean,
@@ -108,28 +108,28 @@ def minibatch_gradients(
     batch_size: int | np.integer,
     loss: str = "cross_entropy",
 ) -> tuple[Float[Array, " layer"], Float[Array, " layer"]]:
-    """|mean_b g| and |std_b g| of every layer's kernel over the minibatches b of one epoch.
+    """Compute |mean_b g| and |std_b g| of every layer's kernel over the minibatches b of one epoch.
 
-    All gradients are at the same parameters, each of the mean loss of ``batch_size`` samples.
-    Batches are taken from ``rows`` in order, at every epoch the same: a random order where the split is
-    random. Samples left over at the end are not used, so that all batches are of one size: 205 of the
+    All gradients are at the same parameters, each of the mean loss of ``batch_size`` samples. Batches
+    are taken from ``rows`` in order, the same at every epoch: a random order if the split is random.
+    Samples left over at the end are not used, so that all batches have the same size: 205 of the
     symmetric task's 3277 at 256. The mean is hence the gradient of almost the full batch; with few
-    batches the standard deviation (ddof 0) is low by a factor of about sqrt(1 - 1 / batches).
+    batches the standard deviation (ddof 0) is too low by a factor of about sqrt(1 - 1 / batches).
 
     Args:
         model: the network.
         params: its parameters.
-        data: x (n, d), y (n,) or, for losses of numbers, (n, k).
-        rows: the training samples.
-        batch_size: at most half as many as rows: one batch alone has no spread.
+        data: samples with x (n, d) and y (n,) or, for losses of numbers, (n, k).
+        rows: row numbers of the training samples.
+        batch_size: samples per batch, at most half of the rows, since a single batch has no spread.
         loss: a name from ``ibjax.training.config.LOSSES``.
 
     Returns:
         Two (layer,) arrays, "saxe" in the module's terms, nats of cross-entropy.
 
     Raises:
-        ValueError: for a batch size with fewer than two batches or that is no whole number, an unknown
-            loss, parameters of another network, samples of other shapes, rows that are none of theirs.
+        ValueError: for a batch size with fewer than two batches or that is not a whole number, an
+            unknown loss, parameters of another network, samples of other shapes, rows that do not exist.
 
     Source:
         Saxe et al. (2018), appendix on the phase transition of the gradient's SNR.
@@ -154,7 +154,7 @@ def minibatch_gradients(
     def add(totals, numbered):
         count, batch = numbered
         mean, squares = totals
-        # Welford's: stable where the spread is small beside the mean, and in memory for one batch.
+        # Welford's algorithm: stable if the spread is small beside the mean, with memory for one batch.
         apart = jax.tree.map(jnp.subtract, _kernels(jax.grad(batch_loss)(params, batch)), mean)
         mean = jax.tree.map(lambda m, a: m + a / count, mean, apart)
         squares = jax.tree.map(lambda s, a: s + a**2 * (count - 1) / count, squares, apart)
@@ -169,15 +169,15 @@ def minibatch_gradients(
 
 @own_settings()
 def saturated_share(model: MLP, params: PyTree, x: ArrayLike) -> Float[Array, " layer"]:
-    """Share of inputs and units at which a layer's activation is too flat to learn by.
+    """Return the fraction of inputs and units at which a layer's activation is too flat to learn.
 
-    Flat is a slope below a tenth of the activation's steepest. For tanh that is |t| > 0.949, at both
-    ends, and for softsign |t| > 0.684; for relu it is every input on which the unit is 0; elu and
-    softplus have one flat end, linear has none. The gradient that passes through carries the slope as
-    a factor.
+    An activation is flat where its slope is below a tenth of its steepest. For tanh that is |t| > 0.949,
+    at both ends, and for softsign |t| > 0.684; for relu it is every input on which the unit is 0; elu
+    and softplus have one flat end, linear has none. A gradient passing through is multiplied by the
+    slope.
 
     Returns:
-        (layer,) from 0 to 1, NaN for the output, which is no unit's, and where activations are.
+        (layer,) from 0 to 1; NaN for the output, which has no units, and where activations are NaN.
 
     Raises:
         ValueError: for parameters of another network, inputs of other shapes or not finite.
@@ -196,11 +196,11 @@ def saturated_share(model: MLP, params: PyTree, x: ArrayLike) -> Float[Array, " 
 
 
 def gradient_curves(results: xr.Dataset, definition: str = "saxe") -> tuple[xr.DataArray, xr.DataArray]:
-    """The gradients' mean and standard deviation by a definition's name.
+    """Return the gradients' mean and standard deviation by one of the two definitions.
 
     Args:
-        results: ``gradient_mean``, ``gradient_std`` and ``weight_norm`` of the same dims.
-        definition: "saxe" or "normalised", see the module.
+        results: Dataset with ``gradient_mean``, ``gradient_std`` and ``weight_norm`` of the same dims.
+        definition: "saxe" or "normalised", as defined in the module docstring.
 
     Raises:
         ValueError: for other variables or dims, and an unknown definition.

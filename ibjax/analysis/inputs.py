@@ -1,7 +1,7 @@
-"""What analyses accept: known numbers of any array library, labelled results, networks.
+"""Checks and conversion of inputs of analyses: concrete numbers, labelled results, networks.
 
-NaN passes: it stands for seeds that diverged and for layers that a network does not have. So does
-infinity, which a ratio or a loss may reach.
+Numbers may come from any array library. NaN is accepted: it stands for seeds that diverged and for
+layers that a network does not have. So is infinity, which a ratio or a loss may reach.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -51,23 +51,23 @@ __all__ = [
 
 
 def as_numbers(name: str, x: Any, axes: str, *, empty: bool = False) -> np.ndarray:
-    """Known real numbers in float64.
+    """Convert concrete real numbers to float64.
 
     Args:
-        name: of the argument.
-        x: what an array can be made of.
-        axes: that it must have, such as "(seed, epoch)"; "(..., layer)" allows for others before.
-        empty: whether there may be none, as of networks that live where all are dead.
+        name: name of the argument, for messages.
+        x: anything that an array can be made from.
+        axes: required axes, such as "(seed, epoch)"; "(..., layer)" allows others before.
+        empty: whether the array may be empty, as for live networks if all are dead.
 
     Raises:
-        ValueError: for what is no array of known real numbers, other axes, and, unless allowed, empty
-            ones.
+        ValueError: for anything but an array of concrete real numbers, other axes, and, unless allowed,
+            empty arrays.
     """
     return _known(name, x, axes, empty).astype(np.float64)
 
 
 def as_integers(name: str, x: Any, axes: str, *, at_least: int | None = None) -> np.ndarray:
-    """Known whole numbers in int64, whatever type they come in.
+    """Convert concrete whole numbers of any type to int64.
 
     Raises:
         ValueError: as ``as_numbers``, for other numbers, and for those below ``at_least``.
@@ -81,7 +81,7 @@ def as_integers(name: str, x: Any, axes: str, *, at_least: int | None = None) ->
 
 
 def as_probabilities(name: str, x: Any) -> np.ndarray:
-    """(n,) known numbers from 0 to 1."""
+    """Return (n,) concrete numbers from 0 to 1, checked."""
     x = as_numbers(name, x, "(n,)")
     check_finite(name, x)
     if x.min() < 0 or x.max() > 1:
@@ -90,7 +90,7 @@ def as_probabilities(name: str, x: Any) -> np.ndarray:
 
 
 def as_curve(curve_ixt: Any, curve_ity: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The points of an information curve, each (point,), 0 bits or more."""
+    """Return the points of an information curve, each (point,), checked to be 0 bits or more."""
     points = {"curve_ixt": as_numbers("curve_ixt", curve_ixt, "(point,)"),
               "curve_ity": as_numbers("curve_ity", curve_ity, "(point,)")}  # fmt: skip
     for name, values in points.items():
@@ -102,7 +102,7 @@ def as_curve(curve_ixt: Any, curve_ity: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def as_floats(name: str, x: Any, axes: str) -> Any:
-    """Finite numbers of these axes, without empty ones, in float32; traced ones as they come.
+    """Convert finite numbers with these axes, none empty, to float32; traced values are not checked.
 
     Raises:
         ValueError: as ``as_float32``, and for other axes.
@@ -114,7 +114,7 @@ def as_floats(name: str, x: Any, axes: str) -> Any:
 
 
 def as_positions(name: str, x: Any, num_epochs: int) -> np.ndarray:
-    """(seed,) positions on the axis of epochs; -1 for none."""
+    """Return checked (seed,) positions on the axis of epochs; -1 for none."""
     x = as_integers(name, x, "(seed,)", at_least=-1)
     if x.max() >= num_epochs:
         raise ValueError(f"{name}: expected positions of {num_epochs} epochs from 0, got {x.max()}")
@@ -122,7 +122,7 @@ def as_positions(name: str, x: Any, num_epochs: int) -> np.ndarray:
 
 
 def as_sequence(name: str, x: Any, what: str) -> tuple:
-    """The entries, one or more, of a list, a tuple or an array's first axis."""
+    """Return the entries, one or more, of a list, a tuple or an array's first axis."""
     if (
         isinstance(x, str | bytes)
         or not isinstance(x, Sequence | np.ndarray | jax.Array)
@@ -135,10 +135,10 @@ def as_sequence(name: str, x: Any, what: str) -> tuple:
 
 
 def check_broadcast(**arrays: Any) -> None:
-    """Refuse shapes that do not go together.
+    """Refuse shapes that do not broadcast.
 
     Args:
-        **arrays: by the names of arguments.
+        **arrays: arrays by argument name.
     """
     try:
         np.broadcast_shapes(*map(np.shape, arrays.values()))
@@ -150,7 +150,7 @@ def check_broadcast(**arrays: Any) -> None:
 
 
 def as_estimators(name: str, estimator: Any, count: int) -> tuple[Estimator, ...]:
-    """An estimator for each of ``count`` layers: the same one, or those of a sequence."""
+    """Return an estimator for each of ``count`` layers: the same one, or those of a sequence."""
     if callable(estimator):
         check_function(name, estimator, "of (t, y)")
         return (cast(Estimator, estimator),) * count
@@ -163,7 +163,7 @@ def as_estimators(name: str, estimator: Any, count: int) -> tuple[Estimator, ...
 
 
 def check_epochs(epochs: Any, name: str, curves: np.ndarray) -> np.ndarray:
-    """Recorded epochs (epoch,), known and increasing, one for each place on the curves' last axis."""
+    """Check recorded epochs (epoch,): concrete, increasing, one for each place on the curves' axis."""
     epochs = as_numbers("epochs", epochs, "(epoch,)")
     check_finite("epochs", epochs)
     check_same_length(f"{name}.T", curves.T, "epochs", epochs)
@@ -175,11 +175,11 @@ def check_epochs(epochs: Any, name: str, curves: np.ndarray) -> np.ndarray:
 def check_results(
     name: str, results: Any, variables: Mapping[Any, tuple[str, ...]], *, factors: bool = False
 ) -> None:
-    """``check_variables``, and that they hold real numbers, one or more.
+    """Run ``check_variables``, and check that the variables hold one or more real numbers.
 
     Raises:
-        ValueError: as ``check_variables``, for other values, axes without an entry, and recorded
-            epochs that are no increasing numbers.
+        ValueError: as ``check_variables``; for other values, axes without an entry, and recorded epochs
+            that are not increasing numbers.
     """
     check_variables(name, results, variables, factors=factors)
     for variable in variables:
@@ -187,12 +187,12 @@ def check_results(
 
 
 def check_labelled(name: str, values: Any, dims: Iterable[str], *, factors: bool = False) -> None:
-    """Refuse what is no DataArray of these dims, in any order, or holds no real numbers.
+    """Refuse anything but a DataArray of real numbers with these dims, in any order.
 
     Args:
-        name: of the argument.
-        values: what should be an xarray DataArray.
-        dims: that it must have.
+        name: name of the argument, for messages.
+        values: object that should be an xarray DataArray.
+        dims: required dims.
         factors: whether further dims are allowed.
     """
     dims = tuple(dims)
@@ -206,10 +206,10 @@ def check_labelled(name: str, values: Any, dims: Iterable[str], *, factors: bool
 
 
 def check_same_seeds(**arms: Any) -> None:
-    """Refuse to pair labelled arms, or arrays, of different seeds; those without labels pass.
+    """Refuse to pair labelled arms, or arrays, with different seeds; unlabelled ones pass.
 
     Args:
-        **arms: by the names of arguments.
+        **arms: arms or arrays by argument name.
     """
     labelled = {
         name: np.asarray(arm.coords["seed"])
@@ -226,9 +226,10 @@ def check_same_seeds(**arms: Any) -> None:
 
 
 def as_targets(data: Any, loss: str, num_outputs: int) -> tuple[Any, Any]:
-    """Inputs (n, d) in float32 and what a network of so many outputs should say of them.
+    """Return inputs (n, d) in float32 and targets for a network with ``num_outputs`` outputs.
 
-    Labels (n,) from 0 for cross-entropy, numbers (n, num_outputs) in float32 for other losses.
+    Targets are labels (n,) from 0 for cross-entropy, and numbers (n, num_outputs) in float32 for other
+    losses.
 
     Raises:
         ValueError: as ``as_dataset``, and for other labels.
@@ -244,7 +245,7 @@ def as_targets(data: Any, loss: str, num_outputs: int) -> tuple[Any, Any]:
 
 
 def as_rows(name: str, rows: Any, num_rows: int | None = None) -> Any:
-    """Row numbers (n,) below ``num_rows``, by default n; traced ones as they come."""
+    """Return row numbers (n,), checked to be below ``num_rows``, by default n, unless traced."""
     rows = as_array(name, rows)
     check_rank(name, rows, 1, "(n,)")
     check_nonempty(name, rows)
@@ -254,11 +255,11 @@ def as_rows(name: str, rows: Any, num_rows: int | None = None) -> Any:
 
 
 def check_same_levels(dimension: str, **results: Any) -> None:
-    """Refuse results of other levels of a dimension than each other's.
+    """Refuse results whose levels of a dimension differ.
 
     Args:
-        dimension: that all have.
-        **results: by the names of arguments.
+        dimension: dimension that all results have.
+        **results: results by argument name.
     """
     (first, known), *others = ((name, one[dimension].values) for name, one in results.items())
     for name, own in others:
@@ -280,11 +281,11 @@ def check_model(model: Any) -> None:
 
 
 def as_dataset(data: Any) -> Dataset:
-    """Inputs (n, d) in float32 and class labels (n,) of what has both as ``x`` and ``y``.
+    """Return inputs (n, d) in float32 and class labels (n,) of an object with ``x`` and ``y``.
 
     Raises:
-        ValueError: for what has not, other shapes, inputs that are not finite, labels that are not
-            integers.
+        ValueError: for objects without them, other shapes, inputs that are not finite, labels that are
+            not integers.
     """
     x = _inputs(data)
     return Dataset(x, as_labels("data.y", data.y, "data.x", x))
@@ -293,15 +294,15 @@ def as_dataset(data: Any) -> Dataset:
 def known_layers(
     params: PyTree, model: MLP | None = None, num_inputs: int | None = None
 ) -> list[PyTree]:
-    """A network's layers, each with its ``kernel`` and ``bias``, from the input on.
+    """Return a network's layers, each with its ``kernel`` and ``bias``, starting at the input.
 
     Args:
-        params: of an ``MLP``.
-        model: whose parameters they should be, where it matters.
-        num_inputs: that the first layer must have, where it matters.
+        params: parameters of an ``MLP``.
+        model: network that the parameters must fit, or None.
+        num_inputs: number of inputs that the first layer must have, or None.
 
     Raises:
-        ValueError: for other parameters, and those of a network of other widths.
+        ValueError: for other parameters, and those of a network with other widths.
     """
     layers = params.get("params") if isinstance(params, Mapping) else None
     layers = layers if isinstance(layers, Mapping) else {}
@@ -321,7 +322,7 @@ def known_layers(
 
 
 def _check_below(name, numbers, end) -> None:
-    """Refuse known numbers that are not from 0 to below ``end``."""
+    """Refuse concrete numbers that are not from 0 to below ``end``."""
     if not is_concrete(numbers):
         return
     numbers = np.asarray(numbers)

@@ -1,4 +1,4 @@
-"""Deep linear networks that learn from a linear teacher: error and information, exactly.
+"""Exact error and information of deep linear networks that learn from a linear teacher.
 
 Everything is jointly Gaussian, so the error on new samples and the information of every layer follow
 from the weights; no samples are drawn. T is a layer's activations plus noise N(0, noise_variance I),
@@ -35,7 +35,7 @@ __all__ = [
     "teacher_mi",
 ]
 
-# Variables that are eliminated together: compared on a CPU with 10 and 20.
+# Number of variables eliminated together; compared on a CPU with 10 and 20.
 BLOCK = 34
 
 _product = functools.partial(jnp.matmul, precision="float32")
@@ -49,13 +49,13 @@ PARTS = {
 def linear_record(
     model: MLP, *, noise_variance: float | int, num_relevant: int | np.integer | None = None
 ) -> Record:
-    """A record function for deep linear networks that learn from ``linear_teacher``.
+    """Return a record function for deep linear networks that learn from ``linear_teacher``.
 
     Args:
-        model: all of whose hidden layers are linear, with one output.
-        noise_variance: of the Gaussian noise that makes the information finite.
-        num_relevant: where given, the information about the first ``num_relevant`` inputs and about
-            the others is recorded as well.
+        model: network with one output whose hidden layers are all linear.
+        noise_variance: variance of the Gaussian noise that makes the information finite.
+        num_relevant: if given, information about the first ``num_relevant`` inputs and about the others
+            is recorded as well.
 
     Returns:
         ``record(params, data, split)``, which returns a dict of ``ixt`` and ``ity`` (layer,), bits, for
@@ -65,8 +65,9 @@ def linear_record(
         function.
 
     Raises:
-        ValueError: for what is no ``MLP``, a nonlinear layer, more than one output, a variance that is
-            not positive, a number that is not whole; by the record, for one that leaves a part empty.
+        ValueError: for anything but an ``MLP``, a nonlinear layer, more than one output, a variance that
+            is not positive, a number that is not whole; by the record, for a number that leaves a part
+            empty.
 
     References:
         Saxe et al. (2018), sections 3 and 5.
@@ -105,13 +106,13 @@ def _linear_record(model, noise_variance: float, num_relevant: int | None) -> Re
 
 @own_settings()
 def layer_maps(params: PyTree) -> list[Float[Array, "d width"]]:
-    """What each layer of a deep linear network does to the inputs: the product of kernels up to it.
+    """Return the linear map from the inputs to each layer: the product of kernels up to it.
 
     Args:
-        params: of an ``MLP``, whose activations are taken to be linear.
+        params: parameters of an ``MLP``, whose activations are assumed to be linear.
 
     Raises:
-        ValueError: for what are no parameters of an ``MLP``.
+        ValueError: for anything but parameters of an ``MLP``.
     """
     maps, product = [], None
     for layer in known_layers(params):
@@ -123,18 +124,18 @@ def layer_maps(params: PyTree) -> list[Float[Array, "d width"]]:
 
 @own_settings()
 def generalisation_error(params: PyTree, data: TeacherSamples) -> Float[Array, ""]:
-    """E (f(x) - y)^2 over new samples of the teacher, of a deep linear network f(x) = w . x + b.
+    """Return E (f(x) - y)^2 over new samples of the teacher, for a linear network f(x) = w . x + b.
 
     ::
 
         E (f(x) - y)^2 = |w - teacher|^2 / d + b^2 + noise variance of the labels.
 
     Args:
-        params: of the network, with one output.
+        params: parameters of a deep linear network with one output.
         data: the teacher with its labels' noise; the samples do not matter.
 
     Raises:
-        ValueError: for what are no such parameters, samples of no teacher, another number of inputs.
+        ValueError: for other parameters, samples without a teacher, another number of inputs.
 
     References:
         Saxe et al. (2018), equation 5, there without biases and for inputs of variance 1.
@@ -151,21 +152,21 @@ def generalisation_error(params: PyTree, data: TeacherSamples) -> Float[Array, "
 
 
 def optimal_test_error(data: TeacherSamples, *, weight_variance: float | int) -> float:
-    """E (f(x) - y)^2 of the best f that can be learnt from these samples.
+    """Return E (f(x) - y)^2 of the best f that can be learnt from these samples.
 
-    Where the teacher's weights are N(0, weight_variance), all inputs relevant, nothing does better on
-    average than their posterior mean: ridge regression whose penalty is the noise's variance over
-    the weights'. In float64 by NumPy.
+    If the teacher's weights are N(0, weight_variance) and all inputs are relevant, nothing does better
+    on average than their posterior mean: ridge regression whose penalty is the noise variance over the
+    weight variance. Computed in float64 NumPy.
 
     Args:
-        data: the training samples of one network.
-        weight_variance: of the teacher's weights.
+        data: training samples of one network.
+        weight_variance: variance of the teacher's weights.
 
     Returns:
-        In squared units of the labels; at least the noise's variance.
+        The error in squared units of the labels; at least the noise variance.
 
     Raises:
-        ValueError: for samples of no teacher, a variance that is not positive.
+        ValueError: for samples without a teacher, a variance that is not positive.
     """
     _check_teacher(data)
     check_positive("weight_variance", weight_variance)
@@ -177,27 +178,27 @@ def optimal_test_error(data: TeacherSamples, *, weight_variance: float | int) ->
 
 @own_settings()
 def teacher_mi(w: ArrayLike, data: TeacherSamples, *, noise_variance: float | int) -> MI:
-    """I(X;T) and I(T;Y) of T = X w + N(0, noise_variance I) with the teacher's noisy labels.
+    """Return I(X;T) and I(T;Y) of T = X w + N(0, noise_variance I) with the teacher's noisy labels.
 
     ::
 
         I(X;T) = 1/2 log2 |I + w^T w / (d noise_variance)|,
         I(T;Y) = 1/2 log2 (var Y / var(Y | T)),    var(Y | T) = var Y - c^T C^-1 c,
 
-    with C the covariance of T and c that of T and Y: both by eliminating T from their joint
-    covariance. The network's biases carry nothing.
+    with C the covariance of T and c that of T and Y. Both are computed by eliminating T from their joint
+    covariance. The network's biases carry no information.
 
     Args:
-        w: (d, width), what the layer does to the inputs.
+        w: (d, width) linear map from the inputs to the layer.
         data: the teacher with its labels' noise; the samples do not matter.
-        noise_variance: of the noise at the layer.
+        noise_variance: variance of the noise at the layer.
 
     Returns:
-        ``MI``, bits. No samples are involved and there is no bias; within 1e-4 bits of float64
-        for 100 units.
+        ``MI``, bits. No samples are involved, so there is no bias; within 1e-4 bits of float64 for 100
+        units.
 
     Raises:
-        ValueError: for other shapes, samples of no teacher of as many inputs, a variance that is not
+        ValueError: for other shapes, samples without a teacher of as many inputs, a variance that is not
             positive.
 
     References:
@@ -223,15 +224,15 @@ def teacher_mi(w: ArrayLike, data: TeacherSamples, *, noise_variance: float | in
 def parts_mi(
     w: ArrayLike, num_relevant: int | np.integer, *, noise_variance: float | int
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """I(X_rel;T) and I(X_irr;T) of T = X w + N(0, noise_variance I), bits.
+    """Return I(X_rel;T) and I(X_irr;T) of T = X w + N(0, noise_variance I), in bits.
 
-    The other part of the input is noise: I(X_rel;T) = I(X;T) - I(X_irr;T | X_rel), and given X_rel only
-    the weights from X_irr are left. The two add up to I(X;T) or less.
+    The other part of the input acts as noise: I(X_rel;T) = I(X;T) - I(X_irr;T | X_rel), and given X_rel
+    only the weights from X_irr matter. The two add up to I(X;T) or less.
 
     Args:
-        w: (d, width), what the layer does to the inputs.
-        num_relevant: inputs of X_rel, the first ones; from 1 to d - 1.
-        noise_variance: of the noise at the layer.
+        w: (d, width) linear map from the inputs to the layer.
+        num_relevant: number of inputs in X_rel, the first ones; from 1 to d - 1.
+        noise_variance: variance of the noise at the layer.
 
     Raises:
         ValueError: for another shape, a ``num_relevant`` that leaves a part empty, a variance that is
@@ -253,17 +254,17 @@ def parts_mi(
 
 
 def linear_dataset(history: History, attributes: Mapping[str, Any] | None = None) -> xr.Dataset:
-    """``history_to_dataset`` for the records of ``linear_record``.
+    """Convert a history with the records of ``linear_record``, as ``history_to_dataset`` does.
 
     ``train_loss`` and ``test_loss`` are mean squared errors, in squared units of the labels;
     ``ixt_relevant`` and ``ixt_irrelevant`` (seed, epoch, layer), bits, where recorded.
 
     Args:
-        history: of a ``linear_record``.
-        attributes: as ``history_to_dataset``.
+        history: training history with the records of ``linear_record``.
+        attributes: provenance, as for ``history_to_dataset``.
 
     Raises:
-        ValueError: for what is no history of that record.
+        ValueError: for anything but a history of that record.
     """
     recorded = history.records if isinstance(history, History) else ()
     if not isinstance(recorded, Mapping) or not {"ixt", "ity", "train_loss", "test_loss"} <= set(
@@ -296,18 +297,18 @@ def _checked_variance(noise_variance) -> Array:
 
 
 def _input_mi(w, d: int, noise_variance: Array) -> Float[Array, ""]:
-    """1/2 log2 |I + w^T w / (d noise_variance)|, w on all inputs or on some."""
-    narrow = w if w.shape[1] <= w.shape[0] else w.T  # of the same determinant
+    """Return 1/2 log2 |I + w^T w / (d noise_variance)| for w on all inputs or some of them."""
+    narrow = w if w.shape[1] <= w.shape[0] else w.T  # both give the same determinant
     ratio = jnp.eye(narrow.shape[1]) + _product(narrow.T, narrow) / (d * noise_variance)
     return to_bits(0.5 * jnp.log(_pivots(ratio)).sum())
 
 
 def _pivots(covariance: Float[Array, "n n"]) -> Float[Array, " n"]:
-    """Variance of each variable given those before it: the squared diagonal of Cholesky's factor.
+    """Return each variable's variance given those before it: the squared Cholesky diagonal.
 
-    By elimination, a block of variables at a time. LAPACK's factors of many networks at once, several
-    in a program, wait for each other's threads for ever on machines with few cores (jaxlib 0.10), and
-    its singular values, as in ``ibjax.mi.linear_gaussian_mi``, take tenths of a second a network.
+    Variables are eliminated one block at a time. LAPACK factorisations of many networks at once, several
+    per program, deadlock on machines with few cores (jaxlib 0.10), and singular values, as in
+    ``ibjax.mi.linear_gaussian_mi``, take tenths of a second per network.
     """
     pivots = []
     while len(covariance):
@@ -321,7 +322,7 @@ def _pivots(covariance: Float[Array, "n n"]) -> Float[Array, " n"]:
 
 
 def _eliminated(rows: Float[Array, "m n"]) -> Float[Array, "m n"]:
-    """The first m rows of a covariance, each given the ones before it."""
+    """Return the first m rows of a covariance, each given the ones before it."""
     numbers = jnp.arange(len(rows))
 
     def eliminate(rows, k):

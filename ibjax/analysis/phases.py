@@ -1,7 +1,7 @@
-"""Phases of training: where drift turns into diffusion, where compression starts, how the two agree.
+"""Phases of training: when drift turns into diffusion, when compression starts, how the two agree.
 
-All rules read a seed's own curve, smoothed by a running median: with steps as large as those of the
-papers the gradient's mean changes tenfold from one epoch to the next.
+All rules use a seed's own curve, smoothed by a running median: with steps as large as in the papers, the
+mean gradient changes tenfold from one epoch to the next.
 """
 
 import numpy as np
@@ -26,34 +26,34 @@ __all__ = [
     "running_median",
 ]
 
-# Curves are smoothed over the recorded epochs within this factor of each.
+# Curves are smoothed over the recorded epochs within this factor of each epoch.
 SMOOTHING = 1.5
 
 OF_LAYERS = ("seed", "epoch", "layer")
 
-# Compression has started when this part of it is done, and is complete when that part is.
+# Fractions of compression after which it counts as started and as complete.
 STARTED, COMPLETE = 0.1, 0.9
 
 
 def running_median(values: ArrayLike, epochs: ArrayLike) -> np.ndarray:
-    """Median over the recorded epochs from e / 1.5 to 1.5 e, at every recorded epoch e.
+    """Compute the median over recorded epochs from e / 1.5 to 1.5 e, at every recorded epoch e.
 
-    Epochs weigh as much as they span on a log scale, so that the median leans to neither side where
-    the schedule goes from every epoch to fewer.
+    Epochs are weighted by what they span on a log scale, so that the median is balanced where the
+    schedule changes from every epoch to fewer.
 
     Args:
-        values: (seed, epoch).
-        epochs: (epoch,) increasing.
+        values: (seed, epoch) curves.
+        epochs: (epoch,) recorded epochs, increasing.
 
     Returns:
-        (seed, epoch); NaN where a value within reach is.
+        (seed, epoch) medians; NaN where a value in the window is NaN.
 
     Raises:
         ValueError: for other shapes, and epochs that do not increase.
     """
     values = as_numbers("values", values, "(seed, epoch)")
     epochs = check_epochs(epochs, "values", values)
-    # Each spans half the way to its neighbours.
+    # Each epoch spans half the way to its neighbours.
     edges = np.log(np.concatenate([epochs[:1], (epochs[1:] + epochs[:-1]) / 2, epochs[-1:]]) + 1)
     first = np.searchsorted(epochs, epochs / SMOOTHING, side="left")
     end = np.searchsorted(epochs, epochs * SMOOTHING, side="right")
@@ -65,7 +65,7 @@ def running_median(values: ArrayLike, epochs: ArrayLike) -> np.ndarray:
 
 
 def _weighted_median(values, weights):
-    """(seed, epoch), (epoch,) -> (seed,): the least value with half the weight at or below it."""
+    """Return the smallest value with half the weight at or below it, (seed,)."""
     order = values.argsort(axis=1)
     below = weights[order].cumsum(axis=1)
     middle = (below >= 0.5 * below[:, -1:]).argmax(axis=1)
@@ -74,18 +74,18 @@ def _weighted_median(values, weights):
 
 
 def diffusion_start(snr: ArrayLike, epochs: ArrayLike) -> np.ndarray:
-    """The epoch at which drift turns into diffusion, for each seed.
+    """Find the epoch at which drift turns into diffusion, for each seed.
 
-    Drift is a signal-to-noise ratio of 1 or more, diffusion one below. Diffusion starts at the first
-    recorded epoch from which the running median of the ratio stays below 1 to the end.
+    Drift means a signal-to-noise ratio of 1 or more, diffusion a ratio below 1. Diffusion starts at the
+    first recorded epoch from which the running median of the ratio stays below 1 to the end.
 
     Args:
         snr: (seed, epoch) signal-to-noise ratio of a layer or of the network.
         epochs: (epoch,) recorded epochs.
 
     Returns:
-        (seed,) epochs; NaN where there is no drift, no diffusion at the end, or a ratio that is not
-        known (a dead layer, a diverged network).
+        (seed,) epochs; NaN if there is no drift, no diffusion at the end, or an unknown ratio (a dead
+        layer, a diverged network).
 
     Raises:
         ValueError: as ``running_median``.
@@ -96,25 +96,25 @@ def diffusion_start(snr: ArrayLike, epochs: ArrayLike) -> np.ndarray:
     snr, epochs = _checked_curves("snr", snr, epochs)
     smooth = running_median(snr, epochs)
     drifts = smooth >= 1
-    last = smooth.shape[1] - 1 - drifts[:, ::-1].argmax(axis=1)  # drift's, where there is any
+    last = smooth.shape[1] - 1 - drifts[:, ::-1].argmax(axis=1)  # last drift, if any
     known = drifts.any(axis=1) & ~drifts[:, -1] & ~np.isnan(smooth).any(axis=1)
     return np.where(known, epochs[np.minimum(last + 1, len(epochs) - 1)], np.nan)
 
 
 def compression_start(ixt: ArrayLike, epochs: ArrayLike) -> np.ndarray:
-    """The epoch at which a layer starts to compress, for each seed.
+    """Find the epoch at which a layer starts to compress, for each seed.
 
-    That is the last recorded epoch at which the running median of I(X;T) has lost no more than a tenth
-    of what it loses from its largest value to the end.
+    This is the last recorded epoch at which the running median of I(X;T) has lost no more than a tenth
+    of what it loses from its maximum to the end.
 
     Args:
         ixt: (seed, epoch) bits.
         epochs: (epoch,) recorded epochs.
 
     Returns:
-        (seed,) epochs; NaN where the loss is at most ``NEGLIGIBLE_BITS`` or not known. A seed's own
-        largest value minus its last is never negative: whether a layer compresses at all is for
-        ``compression_summary`` to say.
+        (seed,) epochs; NaN if the loss is at most ``NEGLIGIBLE_BITS`` or unknown. A seed's maximum minus
+        its last value is never negative; use ``compression_summary`` to decide whether a layer
+        compresses at all.
 
     Raises:
         ValueError: as ``running_median``.
@@ -123,17 +123,17 @@ def compression_start(ixt: ArrayLike, epochs: ArrayLike) -> np.ndarray:
 
 
 def compression_end(ixt: ArrayLike, epochs: ArrayLike) -> np.ndarray:
-    """The epoch at which a layer has all but compressed, for each seed.
+    """Find the epoch at which a layer has almost finished compressing, for each seed.
 
-    As ``compression_start``, with nine tenths of what is lost in place of a tenth. A layer that still
-    compresses at the last epoch is only as complete as training is.
+    As ``compression_start``, with nine tenths of the loss instead of a tenth. For a layer that still
+    compresses at the last epoch, this depends on how long training lasts.
 
     Args:
         ixt: (seed, epoch) bits.
         epochs: (epoch,) recorded epochs.
 
     Returns:
-        (seed,) epochs; NaN as there.
+        (seed,) epochs; NaN as in ``compression_start``.
 
     Raises:
         ValueError: as ``running_median``.
@@ -142,7 +142,7 @@ def compression_end(ixt: ArrayLike, epochs: ArrayLike) -> np.ndarray:
 
 
 def _compressed(ixt, epochs, part) -> np.ndarray:
-    """The last recorded epoch at which no more than a part of the loss is done."""
+    """Find the last recorded epoch at which no more than a given fraction of the loss has occurred."""
     ixt, epochs = _checked_curves("ixt", ixt, epochs)
     smooth = running_median(ixt, epochs)
     peak = smooth.max(axis=1)
@@ -153,18 +153,18 @@ def _compressed(ixt, epochs, part) -> np.ndarray:
 
 
 def fitting_end(ity: ArrayLike, epochs: ArrayLike) -> np.ndarray:
-    """The epoch at which a layer has all but fitted the labels, for each seed.
+    """Find the epoch at which a layer has almost finished fitting the labels, for each seed.
 
-    That is the first recorded epoch at which the running median of I(T;Y) has gained nine tenths of what
-    it gains from the first to its largest value.
+    This is the first recorded epoch at which the running median of I(T;Y) has gained nine tenths of what
+    it gains from its first value to its maximum.
 
     Args:
         ity: (seed, epoch) bits.
         epochs: (epoch,) recorded epochs.
 
     Returns:
-        (seed,) epochs; NaN where the gain is at most ``NEGLIGIBLE_BITS`` or not known: fine bins show
-        I(T;Y) = H(Y) of many layers before any training.
+        (seed,) epochs; NaN if the gain is at most ``NEGLIGIBLE_BITS`` or unknown: with fine bins many
+        layers have I(T;Y) = H(Y) before any training.
 
     Raises:
         ValueError: as ``running_median``.
@@ -177,15 +177,15 @@ def fitting_end(ity: ArrayLike, epochs: ArrayLike) -> np.ndarray:
 
 
 def plane_phases(arm: xr.Dataset) -> xr.Dataset:
-    """When every layer fits and compresses, seed by seed, by the rules of this module.
+    """Find when every layer fits and compresses, seed by seed, by the rules of this module.
 
     Args:
-        arm: ``ixt`` and ``ity`` (seed, epoch, layer), bits.
+        arm: Dataset with ``ixt`` and ``ity`` (seed, epoch, layer), bits.
 
     Returns:
-        Dataset (seed, layer): ``peak``, the largest value of I(X;T)'s running median, and ``lost``, what
-        it has lost of it at the end, bits (never negative: whether a layer compresses is for
-        ``compression_summary`` to say); ``peak_epoch``, ``fitting_end``, ``compression_start`` and
+        Dataset (seed, layer): ``peak``, the maximum of I(X;T)'s running median, and ``lost``, how far it
+        has fallen from it at the end, bits (never negative; ``compression_summary`` decides whether a
+        layer compresses); ``peak_epoch``, ``fitting_end``, ``compression_start`` and
         ``compression_end``, epochs, NaN as in the functions of these names and where a seed diverged.
 
     Raises:
@@ -208,18 +208,18 @@ def plane_phases(arm: xr.Dataset) -> xr.Dataset:
 
 
 def reaching_epoch(values: ArrayLike, epochs: ArrayLike, level: float | int) -> np.ndarray:
-    """The first recorded epoch at which the running median of a curve is at a level or above.
+    """Find the first recorded epoch at which the running median of a curve reaches a level.
 
     Args:
-        values: (seed, epoch), such as I(T;Y) in bits.
+        values: (seed, epoch) curves, such as I(T;Y) in bits.
         epochs: (epoch,) recorded epochs.
-        level: to be reached.
+        level: level to reach.
 
     Returns:
         (seed,) epochs; NaN for a seed that never reaches it.
 
     Raises:
-        ValueError: as ``running_median``, and for a level that is no finite number.
+        ValueError: as ``running_median``, and for a level that is not a finite number.
     """
     values, epochs = _checked_curves("values", values, epochs)
     check_number("level", level)
@@ -233,19 +233,19 @@ def _checked_curves(name: str, values, epochs) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _of_layers(rule, arm: xr.Dataset, name: str) -> np.ndarray:
-    """``rule`` of every layer's (seed, epoch) curve, stacked along a second axis, the layers."""
+    """Apply ``rule`` to every layer's (seed, epoch) curve, and stack along a second axis of layers."""
     curves = arm[name].transpose("layer", "seed", "epoch").values
     return np.stack([rule(curve, arm.epoch.values) for curve in curves], axis=1)
 
 
 def network_snr(arm: xr.Dataset) -> xr.DataArray:
-    """Signal-to-noise ratio of all kernels together: the norms add up in squares over layers.
+    """Compute the signal-to-noise ratio of all kernels together; squared norms add up over layers.
 
     Args:
-        arm: ``gradient_mean`` and ``gradient_std`` (seed, epoch, layer).
+        arm: Dataset with ``gradient_mean`` and ``gradient_std`` (seed, epoch, layer).
 
     Returns:
-        (seed, epoch); NaN where all gradients are 0.
+        (seed, epoch) ratios; NaN where all gradients are 0.
 
     Raises:
         ValueError: for other variables or dims.
@@ -257,16 +257,17 @@ def network_snr(arm: xr.Dataset) -> xr.DataArray:
 
 
 def phase_epochs(arm: xr.Dataset) -> xr.Dataset:
-    """Where each seed's phases begin.
+    """Find the epochs at which each seed's phases begin.
 
     Args:
-        arm: ``ixt``, ``gradient_mean``, ``gradient_std``, ``gradient_snr`` (seed, epoch, layer).
+        arm: Dataset with ``ixt``, ``gradient_mean``, ``gradient_std``, ``gradient_snr``
+            (seed, epoch, layer).
 
     Returns:
-        Dataset of ``diffusion`` (seed, layer) by the layer's own ratio, ``network_diffusion`` (seed,)
-        by the network's, ``compression`` (seed, layer), all in epochs, NaN where there is none; and
+        Dataset of ``diffusion`` (seed, layer) by the layer's own ratio, ``network_diffusion`` (seed,) by
+        the network's, ``compression`` (seed, layer), all in epochs, NaN where there is none; and
         ``compresses`` (layer,): whether the 95% interval of the layer's compression over seeds lies
-        above ``NEGLIGIBLE_BITS``. Where fewer than two seeds are known there is no interval, and the
+        above ``NEGLIGIBLE_BITS``. If fewer than two seeds are known there is no interval, and the
         attribute ``note`` says so.
 
     Raises:
@@ -291,16 +292,16 @@ def phase_epochs(arm: xr.Dataset) -> xr.Dataset:
 
 
 def phase_agreement(phases: xr.Dataset) -> xr.Dataset:
-    """How the start of compression goes with that of diffusion, over the seeds that have both.
+    """Relate the start of compression to that of diffusion, over the seeds that have both.
 
     Args:
-        phases: as of :func:`phase_epochs`.
+        phases: result of :func:`phase_epochs`.
 
     Returns:
         Dataset over ``layer``: ``ratio`` (geometric mean of compression's epoch over the network's
         diffusion's, epoch 0 counted as 1) with ``ratio_low`` and ``ratio_high``, 95% by Student's t on
-        logarithms; ``rho`` and ``rho_own`` (with the layer's own diffusion), as of
-        :func:`rank_correlation`, each with ``_low``, ``_high`` and ``_seeds``. NaN where fewer than two
+        logarithms; ``rho`` and ``rho_own`` (with the layer's own diffusion), as from
+        :func:`rank_correlation`, each with ``_low``, ``_high`` and ``_seeds``. NaN if fewer than two
         seeds, or four for correlations, have both.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Record functions for ``training.fit``: what is measured of one network at a recorded epoch."""
+"""Record functions for ``training.fit``, which measure one network at a recorded epoch."""
 
 import functools
 from collections.abc import Hashable, Sequence
@@ -19,12 +19,13 @@ ROWS = ("all", "train", "test")
 
 
 def plane_record(model: MLP, estimator: Estimator | Sequence[Estimator], *, rows: str = "all") -> Record:
-    """A record function of the information plane and of how well the network does.
+    """Return a record function of the information plane and of the network's losses and accuracies.
 
     Args:
         model: the network.
-        estimator: ``estimator(t, y) -> MI`` of one layer; or one for each layer, the output last.
-        rows: the samples on which information is measured: "all", "train" or "test".
+        estimator: function ``estimator(t, y) -> MI`` for one layer; or one for each layer, the output
+            last.
+        rows: samples on which information is measured: "all", "train" or "test".
 
     Returns:
         ``record(params, data, split)``, which returns a dict of ``ixt`` and ``ity`` (layer,), bits,
@@ -34,8 +35,8 @@ def plane_record(model: MLP, estimator: Estimator | Sequence[Estimator], *, rows
         once.
 
     Raises:
-        ValueError: for what is no ``MLP``, unknown ``rows``, estimators that are no functions, more or
-            fewer of them than layers.
+        ValueError: for anything but an ``MLP``, unknown ``rows``, estimators that are not functions,
+            more or fewer of them than layers.
     """
     check_model(model)
     check_known("rows", rows, ROWS)
@@ -46,10 +47,10 @@ def plane_record(model: MLP, estimator: Estimator | Sequence[Estimator], *, rows
 def planes_record(
     model: MLP, estimators: Sequence[Estimator | Sequence[Estimator]], *, rows: str = "all"
 ) -> Record:
-    """``plane_record`` by several estimators: ``ixt`` and ``ity`` are (estimator, layer).
+    """Return a ``plane_record`` with several estimators: ``ixt`` and ``ity`` are (estimator, layer).
 
-    Where an estimator gives arrays, one value a setting, its axes come between: (estimator, setting,
-    layer).
+    If an estimator returns arrays, one value per setting, their axes come in between:
+    (estimator, setting, layer).
 
     Raises:
         ValueError: as ``plane_record``, and for no estimators.
@@ -67,11 +68,11 @@ def select_estimator(history: History, *index: int) -> History:
     """Select one estimator (and setting) from the records of ``planes_record``.
 
     Args:
-        history: of a ``planes_record``.
-        index: of the estimator, and of its setting if it has several.
+        history: training history with the records of ``planes_record``.
+        index: index of the estimator, and of its setting if it has several.
 
     Raises:
-        ValueError: for what is no history of that record, and an index that it does not have.
+        ValueError: for anything but a history of that record, and an index that it does not have.
     """
     if not isinstance(history, History) or not {"ixt", "ity"} <= set(history.records):
         raise ValueError(f"history: expected a History of planes_record, got {kind_of(history)}")
@@ -105,7 +106,7 @@ def _planes_record(model, estimators: tuple[tuple[Estimator, ...], ...], rows: s
             for of_layers in estimators
         ]
         loss = cross_entropy(logits, data.y)
-        # A network whose outputs are not finite has no accuracy, whatever argmax says.
+        # A network whose outputs are not finite has no accuracy, whatever argmax returns.
         predicted = jnp.argmax(two_logits(logits), axis=0)
         correct = jnp.where(jnp.isfinite(loss), predicted == data.y, jnp.nan)
 

@@ -1,7 +1,7 @@
-"""One unit h = f(w X) of normal input: what it keeps in bins and with noise, exactly.
+"""Exact information of one unit h = f(w X) with normal input, in bins and with noise.
 
-The smallest network on which compression can be studied, without training and without samples. All in
-float64 by NumPy.
+This is the smallest network on which compression can be studied, without training and samples.
+Everything is float64 NumPy.
 """
 
 from collections.abc import Callable
@@ -15,25 +15,25 @@ from ibjax.checks import check_known, check_positive
 
 __all__ = ["UNITS", "Unit", "binned_unit_mi", "noisy_unit_mi", "unit_bins"]
 
-# Standard deviations of X, and of noise, beyond which nothing is looked at: 2e-19 of the draws.
+# Standard deviations of X, and of the noise, beyond which everything is ignored: 2e-19 of the draws.
 FARTHEST = 9.0
 
-# Of the grid on which a noisy unit's density is known: masses to a standard deviation of the noise, or
-# of w X where that is smaller.
+# Grid of a noisy unit's density: masses per standard deviation of the noise, or of w X if that is
+# smaller.
 MASSES = 46
 
 
-# Bins or masses beyond this take too much memory.
+# More bins or masses than this would take too much memory.
 MOST_CELLS = 10**8
 
 
 class Unit(NamedTuple):
-    """An increasing activation by its inverse.
+    """An increasing activation, defined by its inverse.
 
     Attributes:
-        inverse: h -> f^{-1}(h), within the range.
-        lowest: end of the range, a whole number, or None where there is none.
-        highest: the other end.
+        inverse: function h -> f^{-1}(h), within the range.
+        lowest: lower end of the range, a whole number, or None if there is none.
+        highest: upper end of the range, likewise.
     """
 
     inverse: Callable[[np.ndarray], np.ndarray]
@@ -42,11 +42,11 @@ class Unit(NamedTuple):
 
     @property
     def span(self) -> tuple[float, float] | None:
-        """Both ends, where there are: the unit saturates on both sides."""
+        """Both ends of the range, if there are two: the unit saturates on both sides."""
         return None if self.lowest is None or self.highest is None else (self.lowest, self.highest)
 
     def multiples(self, weight: float, width: float) -> np.ndarray:
-        """Of ``width``, around all of h."""
+        """Return the multiples of ``width`` that cover all of h."""
         low = -FARTHEST * weight if self.lowest is None else self.lowest
         high = FARTHEST * weight if self.highest is None else self.highest
         if (high - low) / width > MOST_CELLS:
@@ -68,12 +68,12 @@ UNITS = {
 def unit_bins(
     activation: str, weight: float | int, *, bin_width: float | int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The bins of h = f(w X), X ~ N(0, 1), and their probabilities.
+    """Return the bins of h = f(w X), X ~ N(0, 1), and their probabilities.
 
     Args:
         activation: a name from ``UNITS``.
-        weight: w, positive.
-        bin_width: bins lie between multiples of it and cover all of h.
+        weight: weight w, positive.
+        bin_width: width of the bins, which lie between its multiples and cover all of h.
 
     Returns:
         Lower edges (bin,) and probabilities (bin,).
@@ -87,7 +87,7 @@ def unit_bins(
 
 
 def binned_unit_mi(activation: str, weight: float | int, *, bin_width: float | int) -> float:
-    """I(h;X) in bits, of bins: their entropy, as h is a function of X.
+    """Return I(h;X) of the binned unit in bits: the bins' entropy, as h is a function of X.
 
     No sampling and no bias; arguments and errors as in :func:`unit_bins`.
 
@@ -99,15 +99,15 @@ def binned_unit_mi(activation: str, weight: float | int, *, bin_width: float | i
 
 
 def noisy_unit_mi(activation: str, weight: float | int, *, noise_variance: float | int) -> float:
-    """I(h + Z; X) in bits, Z ~ N(0, noise_variance) independent of X: h(h + Z) - h(Z).
+    """Return I(h + Z; X) = h(h + Z) - h(Z) in bits, with Z ~ N(0, noise_variance) independent of X.
 
     The density of h + Z is summed from masses of h, about 1/46 of a standard deviation of Z, or of w X,
     apart; the error is below 1e-4 bits.
 
     Args:
         activation: a name from ``UNITS``.
-        weight: w, positive.
-        noise_variance: of Z, positive.
+        weight: weight w, positive.
+        noise_variance: variance of Z, positive.
 
     Raises:
         ValueError: for an unknown activation, a weight or a variance that is not positive.
@@ -135,9 +135,9 @@ def noisy_unit_mi(activation: str, weight: float | int, *, noise_variance: float
 
 
 def _probabilities(activation: str, weight: float, inner_edges: np.ndarray) -> np.ndarray:
-    """Of the cells between these edges and beyond the first and the last."""
+    """Return the probabilities of the cells between these edges, and beyond the first and the last."""
     x = np.concatenate([[-np.inf], UNITS[activation].inverse(inner_edges) / weight, [np.inf]])
-    # From the nearer end, so that tails keep their digits.
+    # Use the nearer tail, so that small probabilities keep their digits.
     above, below = -np.diff(ndtr(-x)), np.diff(ndtr(x))
     return np.where(x[:-1] > 0, above, below)
 

@@ -1,7 +1,8 @@
-"""When training would have stopped: positions on the axis of recorded epochs, read from a whole history.
+"""Epochs at which training would have stopped: positions on the axis of recorded epochs of a history.
 
-A network stopped at a recorded epoch is the same as one trained on and looked at there, so that stopping
-is an index into records and no training of its own. Losses are seen at recorded epochs only.
+A network stopped at a recorded epoch is the same as one that is trained further and examined there, so
+stopping is an index into records and needs no separate training. Losses are seen at recorded epochs
+only.
 """
 
 import numpy as np
@@ -27,17 +28,17 @@ def early_stopping(
     patience: float | int,
     min_decrease: float | int = 0.0,
 ) -> np.ndarray:
-    """Where training stops for want of a better validation loss.
+    """Find where training stops because the validation loss no longer improves.
 
-    That is the first recorded epoch ``patience`` epochs or more after the last at which the loss fell
-    below all before it by more than ``min_decrease``; the last recorded epoch if there is none.
-    The network is taken as it is then, not as it was at its best.
+    This is the first recorded epoch ``patience`` epochs or more after the last one at which the loss
+    fell below all previous losses by more than ``min_decrease``, or the last recorded epoch if there is
+    none. The network is taken as it is then, not as it was at its best.
 
     Args:
         loss: (seed, epoch) validation loss, nats.
         epochs: (epoch,) recorded epochs, increasing.
-        patience: epochs without a better loss.
-        min_decrease: that counts as better, nats.
+        patience: number of epochs without a better loss.
+        min_decrease: decrease of the loss beyond which it counts as better, nats.
 
     Returns:
         (seed,) positions on the axis of epochs; -1 for a seed with a loss that is not a number.
@@ -70,17 +71,17 @@ def early_stopping(
 
 
 def perfect_stopping(loss: ArrayLike) -> np.ndarray:
-    """Where the validation loss is smallest over all of training, which is known only afterwards.
+    """Find where the validation loss is smallest over all of training, as known only afterwards.
 
     Args:
         loss: (seed, epoch) validation loss, nats.
 
     Returns:
-        (seed,) positions on the axis of epochs, the first of equal ones; -1 for a seed with a loss that
-        is not a number.
+        (seed,) positions on the axis of epochs, the first of equal minima; -1 for a seed with a loss
+        that is not a number.
 
     Raises:
-        ValueError: for what is no array of numbers of that shape.
+        ValueError: for anything but an array of numbers of that shape.
     """
     loss = as_numbers("loss", loss, "(seed, epoch)")
     known = np.isfinite(loss).all(axis=1)
@@ -89,17 +90,17 @@ def perfect_stopping(loss: ArrayLike) -> np.ndarray:
 
 
 def at_position(values: xr.DataArray, position: ArrayLike) -> xr.DataArray:
-    """Each seed's values at an epoch of its own.
+    """Select each seed's values at an epoch of its own.
 
     Args:
-        values: dims ``seed``, ``epoch`` and others.
+        values: array with dims ``seed``, ``epoch`` and others.
         position: (seed,) positions on the axis of epochs; -1 for none.
 
     Returns:
-        Without ``epoch``; NaN where there is no position.
+        The values without ``epoch``; NaN for seeds without a position.
 
     Raises:
-        ValueError: for other dims, positions that are none of the epochs', another number of seeds.
+        ValueError: for other dims, positions outside the axis of epochs, another number of seeds.
     """
     where = xr.DataArray(_checked_positions(values, position), dims="seed")
     seed = xr.DataArray(np.arange(values.sizes["seed"]), dims="seed")
@@ -108,16 +109,17 @@ def at_position(values: xr.DataArray, position: ArrayLike) -> xr.DataArray:
 
 
 def stopped_at(values: xr.DataArray, position: ArrayLike) -> xr.DataArray:
-    """Values of networks that are stopped: up to each seed's own epoch, and unchanged from there on.
+    """Return the values of stopped networks: unchanged from each seed's own stopping epoch on.
 
-    A mean over seeds at an epoch is then that of all networks, trained until then or stopped before.
+    A mean over seeds at an epoch is then one over all networks, whether still training or stopped
+    before.
 
     Args:
-        values: dims ``seed``, ``epoch`` and others.
+        values: array with dims ``seed``, ``epoch`` and others.
         position: (seed,) positions on the axis of epochs; -1 for none.
 
     Returns:
-        The same dims; NaN for seeds without a position.
+        Values with the same dims; NaN for seeds without a position.
 
     Raises:
         ValueError: as ``at_position``.

@@ -1,10 +1,10 @@
-"""Are trained weights random? Correlations within a layer, and between networks after matching units.
+"""Tests of whether trained weights are random: correlations within layers and between networks.
 
-Hidden units have no names: permuting a layer's units, and negating some of an odd activation, gives the
-same network. Before the weights of two networks can be compared their units must be matched, and the
-best match of random weights is no longer uncorrelated: it is what the matched ones are compared with.
-Correlations are cosines, without taking means off: weights are drawn around 0, and a negated unit has
-the negated mean. Biases, which start at 0, are left out. Float64 by NumPy.
+Hidden units are interchangeable: permuting a layer's units, and negating some if the activation is odd,
+gives the same network. Before the weights of two networks can be compared, their units must be matched.
+Since even random weights are correlated after the best match, matched weights are compared with those.
+Correlations are cosines, without subtracting means: weights are drawn around 0, and a negated unit has
+the negated mean. Biases, which start at 0, are left out. Everything is float64 NumPy.
 """
 
 import itertools
@@ -30,7 +30,7 @@ __all__ = [
 
 
 def expected_cosine(dimension: int | np.integer) -> float:
-    """E|cos| of two random Gaussian vectors: Gamma(d/2) / (sqrt(pi) Gamma((d+1)/2)).
+    """Return E|cos| of two random Gaussian vectors: Gamma(d/2) / (sqrt(pi) Gamma((d+1)/2)).
 
     Raises:
         ValueError: for a dimension that is not a whole number of 1 or more.
@@ -45,16 +45,16 @@ def expected_cosine(dimension: int | np.integer) -> float:
 
 
 def within_cosines(kernels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Cosines of the weight vectors of different units of a layer, averaged over pairs of units.
+    """Average the cosines between weight vectors of different units of a layer over pairs of units.
 
     Args:
-        kernels: (..., fan_in, width), two units or more.
+        kernels: (..., fan_in, width) kernels with two units or more.
 
     Returns:
-        The means of |cos| and of cos, (...); NaN where a unit has no weights or infinite ones.
+        The means of |cos| and of cos, (...); NaN where a unit has zero or infinite weights.
 
     Raises:
-        ValueError: for what is no array of numbers of these axes, and fewer than two units.
+        ValueError: for anything but an array of numbers with these axes, and fewer than two units.
     """
     kernels = as_numbers("kernels", kernels, "(..., fan_in, width)")
     if kernels.shape[-1] < 2:
@@ -70,20 +70,20 @@ def within_cosines(kernels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
 def match_units(
     kernels: Sequence[ArrayLike], others: Sequence[ArrayLike], *, signs: bool
 ) -> list[np.ndarray]:
-    """The second network's kernels with its hidden units in the order, and of the sign, of the first's.
+    """Return the second network's kernels, hidden units permuted and negated to match the first's.
 
-    Layer by layer from the input: with the units of the layer before matched already, the assignment of
-    units with the largest sum of cosines (of |cos| with ``signs``) between their weight vectors. The
-    result computes the same function. Inputs and outputs have names and stay.
+    Layers are matched from the input on: with the units of the layer before already matched, take the
+    assignment of units with the largest sum of cosines (of |cos| with ``signs``) between their weight
+    vectors. The result computes the same function. Inputs and outputs are not permuted.
 
     Args:
-        kernels: (fan_in, width) of each layer, the output's last.
-        others: the same shapes.
-        signs: whether units may be negated, as those of tanh may.
+        kernels: first network's kernels, (fan_in, width) per layer, the output last.
+        others: second network's kernels, of the same shapes.
+        signs: whether units may be negated, as tanh units may.
 
     Raises:
-        ValueError: for kernels that are no arrays of numbers or do not follow one another, and networks
-            of other shapes than each other.
+        ValueError: for kernels that are not arrays of numbers or do not follow one another, and networks
+            whose shapes differ.
     """
     kernels, others = _checked_pair(kernels, others)
     check_flag("signs", signs)
@@ -94,7 +94,7 @@ def match_units(
         if layer < len(kernels):
             cosines = _normed(kernel).T @ _normed(other)  # (unit, unit of the other)
             worth = np.abs(cosines) if signs else cosines
-            # Units without weights, and networks that have diverged, match nothing.
+            # Units with zero weights, and networks that have diverged, match nothing.
             _, order = linear_sum_assignment(np.nan_to_num(worth), maximize=True)
             chosen = np.take_along_axis(cosines, order[:, None], axis=1)[:, 0]
             sign = np.where(signs & (chosen < 0), -1.0, 1.0)
@@ -104,14 +104,14 @@ def match_units(
 
 
 def weight_correlation(kernels: Sequence[ArrayLike], others: Sequence[ArrayLike]) -> np.ndarray:
-    """(layer,) correlation of corresponding weights of two networks: the cosine of the whole kernels.
+    """Return the correlation of two networks' weights per layer, (layer,): the cosine of whole kernels.
 
-    A softmax ignores what all classes have in common: of the last kernel the mean over classes is taken
-    off. (Of a single output unit nothing is taken off.)
+    A softmax ignores what all classes have in common, so the mean over classes is subtracted from the
+    last kernel (but not for a single output unit).
 
     Args:
-        kernels: (fan_in, width) of each layer, the output's last.
-        others: the same shapes.
+        kernels: first network's kernels, (fan_in, width) per layer, the output last.
+        others: second network's kernels, of the same shapes.
 
     Raises:
         ValueError: as :func:`match_units`.
@@ -124,18 +124,18 @@ def weight_correlation(kernels: Sequence[ArrayLike], others: Sequence[ArrayLike]
 
 
 def matched_correlations(networks: Sequence[ArrayLike], *, signs: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Correlations of corresponding weights for all pairs of networks, matched and as they are.
+    """Compute the correlations of weights for all pairs of networks, matched and unmatched.
 
     Args:
-        networks: the layers' kernels, each (seed, fan_in, width), the output's last.
-        signs: of :func:`match_units`.
+        networks: kernels of the layers, each (seed, fan_in, width), the output last.
+        signs: ``signs`` of :func:`match_units`.
 
     Returns:
-        Two (seed, seed, layer), symmetric, NaN for a network with itself: after matching the hidden
-        units, and without.
+        Two symmetric arrays (seed, seed, layer), NaN for a network with itself: after matching the
+        hidden units, and without matching.
 
     Raises:
-        ValueError: as :func:`match_units`, and for layers of other numbers of networks.
+        ValueError: as :func:`match_units`, and for layers with different numbers of networks.
     """
     networks = [
         as_numbers("networks", layer, "(seed, fan_in, width)")
@@ -161,16 +161,16 @@ def random_correlations(
     signs: bool,
     seed: int | np.integer,
 ) -> np.ndarray:
-    """(num_pairs, layer) matched correlations of independent pairs of networks of Gaussian weights.
+    """Draw matched correlations of independent pairs of Gaussian networks, (num_pairs, layer).
 
     Args:
-        shapes: (fan_in, width) of each layer, the output's last.
-        num_pairs: of networks.
-        signs: of :func:`match_units`.
-        seed: of the draws.
+        shapes: (fan_in, width) of each layer, the output last.
+        num_pairs: number of pairs of networks.
+        signs: ``signs`` of :func:`match_units`.
+        seed: random seed for the draws.
 
     Raises:
-        ValueError: for shapes that are none or do not follow one another, and numbers that are not
+        ValueError: for shapes that are invalid or do not follow one another, and numbers that are not
             whole.
     """
     shapes = [
@@ -190,7 +190,7 @@ def random_correlations(
 
 
 def _checked_pair(kernels, others) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Two networks of the same shapes, in float64."""
+    """Return two networks of the same shapes in float64, checked."""
     pair = []
     for name, network in (("kernels", kernels), ("others", others)):
         layers = as_sequence(name, network, "kernels (fan_in, width)")
@@ -203,7 +203,7 @@ def _checked_pair(kernels, others) -> tuple[list[np.ndarray], list[np.ndarray]]:
 
 
 def _check_chain(name: str, shapes: list[tuple[int, ...]]) -> None:
-    """Refuse layers of which one does not follow the other."""
+    """Refuse layers that do not follow one another."""
     pairs = all(len(shape) == 2 for shape in shapes)
     if not pairs or any(a[1] != b[0] for a, b in itertools.pairwise(shapes)):
         raise ValueError(f"{name}: expected (fan_in, width) of consecutive layers, got {shapes}")

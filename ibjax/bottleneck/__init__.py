@@ -1,4 +1,4 @@
-"""The information bottleneck itself: the best that any representation can do."""
+"""The information bottleneck itself: the best trade-off that any representation can achieve."""
 
 from ibjax.bottleneck.bifurcations import Bifurcations, bifurcations
 from ibjax.bottleneck.bounds import FiniteSampleBounds, finite_sample_bounds

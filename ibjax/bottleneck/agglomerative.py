@@ -1,4 +1,4 @@
-"""Hard clusterings by greedy merging and by single moves. Float64 by NumPy."""
+"""Hard clusterings by greedy merging and by single moves, in float64 NumPy."""
 
 import numpy as np
 
@@ -8,11 +8,11 @@ __all__ = ["hard_objective", "improved", "merged_to"]
 
 
 def merged_to(p_xy: np.ndarray, num_clusters: int) -> np.ndarray:
-    """The agglomerative bottleneck: merge the pair that loses the least I(T;Y), until few are left.
+    """Cluster by the agglomerative bottleneck: repeatedly merge the pair that loses the least I(T;Y).
 
     Args:
         p_xy: (x, y) joint distribution.
-        num_clusters: to be left, from 1 to the number of x.
+        num_clusters: number of clusters to stop at, from 1 to the number of x.
 
     Returns:
         (x,) cluster numbers from 0 to ``num_clusters - 1``.
@@ -38,7 +38,7 @@ def merged_to(p_xy: np.ndarray, num_clusters: int) -> np.ndarray:
 
 
 def hard_objective(label: np.ndarray, p_xy: np.ndarray, beta: float) -> float:
-    """H(T) - beta I(T;Y) of a hard clustering, nats."""
+    """Return H(T) - beta I(T;Y) of a hard clustering, in nats."""
     p_ty = np.zeros((label.max() + 1, p_xy.shape[1]))
     np.add.at(p_ty, label, p_xy)
     of_y = entropy_terms(p_xy.sum(axis=0)).sum()
@@ -49,15 +49,15 @@ def hard_objective(label: np.ndarray, p_xy: np.ndarray, beta: float) -> float:
 
 
 def improved(label: np.ndarray, p_xy: np.ndarray, beta: float, max_clusters: int) -> np.ndarray:
-    """A clustering from which neither a single x's move nor a merger lowers H(T) - beta I(T;Y).
+    """Improve a clustering until no move of a single x and no merger lowers H(T) - beta I(T;Y).
 
-    Moves may open a new cluster while there are fewer than ``max_clusters``.
+    Moves may open a new cluster as long as there are fewer than ``max_clusters``.
 
     Args:
         label: (x,) cluster numbers from 0.
         p_xy: (x, y) joint distribution.
-        beta: the trade-off.
-        max_clusters: allowed.
+        beta: trade-off parameter.
+        max_clusters: largest number of clusters allowed.
 
     Returns:
         (x,) cluster numbers from 0, none empty.
@@ -66,7 +66,7 @@ def improved(label: np.ndarray, p_xy: np.ndarray, beta: float, max_clusters: int
         The moves: Slonim, Friedman & Tishby (2002); the mergers: Strouse & Schwab (2017).
     """
 
-    def value(p_ty):  # of clusters, (..., y) -> (...,)
+    def value(p_ty):  # value of each cluster, (..., y) -> (...,)
         return (1 - beta) * entropy_terms(p_ty.sum(axis=-1)) + beta * entropy_terms(p_ty).sum(axis=-1)
 
     label = np.unique(label, return_inverse=True)[1].reshape(-1)
@@ -80,7 +80,7 @@ def improved(label: np.ndarray, p_xy: np.ndarray, beta: float, max_clusters: int
         left = value(np.maximum(p_ty[label] - p_xy, 0)) - own[label]  # (x,)
         moved = left[:, None] + value(p_xy[:, None] + p_ty[None, :]) - own[None, :]  # (x, t)
         moved[np.arange(len(label)), label] = np.inf
-        if min(joined.min(), moved.min()) > -1e-12 * max(beta, 1):  # rounding
+        if min(joined.min(), moved.min()) > -1e-12 * max(beta, 1):  # no more than rounding
             return label
         if joined.min() <= moved.min():
             i, j = np.unravel_index(joined.argmin(), joined.shape)
@@ -93,7 +93,7 @@ def improved(label: np.ndarray, p_xy: np.ndarray, beta: float, max_clusters: int
 
 
 def _merge_losses(a, b):
-    """I(T;Y) lost, nats, by merging each cluster of a with each of b; (t, y), (u, y) -> (t, u)."""
+    """Return the nats of I(T;Y) lost by merging each cluster of a with each of b, (t, u)."""
 
     def value(p_ty):
         return entropy_terms(p_ty.sum(axis=-1)) - entropy_terms(p_ty).sum(axis=-1)

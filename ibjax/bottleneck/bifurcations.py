@@ -1,4 +1,4 @@
-"""The betas at which an information curve's clusters split."""
+"""Bifurcations of an information curve: the betas at which its clusters split."""
 
 from typing import NamedTuple
 
@@ -13,12 +13,12 @@ __all__ = ["Bifurcations", "bifurcations"]
 
 
 class Bifurcations(NamedTuple):
-    """Where the number of clusters changes along a curve, by rising beta.
+    """Changes of the number of clusters along a curve, by increasing beta.
 
     Attributes:
-        betas: (bifurcation,) located between the curve's betas.
-        before: (bifurcation,) clusters below.
-        after: (bifurcation,) clusters above.
+        betas: (bifurcation,) location of each change, between the curve's betas.
+        before: (bifurcation,) number of clusters below it.
+        after: (bifurcation,) number of clusters above it.
     """
 
     betas: np.ndarray
@@ -27,25 +27,26 @@ class Bifurcations(NamedTuple):
 
 
 def bifurcations(p_xy: ArrayLike, curve: InformationCurve) -> Bifurcations:
-    """The betas at which clusters of an information curve (``alpha=1``) split.
+    """Locate the betas at which clusters of an information curve (``alpha=1``) split.
 
-    Two things bring a split about. A cluster t loses its stability, where beta times the second
-    eigenvalue of sum_x p(x|t) p(y|x) p(y'|x) / p(y|t) is 1 (the first eigenvalue is 1 and belongs to no
-    change); for a single cluster, at the inverse squared maximal correlation of X and Y. As p(y|t)
-    itself moves with beta, that point is extrapolated from the two betas below. Or, before that, another
-    solution with more clusters is as good: the objectives of the solutions at the betas below and above
-    are equal. The smaller of the two is returned. It is exact for a continuous split of one cluster,
-    else an upper limit, which the distance of the curve's betas makes sharp.
+    A split has one of two causes. Either a cluster t becomes unstable: beta times the second eigenvalue
+    of sum_x p(x|t) p(y|x) p(y'|x) / p(y|t) reaches 1 (the first eigenvalue is 1 and corresponds to no
+    change). For a single cluster this happens at the inverse squared maximal correlation of X and Y.
+    Since p(y|t) itself changes with beta, the point is extrapolated from the two betas below. Or, before
+    that, another solution with more clusters becomes as good: the solutions found at the betas below and
+    above have equal objectives. The smaller of the two betas is returned. It is exact for a continuous
+    split of one cluster, and otherwise an upper bound that gets tighter as the curve's betas get closer.
 
     Args:
         p_xy: (x, y) joint distribution of the curve.
-        curve: of ``information_curve``.
+        curve: result of ``information_curve``.
 
     Returns:
         ``Bifurcations``.
 
     Raises:
-        ValueError: as ``information_curve``, for what is no curve, and for one of another number of x.
+        ValueError: as ``information_curve``; for anything but a curve, and a curve with another number
+            of x.
 
     Example:
         >>> from ibjax.bottleneck import information_curve
@@ -83,7 +84,7 @@ def bifurcations(p_xy: ArrayLike, curve: InformationCurve) -> Bifurcations:
 
 
 def _critical_beta(p_xy, encoder) -> float:
-    """The beta at which the first of an encoder's clusters becomes unstable; inf if none does."""
+    """Return the beta at which the first of an encoder's clusters becomes unstable; inf if none does."""
     encoder = np.asarray(encoder, np.float64)
     p_x = p_xy.sum(axis=1)
     p_y_given_x = p_xy / np.where(p_x > 0, p_x, 1)[:, None]

@@ -1,4 +1,4 @@
-"""How far information estimated from n samples can be from the truth."""
+"""Finite-sample bounds: how far information estimated from n samples can be from the truth."""
 
 import math
 from typing import NamedTuple
@@ -11,23 +11,23 @@ from ibjax.types import ArrayLike
 
 __all__ = ["FiniteSampleBounds", "finite_sample_bounds"]
 
-# An estimate may exceed what is possible by this, bits: rounding in float32.
+# Tolerance in bits for estimates that exceed the possible maximum by rounding in float32.
 ROUNDING_BITS = 1e-4
 
-# Events that may fail: a deviation of p(t), of H(T|X), of p(t, y), of p(y).
+# Number of bounds that may fail: on the deviations of p(t), H(T|X), p(t, y) and p(y).
 NUM_EVENTS = 4
 
 
 class FiniteSampleBounds(NamedTuple):
-    """Intervals that hold the true I(X;T) and I(T;Y), bits.
+    """Intervals that contain the true I(X;T) and I(T;Y), in bits.
 
     Attributes:
-        ixt_low: I(X;T) is at least this,
-        ixt_high: and at most this.
-        ity_low: I(T;Y) is at least this,
-        ity_high: and at most this.
-        ixt_vacuous: whether the interval of I(X;T) says no more than 0 <= I(X;T) <= log2 |T|.
-        ity_vacuous: the same of I(T;Y) and min(log2 |T|, log2 |Y|).
+        ixt_low: lower bound on I(X;T).
+        ixt_high: upper bound on I(X;T).
+        ity_low: lower bound on I(T;Y).
+        ity_high: upper bound on I(T;Y).
+        ixt_vacuous: whether the interval for I(X;T) is no better than 0 <= I(X;T) <= log2 |T|.
+        ity_vacuous: whether that for I(T;Y) is no better than 0 <= I(T;Y) <= min(log2 |T|, log2 |Y|).
     """
 
     ixt_low: np.ndarray
@@ -49,45 +49,45 @@ def finite_sample_bounds(
 ) -> FiniteSampleBounds:
     """Bounds on the information of an encoder p(t|x) around its estimate from n samples of (X, Y).
 
-    The estimates are those of the empirical distribution: with p^(t) = mean_i p(t|x_i) and p^(t, y) the
-    mean of p(t|x_i) over the samples with y_i = y, divided by n, it is
-    I^(X;T) = H^(T) - mean_i H(T|x_i) and I^(T;Y) = H^(T) + H^(Y) - H^(T,Y). The encoder must be
-    chosen without these samples, as a trained layer is without the test samples.
+    The estimates are those of the empirical distribution: with p^(t) = mean_i p(t|x_i), and p^(t, y) the
+    sum of p(t|x_i) over the samples with y_i = y, divided by n, I^(X;T) = H^(T) - mean_i H(T|x_i) and
+    I^(T;Y) = H^(T) + H^(Y) - H^(T,Y). The encoder must be chosen independently of these samples, as a
+    trained layer is of the test samples.
 
     Derivation, in nats, after Shamir, Sabato & Tishby (2010):
 
     1. The vector p^ over k outcomes is a mean of n independent vectors in the simplex. Its expected
        distance |p^ - p|_2 is at most 1/sqrt(n), and one sample changes it by at most sqrt(2)/n. By
-       McDiarmid |p^ - p|_2 <= (1 + sqrt(log(4/delta))) / sqrt(n) = c / sqrt(n), but with probability
+       McDiarmid |p^ - p|_2 <= (1 + sqrt(log(4/delta))) / sqrt(n) = c / sqrt(n), except with probability
        delta/4.
     2. For u, v in [0, 1], |u log u - v log v| <= phi(|u - v|) with phi(d) = -d log d up to 1/e and 1/e
        beyond, which is increasing and concave. Hence by Jensen and Cauchy-Schwarz
        |H^ - H| <= sum phi(|p^ - p|) <= k phi(|p^ - p|_1 / k) <= k phi(c / sqrt(k n)) = h(k), and no
        more than log k.
-    3. mean_i H(T|x_i) is a mean of numbers in [0, log |T|]. By Hoeffding it is within
-       g = log |T| sqrt(log(8/delta) / 2n) of H(T|X), but with probability delta/4.
-    4. Together, but with probability delta, |I^(X;T) - I(X;T)| <= h(|T|) + g, and
-       |I^(T;Y) - I(T;Y)| <= h(|T|) + h(|Y|) + h(|T| |Y|).
+    3. mean_i H(T|x_i) is a mean of numbers in [0, log |T|]. By Hoeffding it is within g = log |T|
+       sqrt(log(8/delta) / 2n) of H(T|X), except with probability delta/4.
+    4. Together, except with probability delta, |I^(X;T) - I(X;T)| <= h(|T|) + g, and |I^(T;Y) - I(T;Y)|
+       <= h(|T|) + h(|Y|) + h(|T| |Y|).
 
     For large n these are of the order sqrt(|T| / n) log n and sqrt(|T| |Y| / n) log n. Shamir et al.
-    bound all encoders at once, those chosen by these samples too, through |p^(x) - p(x)|_2 over the
-    whole of X; Tishby & Zaslavsky (2015) quote |T| / sqrt(n) and |T| |Y| / sqrt(n) without constants.
-    Both are wider.
+    bound all encoders at once, including those chosen with these samples, through |p^(x) - p(x)|_2 over
+    all of X; Tishby & Zaslavsky (2015) quote |T| / sqrt(n) and |T| |Y| / sqrt(n) without constants. Both
+    are wider.
 
     Args:
         ixt: (...) I(X;T) of the empirical distribution, bits; at most log2 |T|.
-        ity: (...) I(T;Y), bits; at most that and log2 |Y|.
-        cardinality_t: states that T may have, |T|; not only those that were seen.
-        cardinality_y: labels.
-        num_samples: samples of (X, Y), n.
+        ity: (...) I(T;Y) of the empirical distribution, bits; at most log2 |T| and log2 |Y|.
+        cardinality_t: number of states |T| that T may have, not only of those observed.
+        cardinality_y: number of labels |Y|.
+        num_samples: number n of samples of (X, Y).
         delta: probability, over the draw of samples, that one of the intervals misses the truth.
 
     Returns:
-        ``FiniteSampleBounds``, bits, cut to what is possible at all: 0 and the logarithms.
+        ``FiniteSampleBounds``, bits, clipped to the possible range, from 0 to the logarithms above.
 
     Raises:
-        ValueError: for information that is negative, not finite or more than so many states can carry,
-            numbers that are not whole or below 1, and a ``delta`` that is not between 0 and 1.
+        ValueError: for information that is negative, not finite, or more than that many states can
+            carry, numbers that are not whole or below 1, and a ``delta`` that is not between 0 and 1.
 
     Example:
         >>> bounds = finite_sample_bounds(
@@ -137,6 +137,6 @@ def _checked_bits(name, value, most, carriers) -> np.ndarray:
 
 
 def _interval(estimate, width, most):
-    """In bits, of a width and an upper limit in nats."""
+    """Return the interval in bits, from a width and an upper limit in nats."""
     low = np.maximum(estimate - width / np.log(2), 0)
     return low, np.minimum(estimate + width / np.log(2), most / np.log(2))

@@ -1,4 +1,4 @@
-"""The information bottleneck of discrete variables: the curve and its encoders."""
+"""The information bottleneck of discrete variables: the information curve and its encoders."""
 
 from typing import NamedTuple
 
@@ -24,40 +24,41 @@ from ibjax.types import ArrayLike
 
 __all__ = ["NEGLIGIBLE", "InformationCurve", "information_curve"]
 
-# Annealing begins at these multiples of the largest beta: begun at a small one, it may come to rest at
-# fewer clusters than are best there.
+# Annealing starts at these multiples of the largest beta: started at a small one, it may end with fewer
+# clusters than are optimal there.
 ANNEALED_FROM = np.geomspace(30, 1, 17)[:-1]
 
 # Rounds in which betas may take over each other's solutions.
 EXCHANGE_ROUNDS = 3
 
-# Another beta's solution is taken over where it is better by this times beta, bits.
+# Another beta's solution is taken over if it is better by this many bits, times beta.
 EXCHANGE_GAIN = 1e-8
 
-# Between 0 and this the objective's entropy of clusters is lost in rounding.
+# For alpha between 0 and this, rounding hides the entropy term of the objective.
 LEAST_ALPHA = 1e-9
 
 MOST_RESTARTS = 2**16
 
-# Total variation between p(y|x) that are equal but for rounding in 64 bits.
+# Total variation distance between p(y|x) that are equal up to rounding in 64 bits.
 ROUNDING = 1e-12
 
-# Clusters with less than this hold nothing.
+# Clusters with less probability than this count as empty.
 NEGLIGIBLE = 1e-9
 
 
 class InformationCurve(NamedTuple):
-    """Solutions of the information bottleneck, one a beta, in the order of ``betas``; NumPy, float64.
+    """Solutions of the information bottleneck, one per beta in the order of ``betas``; NumPy, float64.
 
     Attributes:
-        betas: (beta,) the trade-offs.
+        betas: (beta,) trade-off parameters.
         ixt: (beta,) I(X;T), bits.
         ity: (beta,) I(T;Y), bits.
         ht: (beta,) H(T), bits; equal to ``ixt`` for hard encoders.
-        num_clusters: (beta,) clusters with different p(y|t) that hold something.
+        num_clusters: (beta,) number of non-empty clusters with different p(y|t).
         converged: (beta,) whether the last step changed the joint distribution of T and Y by less than
-            1e-6 (total variation), and all steps to come, extrapolated, would by less than 1e-4.
-        num_steps: (beta,) steps of the self-consistent equations that led there.
+            1e-6 (total variation), and all further steps, extrapolated, would change it by less than
+            1e-4.
+        num_steps: (beta,) number of iterations of the self-consistent equations.
         encoders: (beta, x, t) p(t|x), float32; clusters in no particular order, empty ones at the end.
     """
 
@@ -72,9 +73,9 @@ class InformationCurve(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """A solution on the distinct rows of p(y|x)."""
+    """A solution for the distinct rows of p(y|x)."""
 
-    encoder: np.ndarray  # (class, t), clusters that hold something
+    encoder: np.ndarray  # (class, t), non-empty clusters
     ixt: float
     ity: float
     ht: float
@@ -82,7 +83,7 @@ class _Found(NamedTuple):
     num_steps: int
 
     def objective(self, beta, alpha):
-        """H(T) - alpha H(T|X) - beta I(T;Y), bits."""
+        """Return H(T) - alpha H(T|X) - beta I(T;Y), in bits."""
         return self.ht - alpha * (self.ht - self.ixt) - beta * self.ity
 
 
@@ -96,38 +97,39 @@ def information_curve(
     num_restarts: int | np.integer = 0,
     key: Array | None = None,
 ) -> InformationCurve:
-    """The encoders p(t|x) that minimise H(T) - alpha H(T|X) - beta I(T;Y), for every beta.
+    """Find the encoders p(t|x) that minimise H(T) - alpha H(T|X) - beta I(T;Y) for every beta.
 
     ``alpha=1`` is the information bottleneck, I(X;T) - beta I(T;Y); ``alpha=0`` the deterministic one,
     whose encoders are hard. The self-consistent equations are solved from 30 times the largest beta
-    down, each beta starting from the solution of the one above, the first with every x its own cluster;
-    clusters that become equal are merged. x with the same p(y|x) are solved for as one, which loses
-    nothing. Then each beta takes over, and improves, what another found, where that is better for it;
-    with ``alpha=0`` single moves and mergers of clusters are tried as well.
+    downward, each beta starting from the solution of the previous one, the first from one cluster per x;
+    clusters that become equal are merged. All x with the same p(y|x) are treated as one, which loses
+    nothing. Then each beta takes over another beta's solution, and improves it, if that is better at
+    this beta; with ``alpha=0`` single moves and mergers of clusters are tried as well.
 
-    Computed in float64 on any device, whatever ``jax_enable_x64`` says, which is left as it is.
+    Computed in float64 on any device, whatever ``jax_enable_x64`` is; the setting is not changed.
 
-    The problem is not convex, so what is found is a stationary point, in practice the best known: with
-    ``alpha=1`` a point of the curve may lie below the true one, never above. Restarts can only improve.
+    The problem is not convex, so each solution is a stationary point, in practice the best known: with
+    ``alpha=1`` a point of the curve may lie below the true curve, never above. Restarts can only improve
+    it.
 
     Args:
         p_xy: (x, y) joint distribution.
-        betas: (beta,) positive, in any order.
-        alpha: from 0 to 1.
-        num_clusters: at most so many clusters, for the suboptimal curves of fewer; by default as many
-            as there are different p(y|x), with whose square time and memory of a step grow (500 take
-            seconds to minutes). Fewer start from the agglomerative clustering.
-        num_restarts: further solutions from random encoders, at the same time.
-        key: of the random encoders; only with ``num_restarts``.
+        betas: (beta,) positive trade-off parameters, in any order.
+        alpha: weight of H(T|X), from 0 to 1.
+        num_clusters: largest number of clusters, for the suboptimal curves with few clusters. Default:
+            the number of different p(y|x); time and memory per step grow with its square (500 take
+            seconds to minutes). With fewer clusters, annealing starts from the agglomerative clustering.
+        num_restarts: number of further solutions from random encoders, computed at the same time.
+        key: random key for the random encoders; only with ``num_restarts``.
 
     Returns:
-        ``InformationCurve``, bits. No beta is left out: where the steps did not converge,
+        ``InformationCurve``, bits. No beta is left out: if its iterations did not converge,
         ``converged`` is False.
 
     Raises:
         ValueError: for a p_xy that is not a distribution, betas that are not positive and finite, an
-            alpha outside [0, 1] or that float64 does not tell from 0, a number of clusters or restarts
-            that is no whole number, restarts without a key and a key without restarts.
+            alpha outside [0, 1] or so small that rounding hides it, a number of clusters or restarts
+            that is not a whole number, restarts without a key and a key without restarts.
 
     Example:
         >>> curve = information_curve([[0.45, 0.05], [0.05, 0.45]], [1.0, 2.0, 5.0])
@@ -153,7 +155,7 @@ def information_curve(
     allowed = min(num_clusters or len(p_cy), len(p_cy))
     falling, inverse = np.unique(betas, return_inverse=True)
     falling, inverse = falling[::-1], len(falling) - 1 - inverse.reshape(-1)
-    with jax.enable_x64(True):  # here only: the user's setting is left as it is
+    with jax.enable_x64(True):  # only here; the user's setting is not changed
         found = _annealed(p_cy, falling, float(alpha), allowed, num_restarts, key)
         found = _exchanged(p_cy, falling, float(alpha), found)
     if alpha == 0:
@@ -188,7 +190,7 @@ def _checked_betas(betas) -> np.ndarray:
 
 
 def _annealed(p_cy, betas, alpha, allowed, num_restarts, key) -> list[_Found]:
-    """The best of the deterministic start and the restarts at each of the falling betas."""
+    """Return the best result of the deterministic start and the restarts at each decreasing beta."""
     start = np.eye(allowed)[merged_to(p_cy, allowed) if allowed < len(p_cy) else np.arange(len(p_cy))]
     starts = jnp.asarray(start)[None]
     if num_restarts:
@@ -207,7 +209,7 @@ def _annealed(p_cy, betas, alpha, allowed, num_restarts, key) -> list[_Found]:
 
 
 def _measured(p_cy, beta, alpha, solution) -> _Found:
-    """A solution in float64, without clusters that hold nothing or are needless."""
+    """Evaluate a solution in float64, without empty or redundant clusters."""
     log_t, log_y = solution.decoder
     p_c = p_cy.sum(axis=1)
     logits = log_t[None, :] + beta * (p_cy / p_c[:, None]) @ log_y.T
@@ -218,7 +220,7 @@ def _measured(p_cy, beta, alpha, solution) -> _Found:
         encoder /= encoder.sum(axis=1, keepdims=True)
         encoder = encoder[:, p_c @ encoder > NEGLIGIBLE]
         fewer = _without_needless(p_cy, encoder, beta, alpha)
-        if fewer.shape[1] < encoder.shape[1]:  # no solution yet
+        if fewer.shape[1] < encoder.shape[1]:  # not a solution any more
             again = _solved_from(p_cy, beta, alpha, fewer, len(log_t))
             found = _measured(p_cy, beta, alpha, again)
             return found._replace(num_steps=found.num_steps + int(solution.num_steps))
@@ -226,7 +228,7 @@ def _measured(p_cy, beta, alpha, solution) -> _Found:
 
 
 def _solved_from(p_cy, beta, alpha, encoder, width) -> Solution:
-    """The solution to which an encoder leads, of ``width`` clusters, some empty."""
+    """Iterate from an encoder to its solution, with ``width`` clusters, some of them empty."""
     start = np.zeros((len(p_cy), width))
     start[:, : encoder.shape[1]] = encoder
     joint = jnp.asarray(p_cy)
@@ -234,11 +236,14 @@ def _solved_from(p_cy, beta, alpha, encoder, width) -> Solution:
 
 
 def _without_needless(p_cy, encoder, beta, alpha):
-    """Each cluster is made one with the nearest where that is no worse: below a bifurcation clusters
-    draw near, or fade, so slowly that the steps end before they are gone."""
+    """Merge each cluster with the nearest one if the objective gets no worse.
+
+    Below a bifurcation clusters approach each other, or vanish, so slowly that the iteration stops
+    first.
+    """
     p_c = p_cy.sum(axis=1)
 
-    def values(columns):  # the part of the objective that each cluster has, nats: (class, t) -> (t,)
+    def values(columns):  # each cluster's part of the objective, nats: (class, t) -> (t,)
         p_t, p_ty = p_c @ columns, columns.T @ p_cy
         of_t = entropy_terms(p_t)
         hidden = alpha * (p_c @ entropy_terms(columns))
@@ -270,12 +275,11 @@ def _of_encoder(p_cy, encoder, converged, num_steps) -> _Found:
 
 
 def _exchanged(p_cy, betas, alpha, found: list[_Found]) -> list[_Found]:
-    """Each beta starts once more from another's solution, or from one cluster, where that is better for
-    it than its own."""
+    """Restart each beta from another's solution, or from one cluster, if better than its own."""
     constant = _of_encoder(p_cy, np.ones((len(p_cy), 1)), True, 0)
     width = max(f.encoder.shape[1] for f in found)
     for _ in range(EXCHANGE_ROUNDS):
-        # Objectives of all solutions at all betas: (beta, solution).
+        # Objectives of all solutions at all betas, (beta, solution).
         known = [*found, constant]
         ht, hidden, ity = np.array([(f.ht, f.ht - f.ixt, f.ity) for f in known]).T
         values = ht - alpha * hidden - betas[:, None] * ity
@@ -294,7 +298,7 @@ def _exchanged(p_cy, betas, alpha, found: list[_Found]) -> list[_Found]:
 
 
 def _locally_best(p_cy, betas, found: list[_Found], allowed) -> list[_Found]:
-    """Hard clusterings that no single move or merger improves, exchanged between betas."""
+    """Exchange hard clusterings between betas, and improve them until no move or merger helps."""
     labels = [f.encoder.argmax(axis=1) for f in found]
     best = []
     for beta, own in zip(betas, found, strict=True):

@@ -1,4 +1,4 @@
-"""Which point of the information bottleneck a layer is closest to."""
+"""The point of the information bottleneck that a layer is closest to."""
 
 from typing import NamedTuple
 
@@ -14,13 +14,13 @@ __all__ = ["EncoderBeta", "encoder_beta"]
 
 
 class EncoderBeta(NamedTuple):
-    """The bottleneck's encoder closest to a layer's.
+    """The bottleneck encoder closest to a layer's encoder.
 
     Attributes:
-        beta: the trade-off for which it is closest.
+        beta: trade-off parameter at which it is closest.
         distance: KL(layer || bottleneck), averaged over x, bits; 0 for a fixed point.
-        at_bound: whether ``beta`` is an end of the range searched: the layer is nearly invertible (upper
-            end), or all but independent of p(y|x) (lower end), and ``beta`` says only that.
+        at_bound: whether ``beta`` is an end of the search range. It then only means that the layer is
+            nearly invertible (upper end) or almost independent of p(y|x) (lower end).
     """
 
     beta: float
@@ -31,28 +31,28 @@ class EncoderBeta(NamedTuple):
 def encoder_beta(
     p_t_given_x: ArrayLike, p_xy: ArrayLike, *, beta_range: ArrayLike = (1e-2, 1e4)
 ) -> EncoderBeta:
-    """The beta whose self-consistent encoder is closest to a layer's own.
+    """Find the beta whose self-consistent encoder is closest to a layer's own.
 
-    From the layer's p(t) and p(y|t) the bottleneck's equation makes an encoder for each beta::
+    From the layer's p(t) and p(y|t), the bottleneck equation gives an encoder for each beta::
 
         p_beta(t|x) = p(t) exp(-beta KL[p(y|x) || p(y|t)]) / Z(x, beta).
 
-    sum_x p(x) KL[p(t|x) || p_beta(t|x)] is convex in beta, and least where both encoders have the same
+    sum_x p(x) KL[p(t|x) || p_beta(t|x)] is convex in beta and minimal where both encoders have the same
     mean distortion KL[p(y|x) || p(y|t)], which for the layer is I(X;Y) - I(T;Y). That beta is found by
     bracketing. A layer at an optimum of the bottleneck has distance 0 at its own beta; a hard encoder
     has distance 0 only where clusters share no p(y|x) > 0, as beta grows.
 
     Args:
         p_t_given_x: (x, t) the layer's encoder; one-hot rows for states of a deterministic layer.
-        p_xy: (x, y) joint distribution, soft or hard labels.
-        beta_range: searched, 0 < low < high.
+        p_xy: (x, y) joint distribution, with soft or hard labels.
+        beta_range: search range (low, high), 0 < low < high.
 
     Returns:
         ``EncoderBeta``.
 
     Raises:
-        ValueError: for encoders or joint distributions that are none, shapes that do not match, and a
-            range that is not positive and increasing.
+        ValueError: for invalid encoders or joint distributions, shapes that do not match, and a range
+            that is not positive and increasing.
 
     Example:
         >>> from ibjax.bottleneck import information_curve
@@ -78,7 +78,7 @@ def encoder_beta(
     with np.errstate(divide="ignore"):
         log_y = np.maximum(np.log(p_y_given_t), np.finfo(float).min / 1e10)
     neg_entropy = scipy.special.xlogy(p_y_given_x, p_y_given_x).sum(axis=1)
-    distortion = np.maximum(neg_entropy[:, None] - p_y_given_x @ log_y.T, 0)  # (x, t), huge for inf
+    distortion = np.maximum(neg_entropy[:, None] - p_y_given_x @ log_y.T, 0)  # (x, t), large but finite
     weights = p_x[:, None] * p_t_given_x
     own = np.sum(np.where(weights > 0, weights * distortion, 0))
 
@@ -86,7 +86,7 @@ def encoder_beta(
         return np.log(p_t)[None, :] - beta * distortion
 
     def excess(log_beta):
-        """The mean distortion of the layer less that of the bottleneck's encoder: falls to 0 and on."""
+        """Return the layer's mean distortion minus the bottleneck encoder's; increasing in beta."""
         encoder = scipy.special.softmax(logits(np.exp(log_beta)), axis=1)
         return own - np.sum(p_x[:, None] * np.where(encoder > 0, encoder * distortion, 0))
 

@@ -1,7 +1,7 @@
 """The information bottleneck of Gaussian variables, in closed form.
 
-For jointly Gaussian X and Y the best T is a noisy linear map of X, whose units look along the canonical
-directions one by one, the most correlated first. All in float64 by NumPy.
+For jointly Gaussian X and Y the optimal T is a noisy linear map of X, whose units project on the
+canonical directions one by one, the most correlated first. Everything is float64 NumPy.
 """
 
 from typing import NamedTuple
@@ -24,11 +24,11 @@ __all__ = [
 
 
 class BottleneckCurve(NamedTuple):
-    """Points of the information plane, in bits.
+    """Points on the bottleneck curve in the information plane, in bits.
 
     Attributes:
         ixt: (point,) I(X;T).
-        ity: (point,) I(T;Y), the largest that any T reaches with this I(X;T).
+        ity: (point,) largest I(T;Y) that any T attains with this I(X;T).
     """
 
     ixt: np.ndarray
@@ -36,14 +36,14 @@ class BottleneckCurve(NamedTuple):
 
 
 class GaussianCurve(NamedTuple):
-    """The information curve of Gaussian variables, bits.
+    """The information curve of Gaussian variables, in bits.
 
     Attributes:
-        betas: (beta,) the trade-offs.
+        betas: (beta,) trade-off parameters.
         ixt: (beta,) I(X;T).
         ity: (beta,) I(T;Y).
-        critical_betas: (k,) rising; above each, one more canonical direction of X is in use. inf for
-            directions that are independent of Y.
+        critical_betas: (k,) betas, increasing, above each of which one more canonical direction of X is
+            used; inf for directions that are independent of Y.
     """
 
     betas: np.ndarray
@@ -55,13 +55,13 @@ class GaussianCurve(NamedTuple):
 def gaussian_information_curve(
     cov_x: ArrayLike, cov_y: ArrayLike, cov_xy: ArrayLike, betas: ArrayLike
 ) -> GaussianCurve:
-    """The information bottleneck of jointly Gaussian X and Y, from their covariances.
+    """Information curve of jointly Gaussian X and Y, from their covariances.
 
     Args:
         cov_x: (d, d) covariance of X.
         cov_y: (k, k) covariance of Y.
         cov_xy: (d, k) covariance of X with Y.
-        betas: (beta,) positive.
+        betas: (beta,) positive trade-off parameters.
 
     Returns:
         ``GaussianCurve``, bits, float64; ``critical_betas`` are the inverse squared canonical
@@ -103,7 +103,7 @@ def gaussian_information_curve(
 
 
 def gaussian_ib(rho2: ArrayLike, beta: ArrayLike) -> BottleneckCurve:
-    """The optimal T of Gaussian X and Y, which minimises I(X;T) - beta I(T;Y).
+    """Information of the optimal T for Gaussian X and Y, which minimises I(X;T) - beta I(T;Y).
 
     With squared canonical correlations r_i, and the sums over those with beta r_i > 1::
 
@@ -111,9 +111,10 @@ def gaussian_ib(rho2: ArrayLike, beta: ArrayLike) -> BottleneckCurve:
         I(T;Y) = I(X;T) - 1/2 sum_i log2(beta r_i).
 
     Args:
-        rho2: (k,) squared canonical correlations of X and Y, from 0 to below 1; of one input and one
-            label with signal-to-noise ratio s it is s / (1 + s).
-        beta: (point,) positive. Where beta r_i <= 1 for all i, T is constant: both are 0.
+        rho2: (k,) squared canonical correlations of X and Y, from 0 to below 1; s / (1 + s) for one
+            input and one label with signal-to-noise ratio s.
+        beta: (point,) positive trade-off parameters. If beta r_i <= 1 for all i, T is constant and both
+            informations are 0.
 
     Returns:
         ``BottleneckCurve``, bits, float64.
@@ -147,15 +148,15 @@ def gaussian_ib(rho2: ArrayLike, beta: ArrayLike) -> BottleneckCurve:
 
 
 def gaussian_ib_bound(rho2: ArrayLike, ixt: ArrayLike) -> BottleneckCurve:
-    """The largest I(T;Y) at a given I(X;T): the information-bottleneck curve.
+    """Largest I(T;Y) at a given I(X;T): the information-bottleneck curve.
 
-    Rises from 0 with slope r_1, the largest squared correlation, to I(X;Y) = -1/2 sum_i log2(1 - r_i).
-    The n directions in use at an I(X;T) are those whose critical beta = 1 / r_n it exceeds; with them
-    beta - 1 = (2^(2 I(X;T)) prod_i (1 - r_i) / r_i)^(1/n).
+    The curve rises from 0 with slope r_1, the largest squared correlation, to I(X;Y) = -1/2 sum_i
+    log2(1 - r_i). A direction n is used if I(X;T) exceeds its value at the critical beta = 1 / r_n; with
+    the n directions in use, beta - 1 = (2^(2 I(X;T)) prod_i (1 - r_i) / r_i)^(1/n).
 
     Args:
         rho2: (k,) squared canonical correlations, as for ``gaussian_ib``.
-        ixt: (point,) bits, 0 or more.
+        ixt: (point,) I(X;T) in bits, 0 or more.
 
     Returns:
         ``BottleneckCurve`` at these ``ixt``, bits, float64.
@@ -180,21 +181,21 @@ def gaussian_ib_bound(rho2: ArrayLike, ixt: ArrayLike) -> BottleneckCurve:
     rho2 = rho2[rho2 > 0]
     if not len(rho2):
         return BottleneckCurve(ixt, np.zeros_like(ixt))
-    # Of the first i directions together.
+    # Cumulative values for the first i directions.
     odds = np.cumsum(np.log2((1 - rho2) / rho2))
     correlated = np.cumsum(np.log2(rho2))
-    enters = gaussian_ib(rho2, 1 / rho2).ixt  # I(X;T) at which each direction comes into use
+    enters = gaussian_ib(rho2, 1 / rho2).ixt  # I(X;T) from which each direction is used
     n = np.maximum(np.searchsorted(enters, ixt, side="right"), 1)
     log_beta = np.logaddexp2(0, (2 * ixt + odds[n - 1]) / n)
     return BottleneckCurve(ixt, np.maximum(ixt - (n * log_beta + correlated[n - 1]) / 2, 0))
 
 
 def squared_correlations(covariance: ArrayLike, num_inputs: int | np.integer) -> np.ndarray:
-    """Squared canonical correlations of X and Y from their joint covariance.
+    """Return the squared canonical correlations of X and Y from their joint covariance.
 
     Args:
-        covariance: (d, d) of (X, Y), X first; symmetric, positive definite.
-        num_inputs: of X.
+        covariance: (d, d) joint covariance of (X, Y), X first; symmetric, positive definite.
+        num_inputs: number of components of X.
 
     Returns:
         (min(num_inputs, d - num_inputs),) float64, decreasing, from 0 to below 1.

@@ -1,4 +1,4 @@
-"""Joint distributions: what is refused, information, and sufficient statistics. Float64 by NumPy."""
+"""Joint distributions: checks, information and sufficient statistics, in float64 NumPy."""
 
 from typing import Any
 
@@ -21,15 +21,15 @@ __all__ = [
     "sufficient_statistic",
 ]
 
-# Probabilities that do not add up to 1 by more than this are a mistake, not rounding in 32 bits.
+# Probabilities whose sum differs from 1 by more than this are a mistake, not rounding in 32 bits.
 SUM_TOLERANCE = 1e-4
 
 
 def known_float64(name: str, x: ArrayLike) -> np.ndarray:
-    """Known real numbers in float64.
+    """Convert concrete real numbers to float64.
 
     Raises:
-        ValueError: for what is no array of real numbers, and for traced ones.
+        ValueError: for anything but an array of real numbers, and for traced arrays.
     """
     x = as_array(name, x)
     if not is_concrete(x):
@@ -38,7 +38,7 @@ def known_float64(name: str, x: ArrayLike) -> np.ndarray:
 
 
 def checked_joint(p_xy: ArrayLike) -> np.ndarray:
-    """(x, y) float64, its sum exactly 1 up to rounding.
+    """Return the joint distribution as (x, y) float64, normalised to sum 1 up to rounding.
 
     Raises:
         ValueError: for other shapes, NaN or infinite entries, negative ones, or a sum that is not 1.
@@ -51,7 +51,7 @@ def checked_joint(p_xy: ArrayLike) -> np.ndarray:
 
 
 def checked_conditional(p_t_given_x: ArrayLike, num_inputs: int) -> np.ndarray:
-    """(x, t) float64, the sum of each row exactly 1 up to rounding.
+    """Return the encoder as (x, t) float64, each row normalised to sum 1 up to rounding.
 
     Raises:
         ValueError: for other shapes or numbers of rows, NaN or infinite entries, negative ones, or a
@@ -68,20 +68,21 @@ def checked_conditional(p_t_given_x: ArrayLike, num_inputs: int) -> np.ndarray:
 
 
 def sufficient_statistic(p_xy: ArrayLike, *, tolerance: float | int = 0.0) -> np.ndarray:
-    """The minimal sufficient partition of x for y: which x share their p(y|x).
+    """Find the minimal sufficient partition of x for y: the classes of x with the same p(y|x).
 
-    No other statistic of X that keeps I(X;Y) is coarser. On the symmetric task's 4096 words it has 2
-    classes for hard labels and 44, the values of the score, for a soft rule on it.
+    No other statistic of X that keeps I(X;Y) is coarser. For the symmetric task's 4096 words it has 2
+    classes with hard labels, and 44, one per value of the score, with a soft rule on the score.
 
     Args:
         p_xy: (x, y) joint distribution.
-        tolerance: x belongs to the first class whose first member has p(y|x) within this total
-            variation distance, from 0 to 1. 0 asks for equal numbers; some rounding in p(y|x) wants
-            about 1e-12, and probabilities below the floats' range cannot be told from 0.
+        tolerance: total variation distance, from 0 to 1, within which p(y|x) must be of that of a
+            class's first member for x to belong to it; the first such class is taken. 0 means equal
+            numbers; use about 1e-12 if p(y|x) has rounding errors. Probabilities below the floats' range
+            cannot be told from 0.
 
     Returns:
-        (x,) int64 class numbers from 0, in order of first appearance. Those of x with probability 0,
-        which no sample shows, are the class of the first x.
+        (x,) int64 class numbers from 0, in order of first appearance. Any x with probability 0, which
+        never occurs, gets the class of the first x.
 
     Raises:
         ValueError: as ``checked_joint``, and for a tolerance outside [0, 1].
@@ -98,7 +99,7 @@ def sufficient_statistic(p_xy: ArrayLike, *, tolerance: float | int = 0.0) -> np
     p_x = p_xy.sum(axis=1)
     seen = np.flatnonzero(p_x > 0)
     rows = p_xy[seen] / p_x[seen, None]
-    # Equal rows first: what remains to be compared with every class is short.
+    # Group equal rows first, so that few rows remain to be compared with every class.
     _, first, distinct_of = np.unique(rows, axis=0, return_index=True, return_inverse=True)
     leaders = np.empty((len(first), p_xy.shape[1]))
     class_of_distinct, count = np.empty(len(first), np.int64), 0
@@ -115,20 +116,21 @@ def sufficient_statistic(p_xy: ArrayLike, *, tolerance: float | int = 0.0) -> np
 
 
 def layer_information(p_t_given_x: ArrayLike, p_xy: ArrayLike) -> MI:
-    """I(X;T) and I(T;Y) of a layer, or any encoder, whose p(t|x) is known; Y depends on T through X.
+    """I(X;T) and I(T;Y) of a layer or other encoder with known p(t|x); Y depends on T through X.
 
-    For soft labels, where p(y|x) is not 0 or 1 and integer labels do not do. Exact, no estimate.
+    Exact, not an estimate. Use it for soft labels, whose p(y|x) is not 0 or 1, instead of integer
+    labels.
 
     Args:
         p_t_given_x: (x, t) encoder, each row a distribution; one-hot for a deterministic layer's states.
         p_xy: (x, y) joint distribution.
 
     Returns:
-        ``MI(ixt, ity)``, bits, float32; right to about 1e-6 bits. Works under ``jit`` and ``vmap``,
+        ``MI(ixt, ity)``, bits, float32; accurate to about 1e-6 bits. Works under ``jit`` and ``vmap``,
         where NaN gives NaN.
 
     Raises:
-        ValueError: for shapes that do not match, and, where values are known, for entries that are
+        ValueError: for shapes that do not match and, if values are concrete, for entries that are
             negative or not finite and sums that are not 1.
 
     Example:
@@ -152,17 +154,17 @@ def layer_information(p_t_given_x: ArrayLike, p_xy: ArrayLike) -> MI:
 
 
 def entropy_terms(p: np.ndarray) -> np.ndarray:
-    """-p ln p of every entry, 0 at 0; nats."""
+    """Return -p ln p of every entry in nats, 0 at 0."""
     return -p * np.log(np.where(p > 0, p, 1.0))
 
 
 def entropy_bits(p: np.ndarray, axis: int | None = None) -> Any:
-    """-sum p log2 p in bits, over all entries or an axis; 0 log 0 is 0."""
+    """Return -sum p log2 p in bits, over all entries or an axis; 0 log 0 is 0."""
     return np.abs(entropy_terms(p).sum(axis=axis) / np.log(2))
 
 
 def decoder(encoder: np.ndarray, p_xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """p(t) (t,) and p(y|t) (t, y) of an encoder p(t|x); p(y) for a t of probability 0."""
+    """Return p(t), (t,), and p(y|t), (t, y), of an encoder p(t|x); p(y) for a t of probability 0."""
     p_ty = encoder.T @ p_xy  # (x, t), (x, y) -> (t, y)
     p_t = p_ty.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -171,7 +173,7 @@ def decoder(encoder: np.ndarray, p_xy: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _divergence(p, q):
-    """KL divergence in nats of distributions whose zeros in q are zeros in p; NaN stays NaN."""
+    """Return KL(p || q) in nats, where zeros in q must be zeros in p; NaN stays NaN."""
     zero = p == 0
     ratio = jnp.where(zero, 1.0, p) / jnp.where(zero, 1.0, q)
     return jnp.maximum(jnp.sum(p * jnp.log(ratio)), 0.0)

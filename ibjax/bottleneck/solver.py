@@ -1,14 +1,15 @@
-"""Fixed points of the information bottleneck's equations, annealed over beta. JAX, log domain.
+"""Fixed points of the information bottleneck equations, annealed over beta; in JAX, in the log domain.
 
-With the decoder (p(t), p(y|t)) as state, one step of Blahut and Arimoto's kind is::
+With the decoder (p(t), p(y|t)) as the state, one Blahut-Arimoto step is::
 
     p(t|x)  proportional to  exp((log p(t) + beta sum_y p(y|x) log p(y|t)) / alpha),
     p(t) = sum_x p(x) p(t|x),    p(y|t) = sum_x p(x, y) p(t|x) / p(t),
 
-which never raises F = -alpha sum_x p(x) log Z(x), at a fixed point H(T) - alpha H(T|X) - beta I(T;Y)
-up to a constant. Near a bifurcation such steps shrink by a factor close to 1, so every third one jumps
-ahead by the squared extrapolation of Varadhan & Roland (2008), kept only where F does not rise. In
-float32 rounding spoils the extrapolation: ten times as many steps, and not all converge.
+which never increases F = -alpha sum_x p(x) log Z(x), equal to H(T) - alpha H(T|X) - beta I(T;Y) at a
+fixed point, up to a constant. Near a bifurcation the steps shrink by a factor close to 1, so every third
+one jumps ahead by the squared extrapolation of Varadhan & Roland (2008), which is kept only if F does
+not increase. In float32, rounding spoils the extrapolation: ten times as many steps are needed, and not
+all solutions converge.
 """
 
 import functools
@@ -21,36 +22,37 @@ from jaxtyping import Array, Float
 
 __all__ = ["Decoder", "Solution", "anneal", "decoder_of", "solve"]
 
-# Steps at one beta, at most.
+# Maximum number of steps at one beta.
 MAX_STEPS = 10_000
 
-# Converged: when a step changes the joint distribution of T and Y by less (total variation), and so
-# would all steps to come, extrapolated. Near a bifurcation one step says little.
+# Converged if one step changes the joint distribution of T and Y by less than TOLERANCE
+# (total variation), and all further steps, extrapolated, by less than REMAINING. Near a bifurcation one
+# step says little.
 TOLERANCE, REMAINING = 1e-6, 1e-4
 
-# Clusters whose p(y|t) are this close (total variation) become one; I(T;Y) changes by its square.
+# Clusters whose p(y|t) are this close (total variation) are merged; I(T;Y) changes by its square.
 MERGE_DISTANCE = 1e-3
 
-# Of a cluster that holds nothing, and of an impossible y: logarithms that no sum brings back.
+# Logarithms for an empty cluster and for an impossible y, so small that no sum revives them.
 EMPTY, IMPOSSIBLE = -1e9, -700.0
 
-# Shares below this are rounding.
+# Probabilities below this are rounding.
 NEGLIGIBLE = 1e-12
 
-# The longest jump, in steps. Compared on five problems: 30 and 1000 take up to twice as many steps in
-# all, and with 3000 some do not converge.
+# Longest jump, in steps. On five problems, 30 and 1000 needed up to twice as many steps in total, and
+# with 3000 some did not converge.
 LONGEST = 300.0
 
 
 class Decoder(NamedTuple):
-    """The state: log p(t) and log p(y|t), nats."""
+    """State of the iteration: log p(t) and log p(y|t), in nats."""
 
     log_t: Float[Array, "*lanes t"]
     log_y: Float[Array, "*lanes t y"]
 
 
 class Solution(NamedTuple):
-    """Where the steps at one beta ended."""
+    """Final state of the iteration at one beta."""
 
     decoder: Decoder
     converged: Array
@@ -58,7 +60,7 @@ class Solution(NamedTuple):
 
 
 def decoder_of(p_t_given_x: Float[Array, "x t"], p_xy: Float[Array, "x y"]) -> Decoder:
-    """The decoder of an encoder; p(y) for clusters that hold nothing."""
+    """Return the decoder of an encoder; empty clusters get p(y)."""
     p_ty = p_t_given_x.T @ p_xy
     p_t = p_ty.sum(axis=1)
     alive = p_t > NEGLIGIBLE
@@ -76,16 +78,16 @@ def anneal(
     start: Decoder,
     alpha: float,
 ) -> Solution:
-    """Solutions at falling betas, each starting from the one before, duplicate clusters merged.
+    """Solve at decreasing betas, each starting from the previous solution with duplicates merged.
 
     Args:
-        p_xy: joint distribution, p(x) > 0.
-        betas: decreasing.
-        start: of several lanes, leaves (lane, ...).
-        alpha: from 0 to 1.
+        p_xy: (x, y) joint distribution, with p(x) > 0.
+        betas: (beta,) trade-off parameters, decreasing.
+        start: initial decoders of several lanes, with leaves (lane, ...).
+        alpha: weight of H(T|X), from 0 to 1.
 
     Returns:
-        ``Solution`` of leaves (beta, lane, ...).
+        ``Solution`` with leaves (beta, lane, ...).
     """
 
     def one_lane(start):
@@ -102,7 +104,7 @@ def anneal(
 
 @functools.partial(jax.jit, static_argnames="alpha")
 def solve(p_xy: Array, beta: Array, start: Decoder, alpha: float) -> Solution:
-    """The fixed point at one beta to which ``start`` leads."""
+    """Iterate from ``start`` to a fixed point at one beta."""
     return _solve(p_xy, beta, start, alpha)
 
 
@@ -111,7 +113,7 @@ def _solve(p_xy, beta, start, alpha) -> Solution:
     p_y_given_x = p_xy / p_x[:, None]
 
     def step(decoder):
-        """The next decoder, and F of this one."""
+        """Return the next decoder, and F of this one."""
         logits = decoder.log_t[None, :] + beta * (p_y_given_x @ decoder.log_y.T)  # (x, t)
         if alpha == 0:
             chosen = jnp.argmax(logits, axis=1)
@@ -132,7 +134,7 @@ def _solve(p_xy, beta, start, alpha) -> Solution:
         first, _ = step(decoder)
         second, energy = step(first)
         change = _distance(first, second)
-        if alpha == 0:  # ends by itself after a few steps
+        if alpha == 0:  # hard encoders converge in a few steps
             return second, change <= TOLERANCE, num_steps + 2
         jump, length = _extrapolated(decoder, first, second)
         third, energy_of_jump = step(jump)
@@ -145,17 +147,17 @@ def _solve(p_xy, beta, start, alpha) -> Solution:
 
 
 def _distance(a: Decoder, b: Decoder) -> Array:
-    """Total variation between the two joint distributions of (T, Y), at most a factor of 2 apart."""
+    """Return the total variation between two joint distributions of (T, Y), up to a factor of 2."""
     p_t = jnp.exp(b.log_t)
     of_y = jnp.abs(jnp.exp(a.log_y) - jnp.exp(b.log_y)).sum(axis=1)
     return (jnp.abs(jnp.exp(a.log_t) - p_t).sum() + jnp.sum(p_t * of_y)) / 2
 
 
 def _extrapolated(zero: Decoder, first: Decoder, second: Decoder) -> tuple[Decoder, Array]:
-    """SqS3: zero - 2 a r + a^2 v with r, v the first and second differences, a = -|r| / |v|; and -a.
+    """Return zero - 2 a r + a^2 v (SqS3) with first and second differences r, v, a = -|r| / |v|; and -a.
 
-    Norms are weighed by p(t) and p(y|t), so that clusters and labels that vanish, whose logarithms
-    still move, do not decide the length.
+    Norms are weighted by p(t) and p(y|t), so that vanishing clusters and labels, whose logarithms still
+    change, do not determine the length.
     """
     r = jax.tree.map(jnp.subtract, first, zero)
     v = jax.tree.map(lambda s, f, dr: s - f - dr, second, first, r)
@@ -173,11 +175,11 @@ def _extrapolated(zero: Decoder, first: Decoder, second: Decoder) -> tuple[Decod
 
 
 def _merged(decoder: Decoder) -> Decoder:
-    """Clusters with nearly the same p(y|t) as one: the first of them takes all."""
+    """Merge clusters with nearly the same p(y|t) into the first of them."""
     p_t, p_y = jnp.exp(decoder.log_t), jnp.exp(decoder.log_y)
     num_clusters = len(p_t)
 
-    def distances(of_y):  # (t,) of each label, summed over labels in turn: (t, t) at a time
+    def distances(of_y):  # for one label at a time, to keep only (t, t)
         return jnp.abs(of_y[:, None] - of_y[None, :])
 
     zero = jnp.zeros((num_clusters, num_clusters))

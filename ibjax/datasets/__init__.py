@@ -1,4 +1,4 @@
-"""Tasks of the debate and splits of their rows."""
+"""Datasets of the information-bottleneck debate, and splits of their rows."""
 
 from ibjax.datasets.linear_teacher import linear_teacher
 from ibjax.datasets.mnist import mnist

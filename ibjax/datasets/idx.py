@@ -1,4 +1,4 @@
-"""IDX files, the format of MNIST: a header of sizes, then bytes. Whole, or refused."""
+"""Reader of IDX files, the format of MNIST: a header of sizes, then bytes. Damaged files are refused."""
 
 import gzip
 import os
@@ -16,34 +16,34 @@ UNSIGNED_BYTES = 0x08
 
 
 def as_path(name: str, path: str | Path) -> Path:
-    """A path, refused where it is neither text nor a path."""
+    """Return a path; refuse anything that is neither text nor a path."""
     if not isinstance(path, str | os.PathLike) or not str(path):
         raise ValueError(f"{name}: expected a path, got {kind_of(path)}")
     return Path(path)
 
 
 def read_idx(path: str | Path) -> np.ndarray:
-    """The array of unsigned bytes in an IDX file, plain or compressed by gzip, whatever its name.
+    """Read the array of unsigned bytes in an IDX file, plain or gzipped, whatever its name.
 
-    Two zero bytes, the type 8 (unsigned bytes), the number of axes, their lengths as big-endian 32-bit
-    numbers, and the entries in C order.
+    The format is two zero bytes, the type 8 (unsigned bytes), the number of axes, their lengths as
+    big-endian 32-bit numbers, and the entries in C order.
 
     Args:
-        path: of the file.
+        path: path of the file.
 
     Returns:
-        uint8 array of the shape that the header states, read-only.
+        Read-only uint8 array of the shape given in the header.
 
     Raises:
-        ValueError: for a file that cannot be read, a damaged or truncated gzip file, another header,
-            and more or fewer entries than the header states.
+        ValueError: for a file that cannot be read, a damaged or truncated gzip file, another kind of
+            header, and more or fewer entries than the header says.
 
     References:
         LeCun, Cortes & Burges, The MNIST database, "File formats for the MNIST database".
     """
     path = as_path("path", path)
     content = _content(path)
-    # Too short a file has no header either.
+    # A file that is too short has no valid header either.
     if content[:3] != bytes([0, 0, UNSIGNED_BYTES]) or len(content) < 4:
         raise ValueError(
             f"path: expected an IDX file of unsigned bytes, which begins with 00 00 08, got {path}, "

@@ -1,4 +1,4 @@
-"""Samples of a linear teacher with Gaussian inputs, where error and information are known exactly."""
+"""Samples from a linear teacher with Gaussian inputs, for which error and information are known."""
 
 from typing import NamedTuple
 
@@ -12,20 +12,20 @@ from ibjax.tracing import own_settings
 
 __all__ = ["TeacherSamples", "label_noise_variance", "linear_teacher"]
 
-# Entries of x that 32 bits can number.
+# Largest number of entries of x that 32 bits can index.
 MOST_NUMBERS = 2**31 - 1
 
 
 class TeacherSamples(NamedTuple):
     """Inputs and noisy labels of one teacher, and the teacher itself.
 
-    New samples follow the same law: x ~ N(0, I / d) and y = teacher . x + N(0, noise_variance).
+    New samples follow the same distribution: x ~ N(0, I / d) and y = teacher . x + N(0, noise_variance).
 
     Attributes:
         x: (n, d) inputs.
         y: (n, 1) labels.
-        teacher: (d,) its weights.
-        noise_variance: of the labels, given x.
+        teacher: (d,) weights of the teacher.
+        noise_variance: variance of the labels given x.
     """
 
     x: Float[Array, "n d"]
@@ -44,28 +44,28 @@ def linear_teacher(
     num_inputs: int | np.integer = 100,
     num_relevant: int | np.integer | None = None,
 ) -> TeacherSamples:
-    """Draw a teacher and samples of it.
+    """Draw a linear teacher and samples from it.
 
-    Inputs are x ~ N(0, I / d), so that |x|^2 is about 1; the teacher's weights are N(0,
-    weight_variance) and the labels y = teacher . x + noise. Averaged over teachers the signal's
-    variance is weight_variance times the relevant share of the inputs, and the noise's is ``snr``
-    times smaller: weight_variance / snr where all inputs are relevant.
+    Inputs are x ~ N(0, I / d), so that |x|^2 is about 1; the teacher's weights are N(0, weight_variance)
+    and the labels y = teacher . x + noise. Averaged over teachers, the variance of the signal is
+    weight_variance times the fraction of relevant inputs, and that of the noise is ``snr`` times
+    smaller: weight_variance / snr if all inputs are relevant.
 
     Args:
-        key: of the teacher, the inputs and the noise.
-        num_samples: n.
+        key: random key for the teacher, the inputs and the noise.
+        num_samples: number of samples n.
         snr: variance of the signal over variance of the noise.
-        weight_variance: of the teacher's weights.
-        num_inputs: d.
-        num_relevant: the teacher's weights on all inputs but the first ``num_relevant`` are 0; None
-            for all inputs relevant.
+        weight_variance: variance of the teacher's weights.
+        num_inputs: number of inputs d.
+        num_relevant: number of relevant inputs; the teacher's weights on all but the first
+            ``num_relevant`` are 0. None if all inputs are relevant.
 
     Returns:
         ``TeacherSamples``: x (n, d), y (n, 1), teacher (d,), noise_variance.
 
     Raises:
-        ValueError: for what is no key, counts that are not whole or below 1, more relevant inputs than
-            inputs, and ``snr`` or a ``weight_variance`` that is not positive.
+        ValueError: for an invalid key, counts that are not whole or below 1, more relevant inputs than
+            inputs, and an ``snr`` or ``weight_variance`` that is not positive.
 
     References:
         Saxe et al. (2018), section 3, and section 5 for irrelevant inputs.
@@ -94,7 +94,7 @@ def label_noise_variance(
     num_inputs: int | np.integer,
     num_relevant: int | np.integer,
 ) -> float:
-    """Of the labels of ``linear_teacher``, which also states the arguments and errors."""
+    """Return the labels' noise variance in ``linear_teacher``; see there for arguments and errors."""
     num_inputs = as_whole("num_inputs", num_inputs)
     num_relevant = as_whole("num_relevant", num_relevant)
     check_positive("snr", snr)

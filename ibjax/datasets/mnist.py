@@ -1,4 +1,4 @@
-"""MNIST: handwritten digits, from a folder or downloaded once, with known checksums."""
+"""MNIST handwritten digits, from a folder or downloaded once, with known checksums."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +36,7 @@ MIRRORS = (
 # Environment variable that names the folder of downloaded files.
 CACHE_VARIABLE = "IBJAX_DATA"
 
-# Of one mirror before the next is tried, and of waiting for its answer.
+# Retries per mirror before the next is tried, and time to wait for an answer.
 RETRIES, TIMEOUT_SECONDS = 2, 30
 
 SIDE, NUM_CLASSES = 28, 10
@@ -49,25 +49,24 @@ def mnist(
     cache: str | Path | None = None,
     mirrors: Sequence[str] = MIRRORS,
 ) -> Dataset:
-    """Images and labels of handwritten digits.
+    """Load images and labels of handwritten digits.
 
     Args:
         split: "train", 60,000 images, or "test", 10,000.
-        folder: where the files are, gzipped or plain, under their usual names
+        folder: folder of the files, gzipped or plain, under their usual names
             (``train-images-idx3-ubyte.gz``, ``train-images.idx3-ubyte``, ...); they may hold fewer
-            images. None: they are downloaded unless they have been before, which takes pooch.
-        cache: where downloaded files are kept; by default the folder that the environment variable
-            ``IBJAX_DATA`` names, else the user's cache folder of "ibjax".
-        mirrors: addresses that the files' names are appended to, tried in this order.
+            images. None: files are downloaded on first use, which requires pooch.
+        cache: folder for downloaded files; by default that of the environment variable ``IBJAX_DATA``,
+            or else the user's cache folder of "ibjax".
+        mirrors: base addresses to which file names are appended, tried in this order.
 
     Returns:
-        ``Dataset``: x (n, 784) float32, pixels / 255, rows of an image one after the other; y (n,)
-        int32 from 0 to 9.
+        ``Dataset``: x (n, 784) float32, pixels / 255, row by row; y (n,) int32 from 0 to 9.
 
     Raises:
-        ValueError: for an unknown split; folders or mirrors that are none; files that are missing,
-            damaged, truncated or no MNIST files, and as many labels as there are not images; a download
-            that fails, or without pooch.
+        ValueError: for an unknown split; invalid folders or mirrors; files that are missing, damaged,
+            truncated or not MNIST files; different numbers of images and labels; a download that fails,
+            or without pooch.
 
     References:
         LeCun, Bottou, Bengio & Haffner (1998), Gradient-based learning applied to document recognition.
@@ -87,19 +86,20 @@ def mnist(
 def download(
     name: str, sha256: str, cache: str | Path | None = None, mirrors: Sequence[str] = MIRRORS
 ) -> Path:
-    """A file of these contents in the cache folder, fetched from the first mirror that has it.
+    """Download a file to the cache folder, from the first mirror that has it, and return its path.
 
-    A file that is there already is not fetched again; another one of its name is replaced.
+    A file that is already there is not downloaded again; one of that name with other contents is
+    replaced.
 
     Args:
-        name: of the file.
-        sha256: of its contents, in hexadecimal.
-        cache: folder, as in :func:`mnist`.
-        mirrors: addresses that the name is appended to; each is tried three times.
+        name: name of the file.
+        sha256: SHA-256 of its contents, in hexadecimal.
+        cache: folder for downloaded files, as in :func:`mnist`.
+        mirrors: base addresses to which the name is appended; each is tried three times.
 
     Raises:
-        ValueError: for arguments that are no text; without pooch, or where no mirror has the file,
-            saying what to do instead.
+        ValueError: for arguments that are not text; without pooch, or if no mirror has the file, saying
+            what to do instead.
     """
     for what, text in (("name", name), ("sha256", sha256)):
         if not isinstance(text, str):
@@ -115,7 +115,7 @@ def download(
             "folder: expected a folder with the files of MNIST, or the package pooch to download them; "
             f'got None and no pooch. Run pip install "ibjax[mnist]"; or {_by_hand(in_cache=False)}.'
         ) from error
-    http: Any = pooch.HTTPDownloader  # whose annotations refuse bars and pooch's own functions
+    http: Any = pooch.HTTPDownloader  # its annotations exclude custom bars and pooch's own functions
     failures = []
     for mirror in mirrors:
         source = pooch.create(
@@ -129,7 +129,7 @@ def download(
             fetch = http(progressbar=_Bar(bar, name), timeout=TIMEOUT_SECONDS)
             try:
                 return Path(source.fetch(name, downloader=fetch))
-            except (OSError, ValueError) as error:  # no answer, no such file; another checksum
+            except (OSError, ValueError) as error:  # no answer or no such file; wrong checksum
                 failures.append(f"{mirror}: {error}")
     raise ValueError(
         "\n  ".join(
@@ -143,7 +143,7 @@ def download(
 
 
 def _find(folder: Path, names: Sequence[str]) -> list[Path]:
-    """The files of these names, under any of their spellings."""
+    """Find the files with these names, under any of their spellings."""
     found = []
     for name in names:
         spelled = [f"{one}{end}" for one in (name, name.replace("-idx", ".idx")) for end in (".gz", "")]
@@ -164,7 +164,7 @@ def _check(images: np.ndarray, labels: np.ndarray) -> None:
 
 
 class _Bar:
-    """What pooch asks of a progress bar, by one of rich's."""
+    """A rich progress bar with the interface that pooch expects."""
 
     def __init__(self, bar: Progress, name: str):
         self._bar, self._task = bar, bar.add_task(name, total=None)
@@ -172,7 +172,7 @@ class _Bar:
 
     @property
     def total(self) -> int:
-        """Bytes to come; setting it begins a download, or begins it again."""
+        """Total number of bytes; setting it starts, or restarts, a download."""
         return self._total
 
     @total.setter
@@ -187,18 +187,18 @@ class _Bar:
         self._bar.reset(self._task)
 
     def close(self) -> None:
-        """The bar stays until rich takes it away."""
+        """Do nothing: rich removes the bar."""
 
 
 def _progress() -> Progress:
-    """A live bar; quiet where the output is no terminal."""
+    """Return a live progress bar that is silent if the output is not a terminal."""
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
     return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
 def _by_hand(*, in_cache: bool = True) -> str:
-    """What to do where nothing can be downloaded."""
+    """Return instructions for when nothing can be downloaded."""
     text = (
         f"get {', '.join(SHA256)} elsewhere (of the split in use is enough), put them into a folder and "
         "name it: folder=FOLDER, or --data FOLDER of the experiment"

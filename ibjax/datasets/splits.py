@@ -13,7 +13,7 @@ __all__ = ["all_rows_split", "first_rows_split", "num_training_samples", "random
 
 
 def num_training_samples(num_samples: int, train_fraction: float) -> int:
-    """round(train_fraction * num_samples): 3277 of 4096 at 0.8.
+    """Return round(train_fraction * num_samples), for example 3277 of 4096 at 0.8.
 
     Raises:
         ValueError: if a part would be empty.
@@ -32,22 +32,22 @@ def num_training_samples(num_samples: int, train_fraction: float) -> int:
 
 @own_settings()
 def random_split(key: Array, num_samples: int, train_fraction: float) -> Split:
-    """A random split: the first ``round(train_fraction n)`` rows of a permutation, and the rest."""
+    """Split at random: the first ``round(train_fraction n)`` rows of a permutation, and the rest."""
     count = num_training_samples(num_samples, train_fraction)
     order = jax.random.permutation(as_key("key", key), num_samples).astype(jnp.int32)
     return Split(order[:count], order[count:])
 
 
 def all_rows_split(num_samples: int) -> Split:
-    """All rows train, none is for the test: where the test error is known without samples."""
+    """Use all rows for training and none for the test, if the test error is known without samples."""
     order = np.arange(as_whole("num_samples", num_samples), dtype=np.int32)
     return Split(jnp.asarray(order), jnp.asarray(order[:0]))
 
 
 def first_rows_split(num_samples: int, train_fraction: float) -> Split:
-    """The 2017 code's split: the first rows train, unshuffled.
+    """Use the first rows for training, unshuffled, as in the 2017 code.
 
-    On the symmetric task every test word then begins with "11".
+    On the symmetric task, every test word then begins with "11".
     """
     count = num_training_samples(num_samples, train_fraction)
     order = np.arange(num_samples, dtype=np.int32)

@@ -1,4 +1,4 @@
-"""Parts of a dataset."""
+"""Subsets of a dataset."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,19 +11,19 @@ __all__ = ["select_classes"]
 
 
 def select_classes(data: Dataset, classes: ArrayLike, per_class: int | np.integer) -> Dataset:
-    """The first samples of some classes, as many of each, in the order of ``data``.
+    """Select the first samples of some classes, equally many of each, in the order of ``data``.
 
     Args:
-        data: x (n, d) and y (n,).
+        data: samples with x (n, d) and y (n,).
         classes: labels to keep; they become 0, 1, 2, ... in this order.
-        per_class: samples of each.
+        per_class: number of samples per class.
 
     Returns:
         ``Dataset`` of ``len(classes) * per_class`` samples.
 
     Raises:
-        ValueError: for what are no samples, no classes or the same twice, numbers that are not whole,
-            or a class of fewer samples.
+        ValueError: for invalid samples, no classes or the same class twice, numbers that are not whole,
+            or a class with fewer samples.
 
     Example:
         >>> data = Dataset(jnp.arange(6.0)[:, None], jnp.array([7, 5, 7, 9, 5, 7]))

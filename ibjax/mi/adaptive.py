@@ -14,7 +14,7 @@ from ibjax.types import ArrayLike
 
 __all__ = ["adaptive_edges"]
 
-# Products of two numbers of bins stay below 2^31.
+# Keeps products of two bin counts below 2^31.
 MAX_BINS = 2**15
 
 
@@ -27,24 +27,25 @@ def adaptive_edges(t: ArrayLike, *, bins: int) -> Float[Array, " edges"]:
 
         edge_j = u[floor(j m / B)],  j = 0 .. B - 1;
 
-    the others, the last at least, are above the largest value. Bin j is [edge_j, edge_{j+1}) and holds
-    m / B distinct values, rounded down or up. The zeros of a ReLU layer are one value and share a bin,
-    however many they are. Fewer distinct values than bins get a bin each, and a constant layer is one
-    state.
+    the remaining edges (at least the last one) lie above the largest value. Bin j, from edge_j to
+    edge_{j+1} exclusive, holds m / B distinct values, rounded down or up. The zeros of a ReLU layer
+    count as one value and share a bin, however many there are. If there are fewer distinct values than
+    bins, each gets its own bin; a constant layer is one state.
 
-    Edges are activations, found by comparisons: eagerly, under ``jit`` and in NumPy they are the same.
+    Edges are activations, found by comparisons alone, so they are the same eagerly, under ``jit`` and in
+    NumPy.
 
     Args:
         t: (n, width) or (n,) activations of one layer and epoch; cast to float32.
         bins: number of bins, static, up to 32,768.
 
     Returns:
-        (bins + 1,) float32 edges, strictly increasing. NaN where traced ``t`` is not finite, or so
-        large that no edge above it is.
+        (bins + 1,) float32 edges, strictly increasing. NaN if a traced ``t`` is not finite, or is so
+        large that no finite edge lies above it.
 
     Bias:
-        The bins follow the layer: every measurement has its own, and H(T) of one unit is close to
-        log2(bins) whatever the unit does. Compare with fixed bins before calling a change of I(X;T)
+        The bins follow the layer: every measurement has its own bins, and H(T) of a single unit is close
+        to log2(bins) whatever the unit does. Compare with fixed bins before calling a change of I(X;T)
         compression.
 
     Raises:

@@ -44,15 +44,15 @@ def binned_mi(
       ``np.linspace(lo, hi, B + 1, dtype=np.float32)``; ``bins=edges`` (1-D, increasing): these bins.
       The index is ``searchsorted(edges, t, side="right") - 1``; values outside the range fall into
       the outermost bin.
-    * ``bin_width=w``: unbounded bins; the index is the largest whole m with float32(m * w) <= t,
-      which is ``floor(t / w)`` away from the bins' edges.
-    * None of them: 30 bins on [-1, 1].
+    * ``bin_width=w``: unbounded bins; the index is the largest whole m with float32(m * w) <= t, which
+      equals ``floor(t / w)`` except close to a bin edge.
+    * Neither: 30 bins on [-1, 1].
 
-    Where known 64-bit activations lie so far out, or bins so close, that steps of float32 exceed 1/128
-    of a bin, indices are taken in 64 bits instead, by the same rules.
+    If concrete 64-bit activations are so large, or bins so narrow, that the spacing of float32 numbers
+    exceeds 1/128 of a bin, indices are computed in 64 bits instead, by the same rules.
 
     Args:
-        t: (n, width) activations, one row a sample; cast to float32.
+        t: (n, width) activations, one row per sample; cast to float32.
         y: (n,) integer class labels, of any values.
         bins: number of bins, or (edges,) increasing bin edges, which may be traced.
         range: (lo, hi) for an integer ``bins``; default (-1, 1). Numbers, not traced arrays: pass
@@ -60,20 +60,20 @@ def binned_mi(
         bin_width: width of the bins, in place of ``bins`` and ``range``; may be traced.
 
     Returns:
-        ``MI(ixt, ity)``: two scalars, bits, float32. Under ``vmap`` leading axes are added.
-        NaN where traced ``t``, edges or width are not valid numbers.
+        ``MI(ixt, ity)``: two scalars, bits, float32. Under ``vmap`` leading axes are added. NaN if
+        traced ``t``, edges or width are not valid numbers.
 
     Bias:
-        Exact for the binned layer on these n inputs. As an estimate for more inputs than n, plug-in
-        H(T) is biased downward and I(T;Y) upward, and I(X;T) cannot exceed log2 n. As a statement
-        about the unbinned layer the number depends on the bins: a deterministic continuous layer has
+        Exact for the binned layer on these n inputs. As an estimate for more inputs than n, plug-in H(T)
+        is biased downward and I(T;Y) upward, and I(X;T) cannot exceed log2 n. For the unbinned layer it
+        says little, since the number depends on the bins: a deterministic continuous layer carries
         infinite or log2 n bits (Saxe et al. 2018; Goldfeld et al. 2019).
 
     Exactness:
-        Counts are exact where the units' index spans and the label fit into 64 bits (every width up
-        to 10 at 30 bins and up to 1 << 14 classes). Beyond that the pattern is hashed to 64 - L bits,
-        L being the bits of the number of classes less one, or at most 4; two of n samples collide with
-        probability below n^2 / 2^(65 - L) a call, 1e-12 for n = 4096 and two classes.
+        Counts are exact where the units' index spans and the label fit into 64 bits (every width up to
+        10 at 30 bins and up to 1 << 14 classes). Beyond that the pattern is hashed to 64 - L bits, where
+        L is the bit length of the number of classes less one, or at most 4; the probability that any two
+        of n samples collide is below n^2 / 2^(65 - L) per call: 1e-12 for n = 4096 and two classes.
 
     Raises:
         ValueError: for other shapes than these, empty arrays, NaN or infinite activations, labels
@@ -123,7 +123,7 @@ def _mi_by_width(t, labels, bin_width):
 
 
 def _mi(columns, labels, usable: Bool[Array, ""], binning: Binning, *parameters) -> MI:
-    # Both bounds are NaN where any activation is.
+    # Both bounds are NaN if any activation is.
     bounds = jnp.stack(
         lax.reduce(
             (columns, columns), (np.float32(np.inf), np.float32(-np.inf)), _wider, dimensions=(1,)
@@ -131,7 +131,7 @@ def _mi(columns, labels, usable: Bool[Array, ""], binning: Binning, *parameters)
     )
     usable = usable & jnp.isfinite(bounds).all()
     h = pattern_entropies(columns, bounds, labels, binning, usable, *parameters)
-    # Rounding may leave 1e-6 outside the bounds of any mutual information.
+    # Rounding may take the result 1e-6 outside the bounds that any mutual information obeys.
     ity = jnp.clip(h.t + h.y - h.ty, 0.0, jnp.minimum(h.t, h.y))
     return MI(jnp.where(usable, h.t, jnp.nan), jnp.where(usable, ity, jnp.nan))
 
@@ -147,7 +147,7 @@ def _checked_width(bin_width):
 
 
 def _edges(bins, range):
-    """What they were made from, and (edges,), not yet float32 where that would merge them."""
+    """Return the name of the edges' source for messages, and (edges,), not yet cast to float32."""
     bins = DEFAULT_BINS if bins is None else bins
     if np.ndim(bins if hasattr(bins, "ndim") else as_array("bins", bins)) == 0:
         limits = DEFAULT_RANGE if range is None else range
@@ -172,7 +172,7 @@ def _equal_width_edges(bins, limits) -> np.ndarray:
         raise ValueError("range: expected two numbers, got traced values; pass edges as bins")
     for limit in limits:
         check_number("range", limit)
-    with np.errstate(all="ignore"):  # what is not finite is refused with the edges
+    with np.errstate(all="ignore"):  # edges that are not finite are refused later
         return np.linspace(low, high, bins + 1)
 
 
@@ -182,7 +182,7 @@ def _increase(edges) -> bool:
 
 
 def _checked_edges(name, edges):
-    """Float32 edges."""
+    """Return the edges as float32, checked if they are concrete."""
     if not is_concrete(edges):
         return jnp.asarray(edges, jnp.float32)
     with np.errstate(over="ignore", under="ignore"):

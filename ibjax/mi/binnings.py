@@ -1,8 +1,8 @@
-"""How activations become bin indices: bins between edges, and unbounded bins of one width.
+"""Conversion of activations to bin indices: bins between edges, and unbounded bins of equal width.
 
-The index of a bin is defined by float32 comparisons alone, so that XLA and NumPy agree on it. Both
-read subnormal numbers as 0, NumPy because its callbacks run on XLA's threads; comparisons that may
-meet them compare bits.
+The index of a bin is defined by float32 comparisons alone, so that XLA and NumPy agree on it. Both read
+subnormal numbers as 0 (NumPy because its callbacks run on XLA's threads), so comparisons that may
+involve subnormals compare bits instead.
 """
 
 from collections.abc import Callable
@@ -30,32 +30,32 @@ __all__ = [
 TINY = np.finfo(np.float32).tiny
 LARGEST = np.finfo(np.float32).max
 
-# Differences of whole float32 numbers are exact up to here.
+# Differences of whole float32 numbers are exact up to this size.
 EXACT_SPAN = 2.0**24
 
-# The bits of the negative subnormal next to 0, and how many follow until -TINY.
+# Bit pattern of the negative subnormal closest to 0, and the number of subnormals from there to -TINY.
 SMALLEST_NEGATIVE = np.uint32(0x80000001)
 NUM_SUBNORMALS = np.uint32(0x7FFFFF)
 
-# Up to this many edges comparing with each is faster than a binary search.
+# Up to this many edges, comparing with each edge is faster than a binary search.
 COMPARED_EDGES = 128
 
-# Quotients up to this, of widths up to that, are known to less than 1/8.
+# Quotients up to EASY_QUOTIENT, by widths up to EASY_WIDTH, are accurate to better than 1/8.
 EASY_QUOTIENT = np.float32(2.0**19)
 EASY_WIDTH = np.float32(2.0**100)
 
-# Numbers of this size have no fraction, and neighbours differ by 1, in their bits too.
+# Numbers of this size have no fraction, and neighbours differ by 1 in value and in bit pattern.
 SHIFT = np.float32(1.5 * 2.0**23)
 
 
 class Binning(NamedTuple):
-    """How activations become whole numbers: functions of activations and the binning's arrays.
+    """A rule that turns activations into whole numbers: functions of activations and its parameters.
 
     Attributes:
-        index: activations of any shape to float32 whole numbers that do not decrease with them.
-        easy_number: the index as int32, cheaper, right where ``is_easy``.
-        is_easy: whether ``easy_number`` is right for all activations between bounds (2, width).
-        numpy_index: ``index`` in NumPy.
+        index: maps activations of any shape to whole float32 numbers, monotonically.
+        easy_number: a cheaper version of the index, as int32; correct if ``is_easy``.
+        is_easy: whether ``easy_number`` is correct for all activations between the bounds (2, width).
+        numpy_index: ``index``, implemented in NumPy.
     """
 
     index: Callable
@@ -65,26 +65,26 @@ class Binning(NamedTuple):
 
 
 def total_order(x):
-    """float32 as int32 in the same order, where subnormals are not 0 and -0.0 equals 0.0."""
+    """Map float32 to int32 in the same order; subnormals differ from 0, and -0.0 equals 0.0."""
     bits = x.view(np.int32)
     sign = bits >> 31  # 0 or -1
     return (bits ^ (sign & np.int32(2**31 - 1))) - sign
 
 
 def from_order(order: Int[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """The float32 numbers that ``total_order`` numbers so."""
+    """Return the float32 numbers for these integers: the inverse of ``total_order``."""
     sign = (order < 0).astype(jnp.uint32) << 31
     return (jnp.abs(order).astype(jnp.uint32) | sign).view(jnp.float32)
 
 
 def sorted_order(x: Float[Array, " n"]) -> Int[Array, " n"]:
-    """``total_order`` of the numbers in increasing order."""
+    """Return ``total_order`` of the numbers, sorted in increasing order."""
     words = total_order(x).view(jnp.uint32) ^ jnp.uint32(2**31)
     return (sort_words(words) ^ jnp.uint32(2**31)).view(jnp.int32)
 
 
 def sort_floats(x: Float[Array, " n"]) -> Float[Array, " n"]:
-    """float32 numbers in increasing order, by a sort of words; -0.0 becomes 0.0."""
+    """Sort float32 numbers in increasing order, as integer words; -0.0 becomes 0.0."""
     return from_order(sorted_order(x))
 
 
@@ -94,7 +94,7 @@ def _index_by_edges(t: Float[Array, "*shape"], edges: Float[Array, " edges"]):
 
 def _number_by_edges(t, edges):
     method = "compare_all" if edges.shape[0] <= COMPARED_EDGES else "scan_unrolled"
-    # The outermost edges do not matter: whatever lies outside falls into the outermost bins.
+    # The outermost edges do not matter: values outside them fall into the outermost bins.
     index = jnp.searchsorted(total_order(edges[1:-1]), total_order(t), side="right", method=method)
     return index.astype(jnp.int32)
 
@@ -109,12 +109,12 @@ def _numpy_index_by_edges(t, edges):
 
 
 def _number_near_zero(t, bin_width, xp=jnp):
-    """The largest whole m with float32(m * bin_width) <= t, as int32.
+    """Return the largest whole m with float32(m * bin_width) <= t, as int32.
 
-    Right where ``_is_near_zero``: the product with the reciprocal is off by less than 1/8 there, and
-    the answer by less than 1/32 from the floor of the exact quotient. So the quotient rounded is the
-    answer or one above it. A sum with 2^23 rounds, and leaves the whole number in the lowest bits;
-    read as bits, no compiler can cancel it.
+    Correct if ``_is_near_zero``: the product with the reciprocal is then off by less than 1/8, and the
+    answer by less than 1/32 from the floor of the exact quotient. So the rounded quotient is the answer
+    or one above it. Adding 2^23 rounds the quotient and leaves the whole number in the lowest bits;
+    since these are read as bits, no compiler can cancel the addition.
     """
     t = _without_subnormals(t, xp)
     nearest = (t * (1 / bin_width) + SHIFT).view(np.int32) - SHIFT.view(np.int32)
@@ -127,11 +127,10 @@ def _is_near_zero(bounds, bin_width):
 
 
 def _index_anywhere(t: Float[Array, "*shape"], bin_width: Float[Array, ""]):
-    """The largest whole float32 m with float32(m * bin_width) <= t.
+    """Return the largest whole float32 m with float32(m * bin_width) <= t.
 
-    Three steps below the guess lies below the answer, and climbing while the next product is still
-    <= t ends on it. A step is 1, or one unit in the last place where float32 holds only whole
-    numbers.
+    Start three steps below a guess, which is below the answer, and climb as long as the next product is
+    still <= t. A step is 1, or one unit in the last place where float32 holds only whole numbers.
     """
     t = _without_subnormals(t, jnp)
     guess = jnp.clip(jnp.floor(t / bin_width), -LARGEST, LARGEST)
@@ -148,7 +147,7 @@ def _numpy_index_by_width(t, bin_width):
     if _is_near_zero((t.min(axis=1), t.max(axis=1)), bin_width):
         return _number_near_zero(t, bin_width, np).astype(np.float32)
     t = _without_subnormals(t, np)
-    with np.errstate(over="ignore"):  # products and quotients beyond float32 compare as they should
+    with np.errstate(over="ignore"):  # overflowing products and quotients still compare correctly
         m = np.clip(np.floor(t / bin_width), -LARGEST, LARGEST)
         while True:
             below = np.minimum(m - 1, np.nextafter(m, -LARGEST))
@@ -165,8 +164,8 @@ def _numpy_index_by_width(t, bin_width):
 
 
 def _without_subnormals(t, xp):
-    """Negative subnormals as -TINY, which no width tells apart."""
-    # Counted from the smallest of them on, they are the first, and all other numbers come after.
+    """Replace negative subnormals by -TINY, which is in the same bin at any width."""
+    # Counted from the smallest negative subnormal on, subnormals come first, before all other numbers.
     place = t.view(np.uint32) - SMALLEST_NEGATIVE
     return (xp.maximum(place, NUM_SUBNORMALS) + SMALLEST_NEGATIVE).view(np.float32)
 

@@ -1,4 +1,4 @@
-"""Columns of a sample brought to one scale, at any offset and any scale that float32 holds."""
+"""Standardisation of a sample's columns, at any offset and scale that float32 holds."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -9,9 +9,9 @@ __all__ = ["standardised"]
 
 
 def standardised(x: Float[Array, "n d"]) -> Float[Array, "n d"]:
-    """Columns less their mean, over their standard deviation; constant columns become exactly 0.
+    """Subtract the mean of each column and divide by its deviation; constant columns become exactly 0.
 
-    Differences to the first row are exact where an offset is large, and where a column is constant.
+    Differences to the first row are taken first: they are exact for large offsets and constant columns.
     """
     x, _ = scaled_to_one(x, axis=0)
     x = x - x[:1]

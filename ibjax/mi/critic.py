@@ -1,8 +1,8 @@
-"""Networks of the variational estimates, and what they climb.
+"""Networks of the variational estimators, and the objectives they maximise.
 
-A critic gives the scores f(x_i, y_j) of all pairs of a batch, from which a bound follows; the
-difference of entropies takes two densities instead. All read standardised variables and start close
-to a constant: a critic near f = 0, where each bound is 0, and a density that does not look at x.
+A critic gives the scores f(x_i, y_j) of all pairs in a batch, from which a bound is computed; the
+difference of entropies uses two densities instead. All take standardised variables and start close to a
+constant: a critic near f = 0, where each bound is 0, and a density that ignores x.
 """
 
 from collections.abc import Callable
@@ -31,22 +31,22 @@ __all__ = [
     "score_method",
 ]
 
-# Coordinates of the separable critic's embeddings.
+# Dimensions of the separable critic's embeddings.
 EMBEDDING = 16
 
-# Of the density: number of Gaussians, and the least logarithm of a scale.
+# The density's number of Gaussians, and the smallest logarithm of a scale.
 COMPONENTS = 8
 MIN_LOG_SCALE = -6.0
 
 HALF_LOG_2_PI = float(np.log(2 * np.pi) / 2)
-# Of the density, for each column of y.
+# Upper bound on the log density, per column of y.
 MAX_LOG_DENSITY = -MIN_LOG_SCALE - HALF_LOG_2_PI
 
-LARGEST_EXPONENT = 80.0  # exp of it is a float32
+LARGEST_EXPONENT = 80.0  # its exponential fits into float32
 
 
 class Tower(nn.Module):
-    """A multilayer perceptron of rectified linear units, whose linear output is small at the start."""
+    """A ReLU multilayer perceptron whose linear output layer is small at initialisation."""
 
     hidden: tuple[int, ...]
     width: int
@@ -63,9 +63,9 @@ class Tower(nn.Module):
 class SeparableCritic(nn.Module):
     """f(x, y) = a(x) + b(y) - |u(x) - v(y)|^2 / 2: n rows through two networks give all n^2 pairs.
 
-    By a and b every product u . v is of this form. The squared distance is for what is nearly
-    deterministic: a kernel of width s around y = g(x) takes embeddings of scale 1 / s, where a product
-    is a difference of numbers of scale 1 / s^2.
+    Thanks to a and b, every product u . v has this form. The squared distance helps with nearly
+    deterministic relations: a kernel of width s around y = g(x) needs embeddings of scale 1 / s, with
+    which a product would be a difference of numbers of scale 1 / s^2.
     """
 
     hidden: tuple[int, ...]
@@ -82,14 +82,14 @@ class SeparableCritic(nn.Module):
 
 
 class JointCritic(nn.Module):
-    """f(x, y) of one network on the concatenation (x, y): all n^2 pairs go through its layers."""
+    """f(x, y) as one network on the concatenation (x, y): all n^2 pairs go through its layers."""
 
     hidden: tuple[int, ...]
 
     @nn.compact
     def __call__(self, x: Float[Array, "n dx"], y: Float[Array, "m dy"]) -> Float[Array, "n m"]:
         first, *hidden = self.hidden
-        # The first layer of a concatenation is a sum: only what follows sees all pairs.
+        # On a concatenation the first layer is a sum, so only the later layers need to see all pairs.
         h = nn.Dense(first, name="x")(x)[:, None, :] + nn.Dense(first, name="y")(y)[None, :, :]
         return Tower(tuple(hidden), 1, name="pairs")(nn.relu(h))[:, :, 0]
 
@@ -98,11 +98,11 @@ CRITICS = {"separable": SeparableCritic, "joint": JointCritic}
 
 
 class MixtureDensity(nn.Module):
-    """log q(y given x), nats: a mixture of 8 Gaussians whose parameters are a network's outputs.
+    """log q(y given x) in nats, for a mixture of 8 Gaussians whose parameters a network outputs.
 
     The components are diagonal in the coordinates L y, where L is unit lower triangular (det L = 1),
-    learned and the same for all x; so q holds every multivariate normal. No scale is below exp(-6),
-    hence log q <= dy (6 - log(2 pi) / 2).
+    learned and the same for all x, so q can represent any multivariate normal. No scale is below
+    exp(-6), hence log q <= dy (6 - log(2 pi) / 2).
     """
 
     hidden: tuple[int, ...]
@@ -110,7 +110,7 @@ class MixtureDensity(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "n dx"], y: Float[Array, "n dy"]) -> Float[Array, " n"]:
         n, d = y.shape
-        spread = initializers.normal(0.5)  # or all components would stay the same
+        spread = initializers.normal(0.5)  # otherwise all components would stay identical
         outputs = Tower(self.hidden, COMPONENTS * (1 + 2 * d), spread)(x)
         outputs = outputs.reshape(n, COMPONENTS, 1 + 2 * d)
         logits, means, log_scales = jnp.split(outputs, [1, 1 + d], axis=2)
@@ -124,12 +124,12 @@ class MixtureDensity(nn.Module):
 
 
 class ScoreBound(NamedTuple):
-    """A bound of scores, nats: E f(x_i, y_i) less ``pool(products)``.
+    """A bound computed from scores, in nats: E f(x_i, y_i) minus ``pool(products)``.
 
     Attributes:
-        product: of one batch's scores (K, K) and ``clip``.
-        pool: of the products of all batches.
-        objective: of one batch's scores, what the critic climbs; None for the bound itself.
+        product: function of one batch's scores (K, K) and ``clip``.
+        pool: function of the products of all batches.
+        objective: function of one batch's scores that the critic maximises; None for the bound itself.
     """
 
     product: Callable[[Array, float], Array]
@@ -141,14 +141,14 @@ class ScoreBound(NamedTuple):
 
 
 def _log_mean_exp_apart(scores, clip):
-    """log E_q exp f, where pairs i != j are draws of q."""
+    """Return log E_q exp f, where pairs i != j are draws from q."""
     k = len(scores)
     log_sum = jax.nn.logsumexp(jnp.where(jnp.eye(k, dtype=bool), -jnp.inf, scores))
     return log_sum - np.float32(np.log(k * (k - 1)))
 
 
 def _jensen_shannon(scores):
-    """-E_p softplus(-f) - E_q softplus(f)."""
+    """Return -E_p softplus(-f) - E_q softplus(f)."""
     k = len(scores)
     apart = jnp.where(jnp.eye(k, dtype=bool), 0.0, jax.nn.softplus(scores)).sum() / (k * (k - 1))
     return -jax.nn.softplus(-jnp.diag(scores)).mean() - apart
@@ -172,12 +172,14 @@ BOUNDS = (*SCORE_BOUNDS, "doe")
 
 
 class Method(NamedTuple):
-    """Networks and what is asked of them; an estimate is a sum over networks, each selected apart.
+    """Networks and their objectives; an estimate is a sum over networks, each selected separately.
 
     Attributes:
-        init: (key, x, y) -> parameters.
-        terms: (parameters, x, y) of one batch -> a pytree of scalars, and (network,) objectives.
-        values: that pytree with an axis of batches -> (network,) summands of the estimate, nats.
+        init: function (key, x, y) -> parameters.
+        terms: function (parameters, x, y) of one batch -> a pytree of scalars, and (network,)
+            objectives.
+        values: function of that pytree, with a batch axis added, -> (network,) summands of the estimate
+            in nats.
     """
 
     init: Callable[..., Any]
@@ -186,7 +188,7 @@ class Method(NamedTuple):
 
 
 def score_method(bound: str, critic: str, hidden: tuple[int, ...], clip: float) -> Method:
-    """A critic that climbs a bound of its scores."""
+    """Return the method that trains a critic to maximise a bound of its scores."""
     network, score_bound = CRITICS[critic](hidden), SCORE_BOUNDS[bound]
 
     def terms(params, x, y):
@@ -202,7 +204,7 @@ def score_method(bound: str, critic: str, hidden: tuple[int, ...], clip: float) 
 
 
 def density_method(hidden: tuple[int, ...]) -> Method:
-    """Densities q(y given x) and q(y) of highest likelihood: H(Y) less H(Y given X)."""
+    """Return the method that fits q(y given x) and q(y) by likelihood: H(Y) minus H(Y given X)."""
     conditional, marginal = MixtureDensity(hidden), MixtureDensity(())
 
     def init(key, x, y):

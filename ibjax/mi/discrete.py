@@ -24,33 +24,33 @@ __all__ = ["discrete_mi"]
 
 @own_settings()
 def discrete_mi(x: ArrayLike, y: ArrayLike, *, correction: str = "none") -> Float[Array, ""]:
-    """I(X;Y) of samples of two discrete variables.
+    """Estimate I(X;Y) of two discrete variables from samples.
 
-    Entropies of the counts of the values of x, of y and of the pairs, each corrected alike::
+    The entropies of x, of y and of the pairs are estimated from their counts with the same correction::
 
         I(X;Y) = H(X) + H(Y) - H(X,Y).
 
     Args:
-        x: (n,) integers of any values, or (n, d) of which each row is one value.
-        y: the same of the other variable.
-        correction: of the three entropies; the names and formulas of :func:`entropy`. "shrinkage" and
-            "nsb" need the number of states: for X and for Y the values observed, Kx and Ky, and for
-            the pairs the product Kx Ky.
+        x: (n,) integers of any values, or (n, d), where each row is one value.
+        y: samples of the other variable, in the same format.
+        correction: bias correction of the three entropies, by the names used in :func:`entropy`.
+            "shrinkage" and "nsb" need the number of states: it is taken to be the numbers of values
+            observed, Kx and Ky, for X and Y, and the product Kx Ky for the pairs.
 
     Returns:
         Scalar, bits, float32.
 
     Bias:
-        "none" is never negative, and biased upward: for independent variables by about
-        (Kx - 1) (Ky - 1) / (2 n ln 2) bits, and up to the smaller of H(X) and H(Y) where nearly every
-        pair is seen once. The corrections remove most of it while n is above Kx Ky. Below that
+        "none" is never negative and is biased upward: for independent variables by about (Kx - 1)
+        (Ky - 1) / (2 n ln 2) bits, and by up to the smaller of H(X) and H(Y) if nearly every pair occurs
+        once. The corrections remove most of this bias as long as n exceeds Kx Ky. Below that
         "miller_madow", "jackknife" and Grassberger's stay biased upward (by 2 bits for independent
         variables of 30 values each at n = 100), "shrinkage" is biased towards 0, and "chao_shen" and
         "nsb" err to either side. Corrected results may be negative, or exceed H(X): they are not
         clipped, which would bias their averages.
 
     Memory:
-        O(n); no table of Kx by Ky. n = 60,000 takes below 100 MB.
+        O(n): no Kx by Ky table is built. n = 60,000 takes less than 100 MB.
 
     Raises:
         ValueError: for other shapes than these, empty arrays, different lengths, values that are not
@@ -73,37 +73,36 @@ def discrete_mi(x: ArrayLike, y: ArrayLike, *, correction: str = "none") -> Floa
 
 @functools.partial(jax.jit, static_argnames="correction")
 def _discrete_mi(x: UInt32[Array, " n"], y: UInt32[Array, " n"], correction: str):
-    # Distinct counts c1 < c2 < ... of n samples are at most sqrt(2 n), and 0 may be one more.
+    # n samples have at most sqrt(2 n) distinct positive counts c1 < c2 < ..., and 0 may be one more.
     size = math.isqrt(2 * len(x)) + 1
 
     def entropy(counts, num_states):
         return entropy_of_tally(tally(counts, num_states, size), correction)
 
     sorted_words = (sort_words(x),), (sort_words(y),), sort_words_64(x, y)
-    counts = jnp.stack([_counts(*words) for words in sorted_words])  # of x, of y, of pairs: (3, n)
+    counts = jnp.stack([_counts(*words) for words in sorted_words])  # for x, y and pairs: (3, n)
     num_x, num_y, _ = jnp.sum(counts > 0, axis=1).astype(jnp.float32)
     h_x, h_y, h_xy = jax.vmap(entropy)(counts, jnp.stack([num_x, num_y, num_x * num_y]))
     mi = h_x + h_y - h_xy
-    if correction == "none":  # rounding may leave 1e-6 outside its bounds
+    if correction == "none":  # rounding may take it 1e-6 out of bounds
         mi = jnp.clip(mi, 0.0, jnp.minimum(h_x, h_y))
     return to_bits(mi)
 
 
 def _counts(*ordered: UInt32[Array, " n"]) -> Float[Array, " n"]:
-    """How often each word, given in parts, occurs among sorted ones; then zeros."""
+    """Count each distinct word, given in parts, among sorted words; pad with zeros."""
     return run_lengths(_differs(*ordered), len(ordered[0]))[1].astype(jnp.float32)
 
 
 def _differs(*ordered: UInt32[Array, " n"]) -> Bool[Array, " n_minus_1"]:
-    """Whether each word, given in parts, differs from the one before it."""
+    """Return whether each word, given in parts, differs from the word before it."""
     return jnp.stack([part[1:] != part[:-1] for part in ordered]).any(axis=0)
 
 
 def _words(x: Shaped[Any, "n *d"]) -> UInt32[Array, " n"]:
-    """Rows as words, equal for equal rows and for no others.
+    """Convert rows to words that are equal exactly if the rows are.
 
-    Rows that are known are ranked by NumPy: 64-bit integers would otherwise lose their high half where
-    x64 is off.
+    Concrete rows are ranked by NumPy, because 64-bit integers would lose their high half if x64 is off.
     """
     if is_concrete(x):
         ranks = np.unique(np.asarray(x), axis=0, return_inverse=True)[1]

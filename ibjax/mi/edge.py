@@ -21,27 +21,27 @@ from ibjax.types import ArrayLike
 
 __all__ = ["EdgeInfo", "edge_info", "edge_mi"]
 
-# Standardised float32 values resolve no narrower cells.
+# Standardised float32 values do not resolve narrower cells.
 SMALLEST_WIDTH = 1e-6
 
-# More shifted grids than that no median needs.
+# No median needs more shifted grids than this.
 MOST_SHIFTS = 2**16
 
-# A log-ratio of counts that rounds to the cap has reached it.
+# A log-ratio of counts within this distance of the cap counts as having reached it.
 ROUNDING = np.float32(1e-5)
 
 
 class EdgeInfo(NamedTuple):
-    """What an estimate of ``edge_mi`` rests on.
+    """Estimate of ``edge_mi`` with its diagnostics.
 
     Attributes:
         mi: the estimate, the median of ``mi_per_shift``; bits.
-        capped: share of samples, from 0 to 1, whose log-ratio reached the cap, averaged over the
-            shifts. Without a ``cap`` these are the samples alone in their cells of x and of y.
-        mi_per_shift: (num_shifts,) estimates; bits.
-        merged: whether a column that is cut has at most sqrt(n) distinct values, and two of them less
-            than a cell apart: it is discrete, and the estimate is of what its cells leave of it. Give
-            it as integers, or a narrower ``cell_width``.
+        capped: fraction of samples, from 0 to 1, whose log-ratio reached the cap, averaged over the
+            shifts. Without a ``cap`` these are the samples that are alone in their cell of x and of y.
+        mi_per_shift: (num_shifts,) estimates, one per shifted grid; bits.
+        merged: whether a column that is cut into cells has at most sqrt(n) distinct values, two of them
+            less than a cell apart. Such a column is discrete, and the cells lose part of it: pass it as
+            integers, or pass a narrower ``cell_width``.
     """
 
     mi: Float[Array, ""]
@@ -59,47 +59,48 @@ def edge_mi(
     num_shifts: int = 5,
     cap: ArrayLike | None = None,
 ) -> Float[Array, ""]:
-    """I(X;Y) by counting samples in cells of randomly shifted grids; time grows with n log n.
+    """Estimate I(X;Y) by counting samples in cells of randomly shifted grids, in O(n log n) time.
 
     Every column is standardised and cut into cells ``floor(z / cell_width + b)`` with b uniform on
     [0, 1). With N_i samples in cell i of x, N_j in cell j of y and N_ij in both::
 
         I(X;Y) = median over shifts of  sum_ij (N_ij / n) min(log2(n N_ij / (N_i N_j)), cap).
 
-    Variables of an integer or boolean dtype, such as class labels, are not cut: every row of values
-    is a cell of its own. Give binary inputs and other discrete variables as integers: as floats they
-    are cut, and default cells, wide for many columns, merge them (``edge_info(...).merged`` tells).
+    Variables of an integer or boolean dtype, such as class labels, are not cut: every distinct row is a
+    cell of its own. Pass binary inputs and other discrete variables as integers: as floats they are cut,
+    and the default cells, which are wide for many columns, merge them (``edge_info(...).merged`` reports
+    this).
 
     Args:
         x: (n,) or (n, dx) samples.
         y: (n,) or (n, dy) samples of the other variable.
-        key: random key of the shifts.
-        cell_width: width of the cells in standard deviations, one number or a pair (of x, of y), which
-            may be traced. Default: Scott's rule 3.5 n^(-1 / (d + 2)), with d the number of columns of
-            x and y together that are cut.
+        key: random key for the shifts.
+        cell_width: width of the cells in standard deviations, one number or a pair (for x, for y); may be
+            traced. Default: Scott's rule 3.5 n^(-1 / (d + 2)), with d the number of columns of x and y
+            together that are cut.
         num_shifts: number of shifted grids.
-        cap: largest log-ratio that counts, in bits; may be traced. Default: log2 n, which no ratio
+        cap: upper limit on each log-ratio, in bits; may be traced. Default: log2 n, which no ratio
             exceeds.
 
     Returns:
-        A scalar, bits, float32. NaN where traced arguments are not valid. ``edge_info`` tells as well
-        how many samples reached the cap, and how far the shifts agree.
+        A scalar, bits, float32. NaN if traced arguments are not valid. ``edge_info`` also reports how
+        many samples reached the cap, and the estimate of each shift.
 
     Bias:
-        Of either sign, and set by the width: upward by empty cells, about (cells of (x, y) - cells of
-        x - cells of y) / (2 n ln 2) bits while cells hold many samples, and up to log2 n where most
-        samples are alone, which is what happens beyond 5 or so columns; downward by what a cell
-        merges, the more so the stronger the dependence. For Gaussian x and y of one column each and
-        the default width, n = 1000: .07 for 0 bits, .58 for .60, 1.4 for 1.68. A cap only lowers the
-        estimate.
+        Of either sign, depending on the width. Upward because of empty cells, by about (cells of (x, y)
+        - cells of x - cells of y) / (2 n ln 2) bits while cells hold many samples, and by up to log2 n
+          if most samples are alone in their cell, as happens beyond about 5 columns. Downward because
+          cells merge values, more so for stronger dependence. For Gaussian x and y of one column each, n
+          = 1000 and the default width, the estimate is .07 for 0 bits, .58 for .60, and 1.4 for 1.68. A
+          cap only lowers the estimate.
 
     Differences to the original code:
-        It replaces every log-ratio below .001 by .001, which biases independent variables upward, and
-        caps at 10 bits without saying so; here negative ratios count and the cap is an argument. Its
+        The original replaces every log-ratio below .001 by .001, which biases independent variables
+        upward, and silently caps at 10 bits; here negative ratios count and the cap is an argument. Its
         widths come from neighbour distances and are scaled again by the first estimate. Its tables of
-        2018 and the paper's hash merge cells that collide; here a cell is a hash of 64 - L bits, L
-        the bits of n - 1, and any two of n samples collide with probability below
-        3 num_shifts n^2 / 2^(65 - L): 3e-8 for n = 4096.
+        2018 and the paper's hash merge cells that collide; here a cell is a hash of 64 - L bits, where L
+        is the bit length of n - 1, and the probability that any two of n samples collide is below 3
+        num_shifts n^2 / 2^(65 - L): 3e-8 for n = 4096.
 
     Raises:
         ValueError: for other shapes, values that are not real and finite, fewer than 2 samples, and
@@ -130,16 +131,16 @@ def edge_info(
     num_shifts: int = 5,
     cap: ArrayLike | None = None,
 ) -> EdgeInfo:
-    """``edge_mi``, the share of samples at the cap, and the estimates of the single shifts.
+    """Return ``edge_mi`` with the fraction of samples at the cap and the estimate of each shift.
 
     Args:
-        x, y, key, cell_width, num_shifts, cap: as for ``edge_mi``.
+        x, y, key, cell_width, num_shifts, cap: see ``edge_mi``.
 
     Returns:
-        ``EdgeInfo``; estimates in bits. NaN where traced arguments are not valid.
+        ``EdgeInfo``, with estimates in bits. NaN if traced arguments are not valid.
 
     Bias:
-        As for ``edge_mi``; where ``capped`` is large the estimate is the cap, whatever the truth.
+        As for ``edge_mi``; if ``capped`` is large, the estimate is the cap, whatever the truth.
 
     Raises:
         ValueError: as for ``edge_mi``.
@@ -193,22 +194,22 @@ def _edge_info(key, columns, widths, cap, discrete, num_shifts):
 
 
 def _capped_information(cells_x, cells_y, cap):
-    """Mean of min(log(n N_ij / (N_i N_j)), cap) over samples, nats; and the share at the cap."""
+    """Return the mean of min(log(n N_ij / (N_i N_j)), cap) in nats, and the capped fraction."""
     n = cells_x.shape[1]
     both = jnp.concatenate([cells_x, cells_y])
     high, low = zip(*map(hashed_words, (cells_x, cells_y, both)), strict=True)
     counts = jax.vmap(_num_equal)(jnp.stack(high), jnp.stack(low))  # (3, n)
-    # Logarithms of frequencies: a single cell gives exactly 0.
+    # With logarithms of frequencies a single cell gives exactly 0.
     of_x, of_y, of_both = jnp.log(counts / n)
     log_ratio = of_both - of_x - of_y
     return blockwise_sum(jnp.minimum(log_ratio, cap)) / n, (log_ratio >= cap - ROUNDING).mean()
 
 
 def _num_equal(high: UInt32[Array, " n"], low: UInt32[Array, " n"]) -> Int[Array, " n"]:
-    """How many words equal each one, itself included.
+    """Count the words equal to each word, itself included.
 
-    Each word's number takes the place of as many of its highest bits, so that one sort brings equal
-    words side by side and tells which they are.
+    Each word's position replaces as many of its highest bits as it needs, so that a single sort brings
+    equal words together and keeps track of which they are.
     """
     n = len(high)
     num_bits = (n - 1).bit_length()
@@ -223,7 +224,7 @@ def _num_equal(high: UInt32[Array, " n"], low: UInt32[Array, " n"]) -> Int[Array
 
 
 def _merges_few_values(cells: Float[Array, "d n"]) -> Bool[Array, ""]:
-    """Whether one of the columns, in widths of a cell, has few values and two of them share a cell."""
+    """Return whether a column (in cell widths) has few values, two of them less than a cell apart."""
     if len(cells) == 0:
         return jnp.zeros((), bool)
     gaps = jnp.diff(jax.vmap(sort_floats)(cells))
@@ -236,7 +237,7 @@ def _is_discrete(x) -> bool:
 
 
 def _halves(x) -> Float[Array, "n d"]:
-    """Whole numbers of any size, exactly, as float32 columns of 16 bits each."""
+    """Split whole numbers of any size into float32 columns of 16 bits each, exactly."""
     if x.dtype.itemsize == 8:
         x = np.asarray(x) if is_concrete(x) else x
         words = x.view(np.uint32) if is_concrete(x) else lax.bitcast_convert_type(x, jnp.uint32)

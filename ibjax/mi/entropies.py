@@ -1,4 +1,4 @@
-"""Entropy of counts: plug-in, and the corrections of its bias that the literature uses."""
+"""Entropy from counts: the plug-in estimate and the bias corrections used in the literature."""
 
 import functools
 import warnings
@@ -21,7 +21,7 @@ from ibjax.types import ArrayLike
 
 __all__ = ["CORRECTIONS", "Tally", "entropy", "entropy_of_tally", "run_lengths", "tally"]
 
-# So many whole numbers, this many for each that occurs, look like labels.
+# At least this many whole numbers, this many per distinct one, look like labels rather than counts.
 FEWEST_LABELS, LABELS_A_CLASS = 20, 4
 
 
@@ -29,7 +29,7 @@ FEWEST_LABELS, LABELS_A_CLASS = 20, 4
 def entropy(
     counts: ArrayLike, *, correction: str = "none", num_states: ArrayLike | None = None
 ) -> Float[Array, ""]:
-    """Entropy of the distribution behind the counts of its states.
+    """Estimate the entropy of a discrete distribution from the counts of its states.
 
     With N samples, counts n_k, K1 states observed and K states in all, in nats::
 
@@ -46,32 +46,33 @@ def entropy(
                        uniform: density of beta proportional to K psi1(K beta + 1) - psi1(beta + 1)
 
     Args:
-        counts: (k,) whole numbers, not all 0. States with a count of 0 are not observed.
+        counts: (k,) whole numbers, not all 0. States with a count of 0 were not observed.
         correction: one of the names above.
-        num_states: K, at least the number of states observed, may be traced; default k, the length of
-            ``counts``. Only "shrinkage" and "nsb" depend on it, and both much where K is large: give
-            it wherever ``counts`` is padded or leaves out states that could have been observed.
+        num_states: number of states K, at least the number observed; may be traced. Default: k, the
+            length of ``counts``. Only "shrinkage" and "nsb" depend on it, strongly so if K is large:
+            pass it whenever ``counts`` is padded or omits states that could have been observed.
 
     Warns:
-        UserWarning: where ``counts`` look like labels, many whole numbers from 0 to a much smaller
-            one, and ``num_states`` is not given.
+        UserWarning: if ``counts`` look like labels (many whole numbers, none of them large) and
+            ``num_states`` is not given.
 
     Returns:
-        Scalar, bits, float32. NaN where traced counts are not whole numbers, sum to 0, or occupy more
-        than ``num_states`` states.
+        Scalar, bits, float32. NaN if traced counts are not whole numbers, sum to 0, or occupy more than
+        ``num_states`` states.
 
     Bias:
         "none" is biased downward by about (K - 1) / (2 N ln 2) bits. "miller_madow", "jackknife" and
-        the two of Grassberger remove most of that where N is above K, and stay biased downward where it
-        is below. "chao_shen" goes further down in N, for nearly uniform distributions, and is noisier.
-        "shrinkage" is biased towards log2 K: upward where few of many states are likely. "nsb" is nearly
-        unbiased for such distributions and biased downward for nearly uniform ones of K far above N.
-        Corrected entropies may exceed log2 K. One state alone gives 0, but numbers within 2 / N nats of
-        it with Grassberger's, and above it with "shrinkage" and "nsb" if more states are possible.
+        Grassberger's two corrections remove most of this bias if N exceeds K, and stay biased downward
+        otherwise. "chao_shen" works for smaller N if the distribution is nearly uniform, but is noisier.
+        "shrinkage" is biased towards log2 K: upward if only few of many states are likely. "nsb" is
+        nearly unbiased for such distributions, and biased downward for nearly uniform ones with K far
+        above N. Corrected entropies may exceed log2 K. A single observed state gives 0, except that
+        Grassberger's corrections give a value within 2 / N nats of 0, and "shrinkage" and "nsb" one
+        above 0 if more states are possible.
 
     Accuracy:
-        About 1e-6 of a bit and of the result. "nsb": 1e-5 bits; where nearly all of 60,000 samples
-        differ and K is above 1e8, 0.01 bits, about 2% of the posterior's own deviation.
+        About 1e-6 bits absolute and 1e-6 relative. "nsb": 1e-5 bits; 0.01 bits, about 2% of the
+        posterior's standard deviation, if nearly all of 60,000 samples differ and K exceeds 1e8.
 
     Raises:
         ValueError: for counts that are empty, negative, not whole or all 0, an unknown correction, and
@@ -95,13 +96,13 @@ def entropy(
 
 
 class Tally(NamedTuple):
-    """The counts of states, equal counts merged.
+    """Counts of states, with equal counts merged.
 
     Attributes:
-        count: distinct positive counts; 1 where unused.
-        states: the number of states that have each; 0 where unused.
-        num_samples: N.
-        num_states: K, the states that were not observed included.
+        count: distinct positive counts; 1 in unused entries.
+        states: number of states that have each count; 0 in unused entries.
+        num_samples: total count N.
+        num_states: number of states K, unobserved ones included.
     """
 
     count: Float[Array, " m"]
@@ -111,14 +112,14 @@ class Tally(NamedTuple):
 
 
 def tally(counts: Float[Array, " k"], num_states: Float[Array, ""], size: int) -> Tally:
-    """Counts merged: sums over them are short, hence quick and exact to float32 rounding.
+    """Merge equal counts, so that sums over them are short, fast and exact to float32 rounding.
 
     Args:
-        counts: whole numbers; zeros are no states.
-        num_states: K.
-        size: static bound on the number of distinct counts, 0 included.
+        counts: whole numbers; zeros are not states.
+        num_states: number of states K.
+        size: static upper bound on the number of distinct counts, 0 included.
     """
-    # Positive floats are ordered as their bits are.
+    # Positive floats have the same order as their bit patterns.
     ordered = sort_words(counts.view(jnp.uint32)).view(jnp.float32)
     end, states = run_lengths(ordered[1:] != ordered[:-1], size)
     count = ordered[end]
@@ -129,21 +130,21 @@ def tally(counts: Float[Array, " k"], num_states: Float[Array, ""], size: int) -
 def run_lengths(
     differs: Bool[Array, " n_minus_1"], size: int
 ) -> tuple[Int[Array, " size"], Int[Array, " size"]]:
-    """The runs of equal words among n sorted ones: where each ends, and its length.
+    """Find the runs of equal words among n sorted words: where each ends, and its length.
 
     Args:
         differs: whether each word but the first differs from the one before it.
-        size: static bound on the number of runs; what is left over has length 0.
+        size: static upper bound on the number of runs; unused entries have length 0.
     """
     n = differs.shape[0] + 1
     runs_ended = jnp.cumsum(jnp.concatenate([differs, jnp.ones(1, bool)]))
-    end = jnp.searchsorted(runs_ended, jnp.arange(1, size + 1))  # n where there is no such run
+    end = jnp.searchsorted(runs_ended, jnp.arange(1, size + 1))  # n if there is no such run
     end = jnp.minimum(end, n - 1)
     return end, jnp.diff(end, prepend=-1)
 
 
 def entropy_of_tally(counts: Tally, correction: str) -> Float[Array, ""]:
-    """Entropy in nats."""
+    """Return the corrected entropy in nats."""
     return CORRECTIONS[correction](counts)
 
 
@@ -155,7 +156,7 @@ def _entropy(counts, num_states, correction):
 
 
 def _mean(counts: Tally, values):
-    """The mean over samples of a function of their states' counts."""
+    """Return the mean over samples of a function of the count of each sample's state."""
     return jnp.sum(counts.states * (counts.count / counts.num_samples) * values)
 
 
@@ -168,10 +169,10 @@ def _miller_madow(counts: Tally):
 
 
 def _jackknife(counts: Tally):
-    # With D(n) = n log n - (n - 1) log(n - 1) the definition is the mean of D(N) - D(n_k), without
-    # its differences of numbers N times as large.
+    # With D(n) = n log n - (n - 1) log(n - 1) the definition becomes the mean of D(N) - D(n_k), which
+    # avoids differences of numbers N times as large.
     def less_log(n):
-        """D(n) - log n, from 0 at n = 1 to 1."""
+        """Return D(n) - log n, which rises from 0 at n = 1 to 1."""
         return -(n - 1) * jnp.log1p(-1 / jnp.maximum(n, 2))
 
     return _plug_in(counts) + _mean(counts, less_log(counts.num_samples) - less_log(counts.count))
@@ -203,7 +204,7 @@ def _shrinkage(counts: Tally):
     p, unobserved = counts.count / N, K - counts.states.sum()
     variance = jnp.sum(counts.states * p * ((N - counts.count) / N)) / jnp.maximum(N - 1, 1)
     distance = jnp.sum(counts.states * jnp.square(p - 1 / K)) + unobserved / K / K
-    # One sample tells nothing of its own variance.
+    # A single sample tells nothing about its variance.
     weight = jnp.where((variance < distance) & (N > 1), variance / distance, 1.0)
     shrunk = weight / K + (1 - weight) * p
     return jnp.sum(counts.states * entr(shrunk)) + unobserved * entr(weight / K)
@@ -242,7 +243,7 @@ def _checked_counts(counts):
 
 
 def _warn_of_labels(counts):
-    """Warn of many whole numbers from 0 or 1 to a much smaller one: labels, most likely."""
+    """Warn if the counts are most likely labels: many whole numbers from 0 or 1 on, none large."""
     whole = np.issubdtype(counts.dtype, np.integer)
     if not (whole and is_concrete(counts) and len(counts) >= FEWEST_LABELS):
         return

@@ -1,4 +1,4 @@
-"""Mutual information of a layer's own float32 states: no bins."""
+"""Mutual information of a layer's own floating-point states, without bins."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,22 +17,22 @@ NEGATIVE_ZERO = np.uint32(2**31)
 
 @own_settings()
 def exact_mi(t: ArrayLike, y: ArrayLike) -> MI:
-    """I(X;T) and I(T;Y) of a deterministic layer as the computer holds it.
+    """I(X;T) and I(T;Y) of a deterministic layer at floating-point precision.
 
-    A sample's state T is the row of its activations, bit for bit: of the 32 bits of float32, or of the
-    64 of known float64 and int64 arrays. 0 and -0 are one. On n distinct, equally likely inputs::
+    A sample's state T is its row of activations, bit for bit: the 32 bits of float32, or the 64 bits of
+    concrete float64 and int64 arrays. 0 and -0 are equal. With n distinct, equally likely inputs::
 
         I(X;T) = H(T),    I(T;Y) = H(T) + H(Y) - H(T,Y).
 
-    It is the limit of :func:`binned_mi` as bins shrink: log2 n and H(Y) where all states differ, which
-    those of a ReLU layer, of a saturated one and of one with equal rows of weights need not.
+    This is the limit of :func:`binned_mi` as bins shrink: log2 n and H(Y) if all states differ. They
+    need not in a ReLU layer, a saturated layer, or a layer with equal rows of weights.
 
     Args:
-        t: (n, width) activations, one row a sample. Traced ones are float32, as JAX makes them.
+        t: (n, width) activations, one row per sample. Traced ones are read as float32.
         y: (n,) integer class labels, of any values.
 
     Returns:
-        ``MI(ixt, ity)``: two scalars, bits, float32. Under ``vmap`` leading axes are added. NaN where
+        ``MI(ixt, ity)``: two scalars, bits, float32. Under ``vmap`` leading axes are added. NaN if a
         traced ``t`` is not finite.
 
     Bias:
@@ -40,7 +40,7 @@ def exact_mi(t: ArrayLike, y: ArrayLike) -> MI:
         downward and I(T;Y) upward, and I(X;T) cannot exceed log2 n.
 
     Exactness:
-        As of :func:`binned_mi`, with a hash of at least 60 bits for more than two units.
+        As for :func:`binned_mi`, with a hash of at least 60 bits for more than two units.
 
     Raises:
         ValueError: for other shapes than these, empty arrays, NaN or infinite activations, labels
@@ -61,17 +61,17 @@ def exact_mi(t: ArrayLike, y: ArrayLike) -> MI:
     if is_wide(t):
         return binned_mi(_parts_of_64_bits(np.asarray(t)), y, bin_width=1.0)
     t = jnp.asarray(t, jnp.float32)
-    # By its bits: compared as numbers, what is below float32's normal range equals 0.
+    # Compare bits, because as numbers all values below float32's normal range equal 0.
     bits = lax.bitcast_convert_type(t, jnp.uint32)
     bits = jnp.where(bits == NEGATIVE_ZERO, jnp.uint32(0), bits)
-    # Halves of a word are whole numbers that float32 holds, one bin each.
+    # Halves of a word are whole numbers that float32 holds exactly, so each has its own bin.
     halves = jnp.concatenate([bits >> 16, bits & 0xFFFF], axis=1).astype(jnp.float32)
     halves = jnp.where(jnp.isfinite(t).all(), halves, jnp.nan)
     return binned_mi(halves, y, bin_width=1.0)
 
 
 def _parts_of_64_bits(t: np.ndarray) -> np.ndarray:
-    """Known numbers of up to 64 bits as whole numbers of 16, (n, width) -> (n, 2 or 4 width)."""
+    """Split concrete numbers of up to 64 bits into 16-bit ones, (n, width) -> (n, 2 or 4 width)."""
     if np.issubdtype(t.dtype, np.integer):
         words = t.astype(np.int64).view(np.uint64) if t.dtype != np.uint64 else t
     else:

@@ -1,4 +1,4 @@
-"""Flags on information planes: numbers that the estimator, not the network, has set."""
+"""Flags on information planes, for values that come from the estimator rather than the network."""
 
 import math
 from typing import NamedTuple
@@ -13,10 +13,10 @@ from ibjax.types import ArrayLike
 
 __all__ = ["Diagnostics", "diagnostics"]
 
-# Of log2 n: from here on I(X;T) counts as saturated.
+# Fraction of log2 n from which I(X;T) counts as saturated.
 SATURATION = 0.99
 
-# Bits, or share of H(Y) where it exceeds 1 bit: what estimators' float32 rounding explains.
+# Tolerance for the estimators' float32 rounding: in bits, or relative to H(Y) if that exceeds 1 bit.
 ROUNDING = 1e-4
 
 
@@ -24,10 +24,11 @@ class Diagnostics(NamedTuple):
     """Boolean arrays (..., layer), True where something is wrong.
 
     Attributes:
-        ixt_saturated: I(X;T) is at least 99% of log2 n: the samples are too few, or all told apart.
+        ixt_saturated: I(X;T) is at least 99% of log2 n: there are too few samples, or all are told
+            apart.
         ity_above_entropy: I(T;Y) exceeds H(Y).
-        ixt_grows: I(X;T) exceeds the layer before's.
-        ity_grows: I(T;Y) exceeds the layer before's.
+        ixt_grows: I(X;T) exceeds that of the previous layer.
+        ity_grows: I(T;Y) exceeds that of the previous layer.
     """
 
     ixt_saturated: Bool[Array, "*batch layer"]
@@ -45,27 +46,27 @@ def diagnostics(
     entropy_y: ArrayLike,
     tolerance: float = 0.01,
 ) -> Diagnostics:
-    """Where information-plane coordinates are saturated, impossible, or grow from layer to layer.
+    """Flag information-plane coordinates that are saturated, impossible, or grow from layer to layer.
 
-    * ``ixt_saturated``: I(X;T) >= .99 log2 n. The estimate says how many samples there are.
+    * ``ixt_saturated``: I(X;T) >= .99 log2 n. The estimate only reflects the number of samples.
     * ``ity_above_entropy``: I(T;Y) > H(Y) + 1e-4 max(1, H(Y)), beyond rounding.
     * ``ixt_grows``, ``ity_grows``: I of layer l + 1 exceeds that of layer l by more than
       ``tolerance``, against the data-processing inequality. Never True for the first layer.
 
-    A flag is no verdict on the network. Estimates of I of binned layers, or of layers with noise added
-    for the measurement, need not obey the inequality: what is binned or noisy is not the layer that
-    the next one computes with.
+    A flag is not a verdict on the network. Estimates for binned layers, or for layers with noise added
+    for the measurement, need not obey the inequality: the next layer does not compute from the binned or
+    noisy activations.
 
     Args:
-        ixt: (..., layer) I(X;T), bits, NaN where a network has no such layer.
-        ity: (..., layer) I(T;Y), bits.
-        num_samples: n, the samples that the estimates are from.
-        entropy_y: H(Y) of these samples, bits; a number, or an array that broadcasts to ``ixt``, such
-            as (..., 1) for one number a network.
-        tolerance: bits.
+        ixt: (..., layer) I(X;T) in bits; NaN where a network has no such layer.
+        ity: (..., layer) I(T;Y) in bits.
+        num_samples: number of samples n behind the estimates.
+        entropy_y: H(Y) of these samples in bits; a number, or an array that broadcasts to ``ixt``, such
+            as (..., 1) for one value per network.
+        tolerance: increase from layer to layer that is not flagged, in bits.
 
     Returns:
-        ``Diagnostics`` of boolean arrays (..., layer). NaN, and what is compared with NaN, is never
+        ``Diagnostics`` of boolean arrays (..., layer). NaN, and values compared with NaN, are never
         flagged.
 
     Raises:
@@ -108,6 +109,6 @@ def diagnostics(
 
 
 def _grows(bits, tolerance):
-    """Whether each layer has more than the one before it; False where either is NaN."""
+    """Return whether each layer has more bits than the one before; False if either is NaN."""
     grows = bits[..., 1:] > bits[..., :-1] + tolerance
     return jnp.concatenate([jnp.zeros_like(bits[..., :1], dtype=bool), grows], axis=-1)

@@ -17,47 +17,47 @@ from ibjax.types import ArrayLike
 
 __all__ = ["gaussian_mi"]
 
-# Of float32's 2^-23: singular values below this share of the largest one are rounding, and
-# no correlation is told from 1 beyond this sine of the angle.
+# A few times float32's 2^-23: singular values below this fraction of the largest are rounding errors,
+# and a canonical angle with a smaller sine cannot be told from 0.
 RESOLUTION = np.float32(2.0**-20)
 
 
 @own_settings()
 def gaussian_mi(x: ArrayLike, y: ArrayLike, *, correction: bool = True) -> Float[Array, ""]:
-    """I(X;Y) of jointly Gaussian variables, by the determinants of their covariances.
+    """Estimate I(X;Y) of jointly Gaussian variables from the determinants of their covariances.
 
     With S the covariance of the sample and r_i the canonical correlations of x and y::
 
         I(X;Y) = 1/2 log2 (|S_x| |S_y| / |S_xy|) = -1/2 sum_i log2(1 - r_i^2).
 
-    The correction takes off the expected error of the log-determinants under the Wishart
+    The bias correction subtracts the expected error of the log-determinants under the Wishart
     distribution, with psi the digamma function::
 
         1/2 sum_{i=1}^{dy} [psi((n - i) / 2) - psi((n - dx - i) / 2)],    about dx dy / (2 n) nats.
 
-    Computed from orthonormal bases of the standardised columns, so that no determinant is formed, and
-    neither the scale of a column nor its offset nor strong correlation costs precision.
+    The result is computed from orthonormal bases of the standardised columns. No determinant is formed,
+    so neither the scale of a column nor its offset nor strong correlation costs precision.
 
     Args:
         x: (n,) or (n, dx) samples.
         y: (n,) or (n, dy) samples of the other variable, with n > dx + dy.
-        correction: whether to subtract the expected error. Not for a likelihood-ratio test.
+        correction: whether to subtract the expected error. Use False for a likelihood-ratio test.
 
     Returns:
-        A scalar, bits, float32. NaN where traced ``x`` or ``y`` are not finite.
+        A scalar, bits, float32. NaN if traced ``x`` or ``y`` are not finite.
 
     Bias:
-        Of Gaussian samples: none with the correction, which lets estimates of independent variables
-        fall below 0; without it upward by the term above. Of other distributions: what the linear
-        part of the dependence carries. That is no more than I(X;Y) where both marginals are
-        Gaussian; in general it may lie on either side.
+        For Gaussian samples: none with the correction, so estimates for independent variables may fall
+        below 0; without it, upward by the term above. For other distributions: the estimate is of the
+        information in the linear part of the dependence, which is at most I(X;Y) if both marginals are
+        Gaussian and may lie on either side in general.
 
     Singular covariances:
-        Constant columns carry nothing, and columns that are linear combinations of the others in the
-        same variable add nothing: directions below 1e-6 of the strongest are dropped, and the
-        correction counts those that are left. Where y is a linear function of x the information is
-        infinite: a canonical pair counts at most 20 bits, float32's resolution, so that the estimate
-        never exceeds 20 min(dx, dy) bits.
+        Constant columns carry nothing, and columns that are linear combinations of others of the same
+        variable add nothing: directions below 1e-6 of the strongest are dropped, and the correction
+        counts the remaining ones. If y is a linear function of x, the information is infinite; a
+        canonical pair counts at most 20 bits, float32's resolution, so the estimate never exceeds 20
+        min(dx, dy) bits.
 
     Raises:
         ValueError: for other shapes, values that are not real and finite, and n <= dx + dy.
@@ -91,25 +91,25 @@ def _gaussian_mi(x, y, correction):
 
 
 def _orthonormal_basis(x: Float[Array, "n d"]) -> tuple[Float[Array, "n d"], Bool[Array, " d"]]:
-    """A basis of the columns less their mean, whose surplus columns are 0; and which are none."""
+    """Return an orthonormal basis of the centred columns, surplus ones set to 0, and which are kept."""
     basis, scale, _ = jnp.linalg.svd(standardised(x), full_matrices=False)
     kept = scale > RESOLUTION * scale[0]
     return jnp.where(kept[None, :], basis, 0.0), kept
 
 
 def _information_of_subspaces(basis_x, basis_y) -> Float[Array, ""]:
-    """-sum_i ln sin(angle_i) of the principal angles between two subspaces.
+    """Return -sum_i ln sin(angle_i) over the principal angles between two subspaces.
 
-    A small angle has a cosine that rounds to 1, and a large one a sine that does: each is taken from
-    the one that resolves it.
+    The cosine of a small angle rounds to 1, as does the sine of a large one, so each angle is computed
+    from the function that resolves it.
     """
     product = functools.partial(jnp.matmul, precision="float32")
     cross = product(basis_x.T, basis_y)
-    _, cosines, directions = jnp.linalg.svd(cross, full_matrices=False)  # decreasing cosines
+    _, cosines, directions = jnp.linalg.svd(cross, full_matrices=False)  # cosines in decreasing order
     small = jnp.square(cosines) > 0.5
     beside = product(basis_y - product(basis_x, cross), directions.T)  # (n, min(dx, dy))
-    # The largest singular values are those of the directions that are not set to 0.
-    # Without full_matrices=False there is room for an (n, n) matrix, though it is not computed.
+    # The largest singular values belong to the directions that are not set to 0. Without
+    # full_matrices=False, XLA allocates an (n, n) matrix although it is not computed.
     sines = jnp.linalg.svd(jnp.where(small[None, :], beside, 0.0), full_matrices=False, compute_uv=False)
     from_cosines = -0.5 * jnp.log1p(-jnp.square(jnp.where(small, 0.0, cosines)))
     from_sines = -jnp.log(jnp.clip(sines, RESOLUTION, 1.0))
@@ -117,7 +117,7 @@ def _information_of_subspaces(basis_x, basis_y) -> Float[Array, ""]:
 
 
 def _expected_error(n: int, kept_x: Bool[Array, " dx"], kept_y: Bool[Array, " dy"]) -> Float[Array, ""]:
-    """The plug-in estimate's bias for Gaussian samples, nats.
+    """Return the plug-in estimate's bias for Gaussian samples, in nats.
 
     E ln|S| = ln|Sigma| + e(d) + d c for an (n - 1)-fold Wishart S of d columns, where c cancels and
     e(d) = sum_{i<=d} [psi((n - i) / 2) - psi((n - 1) / 2)].

@@ -1,8 +1,8 @@
 """Entropies of patterns on a CPU: XLA bins and packs, NumPy sorts and counts.
 
-XLA's CPU sort is 10 to 16 times slower than NumPy's. What XLA does is the same for all lanes of a
-``vmap`` and right for nearly every layer of a network: half of the units, and the label, in one
-32-bit word, the other half in another. Layers that do not fit, NumPy bins, and packs or hashes.
+XLA's CPU sort is 10 to 16 times slower than NumPy's. XLA's part is the same for all lanes of a ``vmap``
+and works for nearly every layer of a network: one 32-bit word holds half of the units and the label,
+another the other half. Layers that do not fit are binned, and packed or hashed, by NumPy.
 """
 
 import functools
@@ -20,23 +20,23 @@ from ibjax.numerics import clog2c_table
 
 __all__ = ["entropies_on_host"]
 
-# Wider layers are left to NumPy, so that the program does not grow with the width.
+# Wider layers are left to NumPy, so that the compiled program does not grow with the width.
 PACKED_WIDTH = 16
 
-# NumPy works on so many words at a time, which stay in a core's cache.
+# NumPy processes this many words at a time, so that they stay in a core's cache.
 WORDS_AT_ONCE = 2**16
 
-# Where the halves of a 64-bit word lie in this host's memory.
+# Position of the low half of a 64-bit word in this host's memory.
 LOW = 0 if sys.byteorder == "little" else 1
 
 
 def entropies_on_host(binning: Binning, columns, bounds, usable, rank, label_bits, *parameters):
-    """(3,): H(T), H(Y) and H(T,Y) in bits; see ``pattern_entropies``."""
+    """Return (3,): H(T), H(Y) and H(T,Y) in bits; see ``pattern_entropies``."""
     width = len(columns)
     if width <= PACKED_WIDTH:
         fits = binning.is_easy(bounds, *parameters)
         numbers = binning.easy_number(columns, *parameters).astype(jnp.uint32)
-        # What reads as 0 may be a subnormal.
+        # A bound that reads as 0 may be a subnormal.
         bounds = jnp.where(bounds == 0, jnp.asarray([[-TINY], [TINY]]), bounds)
         smallest, largest = binning.easy_number(bounds, *parameters).astype(jnp.uint32)
         halves = np.array_split(np.arange(width), 2)
@@ -52,12 +52,12 @@ def entropies_on_host(binning: Binning, columns, bounds, usable, rank, label_bit
         vmap_method="expand_dims",
     )
     low = (low << label_bits) | rank
-    fits = fits | ~usable  # where activations are not, nothing depends on the words
+    fits = fits | ~usable  # the words do not matter if activations are not usable
     return call(high, low, low_bits, label_bits, fits, columns, rank, *parameters)
 
 
 def _mixed_radix_number(numbers, smallest, largest, units):
-    """The units' numbers as one uint32, the bits of its largest value, and whether 31 hold it."""
+    """Return the units' numbers as one uint32, the bit length of the largest, and whether 31 suffice."""
     total, offset = jnp.zeros_like(numbers[0]), jnp.uint32(0)
     product, estimate = jnp.uint32(1), 1.0
     for i in units:
@@ -71,7 +71,7 @@ def _mixed_radix_number(numbers, smallest, largest, units):
 
 
 def _numpy_entropies(numpy_index, _, out, *arguments):
-    """H(T), H(Y), H(T,Y) of every lane; axes that all lanes share may have length 1."""
+    """Write H(T), H(Y), H(T,Y) of every lane to ``out``; axes that all lanes share may have length 1."""
     out = np.asarray(out)
     lanes = out.shape[:-1]
     arguments = [np.asarray(a) for a in arguments]
@@ -93,7 +93,7 @@ def _numpy_entropies(numpy_index, _, out, *arguments):
 
 
 def _of_lanes(array: np.ndarray, lanes: tuple[int, ...]) -> np.ndarray:
-    """An array with leading axes of 1 or of ``lanes`` as (number of lanes, ...)."""
+    """Broadcast leading axes of length 1 to ``lanes``, and flatten them to (number of lanes, ...)."""
     rest = array.shape[len(lanes) :]
     if array.shape != lanes + rest:
         array = np.broadcast_to(array, lanes + rest)
@@ -101,7 +101,7 @@ def _of_lanes(array: np.ndarray, lanes: tuple[int, ...]) -> np.ndarray:
 
 
 def _joined(high, low, low_bits, *, narrow):
-    """One word of two, (lanes, n): of 32 bits, twice as fast to sort, where these hold them all."""
+    """Join two words (lanes, n): into 32 bits, which sort twice as fast, if possible, else into 64."""
     shift = low_bits[:, None]
     if narrow and (high.max(axis=1, keepdims=True) >> (32 - shift) == 0).all():
         return (high << shift) | low
@@ -111,7 +111,7 @@ def _joined(high, low, low_bits, *, narrow):
 
 
 def _numpy_words(indices: np.ndarray, rank: np.ndarray, label_bits: int) -> np.ndarray:
-    """Patterns (width, n) with labels (n,) as uint64: exact where they fit, else hashed."""
+    """Convert patterns (width, n) with labels (n,) to uint64: exact if they fit, else hashed."""
     smallest = indices.min(axis=1, keepdims=True)
     radices = [int(span) + 1 for span in np.ptp(indices.astype(np.float64), axis=1)]
     word = np.zeros(indices.shape[1], np.uint64)
@@ -119,7 +119,7 @@ def _numpy_words(indices: np.ndarray, rank: np.ndarray, label_bits: int) -> np.n
         for unit, radix in zip(indices - smallest, radices, strict=True):
             word = word * np.uint64(radix) + unit.astype(np.uint64)
     else:
-        for unit in indices + np.float32(0):  # -0.0 and 0.0 are one state
+        for unit in indices + np.float32(0):  # -0.0 and 0.0 are the same state
             word = (word ^ unit.view(np.uint32)) * np.uint64(0x9FB21C651E98DF25)
             word ^= word >> np.uint64(32)
         word *= np.uint64(0x9E3779B97F4A7C15)
@@ -128,21 +128,21 @@ def _numpy_words(indices: np.ndarray, rank: np.ndarray, label_bits: int) -> np.n
 
 
 def _run_entropies(words: np.ndarray, label_bits: np.ndarray) -> np.ndarray:
-    """(2, lanes): entropies of equal words without their lowest bits, the label, and of whole words.
+    """Return (2, lanes): entropies of words without the label in their lowest bits, and of whole words.
 
-    Words that occur once add 0 to sum_k c_k log2 c_k and are passed over.
+    Words that occur once add 0 to sum_k c_k log2 c_k and are skipped.
 
     Args:
-        words: (lanes, n), sorted.
-        label_bits: (lanes,)
+        words: (lanes, n) sorted words.
+        label_bits: (lanes,) numbers of bits that the label takes.
     """
     lanes, n = words.shape
     differing = words[:, 1:] ^ words[:, :-1]
-    same = np.zeros((2, lanes, n + 1), bool)  # as the word before; at both ends not
+    same = np.zeros((2, lanes, n + 1), bool)  # equal to the word before; False at both ends
     np.less(differing, words.dtype.type(1) << label_bits[:, None], out=same[0, :, 1:n])
     np.equal(differing, 0, out=same[1, :, 1:n])
     same = same.reshape(-1)
-    change = np.flatnonzero(same[1:] != same[:-1])  # begin and end of each run, by turns
+    change = np.flatnonzero(same[1:] != same[:-1])  # begin and end of each run, alternating
     begin, end = change[::2], change[1::2]
     table = clog2c_table(n).astype(np.float64)
     first = np.searchsorted(begin, np.arange(2 * lanes + 1) * (n + 1))  # runs of each row
@@ -151,7 +151,7 @@ def _run_entropies(words: np.ndarray, label_bits: np.ndarray) -> np.ndarray:
 
 
 def _label_entropies(rank: np.ndarray) -> np.ndarray:
-    """H(Y) in bits, (..., n) -> (...,)."""
+    """Return H(Y) in bits, (..., n) -> (...,)."""
     table = clog2c_table(rank.shape[-1])
     rows = rank.reshape(-1, rank.shape[-1])
     h = [table[-1] - table[np.bincount(row)].sum(dtype=np.float64) for row in rows]

@@ -1,7 +1,8 @@
-"""What estimators accept: a layer with labels, or two variables, of any library and precision.
+"""Checks and conversion of estimators' inputs: a layer with labels, or two variables.
 
-Known values stay in 64 bits until the offset, and where an estimator is invariant the scale, are off.
-Narrow and traced ones are float32 as they come.
+Arrays may come from any library. Concrete values stay in 64 bits until their offset (and, where the
+estimator is invariant to it, their scale) has been removed. Narrower and traced values are cast to
+float32 directly.
 """
 
 from typing import Any
@@ -26,7 +27,7 @@ __all__ = [
 
 
 def checked_layer(t, y):
-    """Activations (n, width), known ones in their own precision, and integer labels (n,).
+    """Return activations (n, width), in their own precision if concrete, and integer labels (n,).
 
     Raises:
         ValueError: for other shapes, empty arrays, different lengths, activations that are not real
@@ -41,7 +42,7 @@ def checked_layer(t, y):
 
 
 def checked_variables(x, y, *, at_least: int = 1, because: str = ""):
-    """Samples of two variables (n, dx) and (n, dy), known ones in their own precision.
+    """Return samples of two variables, (n, dx) and (n, dy), in their own precision if concrete.
 
     Raises:
         ValueError: for other shapes, empty arrays, different lengths, values that are not real and
@@ -54,7 +55,7 @@ def checked_variables(x, y, *, at_least: int = 1, because: str = ""):
 
 
 def checked_variable(name: str, x):
-    """Samples of one variable (n, d), known ones in their own precision; (n,) becomes (n, 1)."""
+    """Return samples of one variable (n, d), in their own precision if concrete; (n,) becomes (n, 1)."""
     x = as_array(name, x)
     if x.ndim not in (1, 2):
         raise ValueError(f"{name}: expected shape (n_samples,) or (n_samples, d), got shape {x.shape}")
@@ -69,10 +70,10 @@ def check_num_samples(n: int, at_least: int, because: str) -> None:
 
 
 def float32_columns(name: str, x: Any) -> Any:
-    """Float32 where neither an offset nor a scale may be taken off.
+    """Convert to float32 where neither offset nor scale may be removed.
 
     Raises:
-        ValueError: for known numbers that float32 cannot hold, or not apart.
+        ValueError: for concrete numbers that float32 cannot hold, or cannot tell apart.
     """
     if is_wide(x):
         check_apart(name, np.asarray(x))
@@ -80,10 +81,10 @@ def float32_columns(name: str, x: Any) -> Any:
 
 
 def centred(name: str, x: Any) -> Any:
-    """Float32 columns, wide ones less a sample near their median.
+    """Convert to float32 columns; subtract a sample near the median from 64-bit ones first.
 
     Raises:
-        ValueError: for known numbers that float32 cannot hold apart even so.
+        ValueError: for concrete numbers that float32 cannot tell apart even so.
     """
     if not is_wide(x):
         return float32_of(name, x)
@@ -93,10 +94,10 @@ def centred(name: str, x: Any) -> Any:
 
 
 def scaled(name: str, x: Any, *, together: bool = False) -> tuple[Any, int]:
-    """``centred`` columns over powers of 2 that bring each, or all ``together``, into float32's range.
+    """Centre columns, and divide each, or all ``together``, by a power of 2 to fit float32's range.
 
     Returns:
-        The columns, and the exponent of the power that all were divided by; 0 unless ``together``.
+        The columns, and the exponent of the common power of 2; 0 unless ``together``.
     """
     if not is_wide(x):
         return float32_of(name, x), 0
@@ -108,7 +109,7 @@ def scaled(name: str, x: Any, *, together: bool = False) -> tuple[Any, int]:
 
 
 def smallest_to_zero(name: str, x: Any) -> Any:
-    """Float32 columns; wide ones less the smallest of all, over a power of 2 as large as the largest."""
+    """Convert to float32; shift the minimum of 64-bit ones to 0 and scale them to 1 by a power of 2."""
     if not is_wide(x):
         return float32_of(name, x)
     x = residual(x, np.min(x))
@@ -118,8 +119,8 @@ def smallest_to_zero(name: str, x: Any) -> Any:
 
 
 def float32_of(name: str, x: Any) -> Any:
-    """Float32, rounded; known numbers beyond its range are refused."""
-    with np.errstate(over="ignore", under="ignore"):  # what float32 cannot hold is not finite
+    """Round to float32; concrete numbers beyond its range raise a ValueError."""
+    with np.errstate(over="ignore", under="ignore"):  # overflow gives infinity, refused below
         x = jnp.asarray(x, jnp.float32)
     check_finite(name, x)
     return x

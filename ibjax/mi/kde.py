@@ -17,17 +17,17 @@ from ibjax.types import MI, ArrayLike
 
 __all__ = ["checked_noise_variance", "comparable", "kde_mi", "label_counts"]
 
-# 1 / (2 s^2) of the Kullback-Leibler divergence and 1 / (8 s^2) of the Bhattacharyya distance between
-# two Gaussians, each times the noise variance s^2.
+# Coefficients of the squared distance, times the noise variance s^2: 1 / (2 s^2) in the Kullback-Leibler
+# divergence and 1 / (8 s^2) in the Bhattacharyya distance between two Gaussians.
 BOUNDS = {"upper": 0.5, "lower": 0.125}
 
-# Smaller noise variances have no float32 reciprocal.
+# Smaller noise variances have no finite float32 reciprocal.
 TINY = np.finfo(np.float32).tiny
 
 
 @own_settings()
 def kde_mi(t: ArrayLike, y: ArrayLike, *, noise_variance: ArrayLike = 1e-3, bound: str = "upper") -> MI:
-    """I(X;T) and I(T;Y) of a layer with Gaussian noise added, by bounds from pairwise distances.
+    """Bounds on I(X;T) and I(T;Y) of a layer with Gaussian noise added, from pairwise distances.
 
     The layer is T = t(X) + N(0, s^2 I), with s^2 = ``noise_variance`` and X uniform on the n samples.
     T is a mixture of n Gaussians, whose entropy is bounded by the distances of their centres::
@@ -35,14 +35,14 @@ def kde_mi(t: ArrayLike, y: ArrayLike, *, noise_variance: ArrayLike = 1e-3, boun
         I(X;T) <= -1/n sum_i ln 1/n sum_j exp(-|t_i - t_j|^2 / (2 s^2))     bound="upper"
         I(X;T) >= -1/n sum_i ln 1/n sum_j exp(-|t_i - t_j|^2 / (8 s^2))     bound="lower"
 
-    The terms j = i stay in: they belong to the mixture. I(T;Y) = h(T) - sum_c p(c) h(T|Y=c) takes the
-    same bound in both terms, so it is a **bound on neither side**, whichever ``bound`` is chosen.
+    The terms j = i are included: they belong to the mixture. I(T;Y) = h(T) - sum_c p(c) h(T|Y=c) takes
+    the same bound in both terms, so it is a **bound on neither side**, whichever ``bound`` is chosen.
 
     Distances are sums of squared differences, so float32 costs no accuracy at any activation scale
     or width. The cost is n^2 width operations; memory is a few MB beyond the arguments.
 
     Args:
-        t: (n, width) activations, one row a sample; known ones lose their offset before they become
+        t: (n, width) activations, one row per sample; concrete ones are centred before the cast to
             float32.
         y: (n,) integer class labels, of any values.
         noise_variance: variance of the noise added to each unit, in squared units of ``t``; may be
@@ -50,15 +50,15 @@ def kde_mi(t: ArrayLike, y: ArrayLike, *, noise_variance: ArrayLike = 1e-3, boun
         bound: "upper" or "lower".
 
     Returns:
-        ``MI(ixt, ity)``: two scalars, bits, float32. Under ``vmap`` leading axes are added.
-        NaN where traced ``t`` or noise variance are not valid numbers.
+        ``MI(ixt, ity)``: two scalars, bits, float32. Under ``vmap`` leading axes are added. NaN if a
+        traced ``t`` or noise variance is not valid.
 
     Bias:
-        I(X;T) is an exact bound, up or down as chosen, for the n samples as the only inputs. For
-        more inputs than n, both bounds are biased downward, and I(X;T) cannot exceed log2 n: a value
-        close to it says that the noise is too small for n. I(T;Y) is then biased upward; it tends to
-        H(Y) where all samples are further apart than the noise. A deterministic network has no
-        noise: the number describes the noise as much as the network.
+        I(X;T) is an exact bound, up or down as chosen, for the n samples as the only inputs. For more
+        inputs than n, both bounds are biased downward, and I(X;T) cannot exceed log2 n: a value close to
+        it indicates that the noise is too small for n. I(T;Y) is then biased upward; it tends to H(Y) if
+        all samples are further apart than the noise. A deterministic network has no noise, so the number
+        describes the noise as much as the network.
 
     Raises:
         ValueError: for other shapes than these, empty arrays, NaN or infinite activations, labels
@@ -89,7 +89,8 @@ def _kde_mi(t, labels, noise_variance, bound: str) -> MI:
     precision = BOUNDS[bound] / noise_variance
 
     def kernel_sums(sample):
-        # The largest kernel is the sample's own, exp(0): nothing overflows and no log meets a zero.
+        # The largest kernel is the sample's own, exp(0), so nothing overflows and no log of zero is
+        # taken.
         row, label = sample
         distances = squared_distances(row[None, :], columns.T)[0]  # (n,)
         kernels = jnp.exp(-precision * distances)
@@ -103,23 +104,23 @@ def _kde_mi(t, labels, noise_variance, bound: str) -> MI:
 
 
 def comparable(y: ArrayLike) -> Array:
-    """Labels that are equal where ``y`` is; known ones are ranked, as JAX cuts 64 bits to 32."""
+    """Return labels that are equal where ``y`` is; concrete ones are ranked, as JAX cuts int64."""
     return label_ranks(y).rank if is_concrete(y) else y
 
 
 def label_counts(labels: Shaped[Array, " n"]) -> Float[Array, " n"]:
-    """How many samples share each sample's label; comparisons cost less than a sort of XLA on a CPU."""
+    """Count the samples that share each sample's label, by comparisons: XLA's sort is slow on CPUs."""
     counts = map_rows(lambda y: (labels == y).sum(), labels, entries_per_row=labels.shape[0])
     return counts.astype(jnp.float32)
 
 
 def checked_noise_variance(noise_variance: ArrayLike) -> Float[Array, ""]:
-    """A noise variance as float32: positive, finite and not below what float32 can invert.
+    """Return the noise variance as float32: positive, finite, and large enough to invert in float32.
 
-    Other traced numbers become NaN.
+    Traced numbers that are not valid become NaN.
 
     Raises:
-        ValueError: for other numbers that are known.
+        ValueError: for concrete numbers that are not valid.
     """
     check_positive("noise_variance", noise_variance)
     if is_concrete(noise_variance) and not TINY <= float(noise_variance) <= np.finfo(np.float32).max:

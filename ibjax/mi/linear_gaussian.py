@@ -20,8 +20,7 @@ __all__ = ["linear_gaussian_mi"]
 
 EPSILON = np.float32(2.0**-23)
 
-# Correlations that differ from their transpose by more, or eigenvalues of theirs that are further
-# below 0 per row, are not rounding.
+# A larger asymmetry of the correlations, or eigenvalues further below 0 per row, cannot be rounding.
 ROUNDING = 1e-5
 
 
@@ -32,29 +31,29 @@ def linear_gaussian_mi(
     input_covariance: ArrayLike,
     noise_variance: ArrayLike,
 ) -> Float[Array, ""]:
-    """I(X;T) of linear layers T = X W + Z with X ~ N(m, S) and noise Z ~ N(0, noise_variance I).
+    """Exact I(X;T) of linear layers T = X W + Z with X ~ N(m, S) and Z ~ N(0, noise_variance I).
 
     Samples are rows, W is (n_in, n_out), and s_i are the singular values of S^(1/2) W::
 
         I(X;T) = 1/2 log2 |I + W^T S W / noise_variance| = 1/2 sum_i log2(1 + s_i^2 / noise_variance).
 
-    Biases and the inputs' mean carry no information. The noise enters once, at the output of the last
-    layer, and not between the layers.
+    Biases and the inputs' mean carry no information. Noise is added once, to the output of the last
+    layer, and not between layers.
 
     Args:
-        weights: one kernel (n_in, n_out), as Flax keeps it; or a list or tuple of kernels from the
-            input on, (n_in, a), (a, b), ..., (z, n_out), whose product is W.
-        input_covariance: (n_in, n_in), symmetric and positive semidefinite.
-        noise_variance: positive number.
+        weights: one kernel (n_in, n_out), as stored by Flax; or a list or tuple of kernels starting at
+            the input, (n_in, a), (a, b), ..., (z, n_out), whose product is W.
+        input_covariance: (n_in, n_in) covariance S of the inputs, symmetric and positive semidefinite.
+        noise_variance: variance of the noise on each output, positive.
 
     Returns:
-        A scalar, bits, float32. NaN where traced arguments are not valid.
+        A scalar, bits, float32. NaN if traced arguments are not valid.
 
     Bias:
-        None: no samples are involved. Relative error about 1e-6, also for information near 0 and for
-        products of kernels beyond float32's range. Directions whose signal is below float32's
-        resolution of the strongest one's, max(n_in, n_out) 2^-23 of its amplitude, count as none: what
-        they carry shows only where the strongest direction alone carries about 20 bits.
+        None: no samples are involved. The relative error is about 1e-6, also for information near 0 and
+        for products of kernels beyond float32's range. Directions whose signal is below max(n_in, n_out)
+        2^-23 of the strongest one's amplitude, float32's resolution, are dropped; they could matter only
+        if the strongest direction alone carries about 20 bits.
 
     Raises:
         ValueError: for other shapes, kernels that do not follow one another, values that are not
@@ -75,7 +74,7 @@ def linear_gaussian_mi(
     kernels = _checked_kernels(weights)
     covariance = _checked_covariance(input_covariance, kernels[0].shape[0])
     check_positive("noise_variance", noise_variance)
-    # I depends on W^T S W / noise_variance: the kernels' exponents count twice.
+    # I depends on W^T S W / noise_variance, so the kernels' exponents count twice.
     kernels, exponents = zip(*(_over_power_of_4(kernel) for kernel in kernels), strict=True)
     covariance, covariance_exponent = _over_power_of_4(covariance)
     noise_exponent = 0
@@ -94,7 +93,7 @@ def _linear_gaussian_mi(kernels, covariance, noise_variance, known_exponent):
     usable = jnp.isfinite(product).all() & semidefinite
     usable = usable & jnp.isfinite(noise_variance) & (noise_variance > 0)
     values = jnp.linalg.svd(jnp.where(usable, product, 0.0), full_matrices=False, compute_uv=False)
-    rank = min(min(kernel.shape) for kernel in kernels)  # the others are rounding
+    rank = min(min(kernel.shape) for kernel in kernels)  # further singular values are rounding
     values = values[:rank]
     resolved = values > max(product.shape) * EPSILON * values[0]
     signal = jnp.square(jnp.where(resolved, values, 0.0))
@@ -104,7 +103,7 @@ def _linear_gaussian_mi(kernels, covariance, noise_variance, known_exponent):
 
 
 def _log1p_scaled(x: Float[Array, " k"], exponent: Int[Array, ""]) -> Float[Array, " k"]:
-    """log(1 + x 2^exponent) for x >= 0, where neither needs to fit into float32."""
+    """Return log(1 + x 2^exponent) for x >= 0, where the product may exceed float32's range."""
     scaled = jnp.ldexp(x, exponent)
     large = scaled > 1
     log = jnp.log(jnp.where(large, x, 1.0)) + exponent * np.float32(np.log(2.0))
@@ -112,7 +111,7 @@ def _log1p_scaled(x: Float[Array, " k"], exponent: Int[Array, ""]) -> Float[Arra
 
 
 def _product(matrices) -> tuple[Float[Array, "n_in n_out"], Int[Array, ""]]:
-    """The product of matrices as a matrix of entries up to 1 and a power of 2."""
+    """Return the product of matrices as a matrix with entries up to 1, and an exponent of 2."""
     product, exponent = scaled_to_one(matrices[0])
     for matrix in matrices[1:]:
         factor, factor_exponent = scaled_to_one(matrix)
@@ -122,14 +121,14 @@ def _product(matrices) -> tuple[Float[Array, "n_in n_out"], Int[Array, ""]]:
 
 
 def _square_root(covariance) -> tuple[Float[Array, "n n"], Bool[Array, ""]]:
-    """R with R^T R = S, from the correlations, so that small variances keep their digits.
+    """Return R with R^T R = S, computed from the correlations so that small variances keep their digits.
 
-    And whether S is a covariance: finite, symmetric, without negative eigenvalues.
+    Also return whether S is a covariance: finite, symmetric, without negative eigenvalues.
     """
     deviation, correlation = _deviations_and_correlations(covariance, jnp)
     finite = jnp.isfinite(correlation).all()
     symmetric = jnp.abs(correlation - correlation.T).max() <= ROUNDING
-    eigenvalues, vectors = jnp.linalg.eigh(jnp.where(finite, correlation, 0.0))  # increasing
+    eigenvalues, vectors = jnp.linalg.eigh(jnp.where(finite, correlation, 0.0))  # in increasing order
     semidefinite = eigenvalues[0] >= -ROUNDING * len(covariance)
     kept = eigenvalues > len(covariance) * EPSILON * eigenvalues[-1]
     root = jnp.sqrt(jnp.where(kept, eigenvalues, 0.0))[:, None] * vectors.T * deviation[None, :]
@@ -137,7 +136,7 @@ def _square_root(covariance) -> tuple[Float[Array, "n n"], Bool[Array, ""]]:
 
 
 def _deviations_and_correlations(covariance, xp):
-    """By NumPy or jax.numpy; of a constant input the deviation is 0, and its row is kept as it is."""
+    """Split S into deviations and correlations by module ``xp``; constant inputs keep their rows."""
     variance = xp.diagonal(covariance)
     deviation = xp.sqrt(xp.maximum(variance, 0.0))
     divisor = xp.where(variance > 0, deviation, 1.0)
@@ -145,7 +144,7 @@ def _deviations_and_correlations(covariance, xp):
 
 
 def _over_power_of_4(matrix):
-    """Float32, wide matrices over a power of 4 as large as their entries; and its exponent of 2."""
+    """Cast to float32, 64-bit matrices after division by a power of 4; and return its exponent of 2."""
     if not is_wide(matrix):
         return jnp.asarray(matrix, jnp.float32), 0
     matrix = np.asarray(matrix, np.float64)

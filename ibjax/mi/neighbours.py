@@ -1,7 +1,7 @@
-"""Nearest neighbours of one sample in the maximum norm, exact: what ksg_mi and ross_mi share.
+"""Exact nearest neighbours of one sample in the maximum norm, for ksg_mi and ross_mi.
 
 Ties: distances that agree to 2e-6 (2^-19) of their value count as equal. A ball just inside the k-th
-neighbour leaves out whatever ties with it; where a sample has k copies, the ball is the point itself
+neighbour excludes all samples that tie with it; if a sample has k copies, the ball is the point itself
 with all its copies. Every count includes the sample, so none is 0.
 """
 
@@ -29,16 +29,16 @@ __all__ = [
     "standardised",
 ]
 
-# Rounding moves distances by a few 1e-7 of their value; hardly any continuous sample lies in a shell
-# this thin.
+# Rounding changes distances by a few 1e-7 of their value; a shell this thin contains hardly any
+# continuous sample.
 TIE = 2.0**-19
 
 
 class Standardised(NamedTuple):
-    """Columns as they are up to a power of two, and what a difference in each is multiplied by.
+    """Columns, rescaled only by a power of two, and the weight that multiplies differences in each.
 
-    Differences are taken before they are scaled: they are exact on a lattice and between close
-    samples, so equal distances stay equal whatever the offset and the scale.
+    Differences are computed before scaling: they are exact on a lattice and between close samples, so
+    equal distances stay equal at any offset and scale.
     """
 
     columns: Float[Array, "d n"]
@@ -46,7 +46,7 @@ class Standardised(NamedTuple):
 
 
 def standardised(x: Float[Array, "n d"]) -> Standardised:
-    """The columns of x, with weights 1 / standard deviation; 0 for a constant column."""
+    """Return the columns of x with weights 1 / standard deviation, or 0 for a constant column."""
     columns, _ = scaled_to_one(x.T, axis=1)  # (n, d) -> (d, n)
     deviation = jnp.std(columns - columns.min(axis=1)[:, None], axis=1)  # exactly 0 if constant
     weights = jnp.where(deviation > 0, 1 / jnp.where(deviation > 0, deviation, 1.0), 0.0)
@@ -54,13 +54,13 @@ def standardised(x: Float[Array, "n d"]) -> Standardised:
 
 
 def map_samples(f: Callable[..., Any], *samples: Any) -> Any:
-    """f of each sample, in blocks of rows; f's temporary arrays hold a number for every sample."""
+    """Map f over samples, in blocks of rows; f's temporary arrays hold one number per sample."""
     n = len(samples[0])
     return map_rows(lambda sample: f(*sample), samples, entries_per_row=n)
 
 
 def distances(x: Standardised, sample: Float[Array, " d"]) -> Float[Array, " n"]:
-    """Maximum-norm distances of one sample, a column of ``x.columns``, to all; exactly 0 to itself."""
+    """Return one sample's maximum-norm distances to all samples; exactly 0 to itself."""
 
     def with_column(i, largest):
         return jnp.maximum(largest, x.weights[i] * jnp.abs(x.columns[i] - sample[i]))
@@ -69,10 +69,10 @@ def distances(x: Standardised, sample: Float[Array, " d"]) -> Float[Array, " n"]
 
 
 def kth_distance(distance: Float[Array, " n"], k: Any, largest_k: int) -> Float[Array, ""]:
-    """The k-th smallest distance to another sample; ``distance`` includes the sample's own 0.
+    """Return the k-th smallest distance to another sample; ``distance`` includes the sample's own 0.
 
-    ``largest_k`` passes from one distance to the next larger one: for small k much faster than a sort
-    or XLA's top_k. k may be traced.
+    Makes ``largest_k`` passes, each to the next larger distance: for small k much faster than a sort or
+    XLA's top_k. k may be traced.
     """
 
     def step(_, reached):
@@ -84,12 +84,12 @@ def kth_distance(distance: Float[Array, " n"], k: Any, largest_k: int) -> Float[
 
 
 def inside(radius: Float[Array, ""]) -> Float[Array, ""]:
-    """The radius of the closed ball that leaves out what lies on the sphere or ties with it; 0 for 0."""
+    """Shrink the radius so that the closed ball excludes samples on the sphere and ties; 0 stays 0."""
     return radius * (1 - TIE)
 
 
 def outside(radius: Float[Array, ""]) -> Float[Array, ""]:
-    """The radius of the closed ball that takes in what lies on the sphere or ties with it; 0 for 0."""
+    """Grow the radius so that the closed ball includes samples on the sphere and ties; 0 stays 0."""
     return radius * (1 + TIE)
 
 
@@ -99,7 +99,7 @@ def count(which: Bool[Array, " n"]) -> Int[Array, ""]:
 
 @functools.lru_cache(maxsize=16)
 def digamma_table(n: int) -> np.ndarray:
-    """(n + 1,) float32 table of psi(0), which is NaN, to psi(n): the same number for equal counts."""
+    """Return psi(0) = NaN to psi(n), (n + 1,) float32: looked up, equal counts give equal values."""
     table = np.append(np.nan, scipy.special.digamma(np.arange(1, n + 1))).astype(np.float32)
     table.flags.writeable = False
     return table

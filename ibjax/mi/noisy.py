@@ -33,34 +33,36 @@ def noisy_mi(t: ArrayLike, y: ArrayLike, *, noise_variance: ArrayLike, key: Arra
     """I(X;T) and I(T;Y) of a layer with Gaussian noise, by Monte Carlo over the Gaussian mixture.
 
     The layer is T = t(X) + Z, Z ~ N(0, s^2 I), with s^2 = ``noise_variance`` and X uniform on the n
-    samples. With m centres t_xa a sample, of which T takes each with probability 1/m::
+    samples. With m centres t_xa per sample x, each taken with probability 1/m::
 
         p(u|x) = 1/m sum_a N(u; t_xa, s^2 I),    p(u|c), p(u): means of p(u|x) over class c, over all,
         I(X;T) = h(T) - h(T|X) = E ln p(T|X) / p(T),    I(T;Y) = E ln p(T|Y) / p(T),
 
-    averaged over ``num_draws`` draws of Z around every centre. For one centre a sample h(T|X) is the
-    entropy of the noise, width / 2 ln(2 pi e s^2), and its part of the average is taken in closed form.
+    averaged over ``num_draws`` draws of Z around every centre. With one centre per sample, h(T|X) is
+    the entropy of the noise, width / 2 ln(2 pi e s^2), and its part of the average is exact.
 
     Args:
-        t: (n, width) activations before the noise, for a network that is noisy at this layer alone; or
-            (n, m, width) for a network that is noisy upstream as well: for each sample the activations
-            of m runs, again before this layer's own noise. Known ones lose their offset before they
-            become float32.
+        t: (n, width) activations before the noise, for a network that is noisy at this layer only; or
+            (n, m, width) for a network that is also noisy upstream: for each sample the activations of m
+            runs, again before this layer's own noise. Concrete ones are centred before the cast to
+            float32.
         y: (n,) integer class labels, of any values.
         noise_variance: variance of the noise on each unit, in squared units of ``t``; may be traced.
-        key: of the draws. The same key gives the same draws.
-        num_draws: draws around each of the n m centres. The error falls as 1 / sqrt(n m num_draws),
-            the cost is (n m)^2 num_draws width: 1 is enough for thousands of samples, few need more.
+        key: random key for the draws; the same key gives the same draws.
+        num_draws: draws around each of the n m centres. The error falls as 1 / sqrt(n m num_draws)
+            and the cost grows as (n m)^2 num_draws width: 1 is enough for thousands of samples; small
+            n need more.
 
     Returns:
-        ``MI(ixt, ity)``: two scalars, bits, float32. Under ``vmap`` leading axes are added.
-        NaN where traced ``t`` or noise variance are not valid numbers.
+        ``MI(ixt, ity)``: two scalars, bits, float32. Under ``vmap`` leading axes are added. NaN if a
+        traced ``t`` or noise variance is not valid.
 
     Bias:
-        None from the Monte Carlo average: with one centre a sample both are unbiased for the n samples
-        as the only inputs, and near zero may come out slightly negative. As estimates for more inputs,
-        I(X;T) is biased downward and cannot exceed log2 n; I(T;Y) is biased upward. With m centres the
-        propagated noise is represented by m draws: both are then biased upward, by less as m grows.
+        None from the Monte Carlo average: with one centre per sample both estimates are unbiased for the
+        n samples as the only inputs, and may be slightly negative near zero. As estimates for more
+        inputs, I(X;T) is biased downward and cannot exceed log2 n; I(T;Y) is biased upward. With m
+        centres the propagated noise is represented by m draws only: both are then biased upward, less so
+        as m grows.
 
     Raises:
         ValueError: for other shapes than these, empty arrays, NaN or infinite activations, labels
@@ -84,18 +86,19 @@ def noisy_mi(t: ArrayLike, y: ArrayLike, *, noise_variance: ArrayLike, key: Arra
 def noisy_info(
     t: ArrayLike, y: ArrayLike, *, noise_variance: ArrayLike, key: Array, num_draws: int
 ) -> NoisyInfo:
-    """What :func:`noisy_mi` gives, with the standard errors of its Monte Carlo averages.
+    """Return the estimates of :func:`noisy_mi` with the standard errors of their Monte Carlo averages.
 
     Args:
-        t, y, noise_variance, key, num_draws: as in :func:`noisy_mi`.
+        t, y, noise_variance, key, num_draws: see :func:`noisy_mi`.
 
     Returns:
         ``NoisyInfo(ixt, ity, ixt_std_error, ity_std_error)``: four scalars, bits, float32. The errors
-        are those of the draws for the given ``t``, from the spread of the draws around each centre.
-        With ``num_draws=1`` there is none, and the spread of all draws gives an upper estimate.
+        are those of the draws for the given ``t``, from the spread of the draws around each centre. With
+        ``num_draws=1`` there is no such spread, and that of all draws gives an upper estimate.
 
     Bias:
-        As in :func:`noisy_mi`. The errors hold neither the choice of samples nor that of the m runs.
+        As in :func:`noisy_mi`. The errors account neither for the choice of samples nor for that of the
+        m runs.
 
     Raises:
         ValueError: as in :func:`noisy_mi`.
@@ -153,20 +156,20 @@ def _noisy_info(centres, labels, noise_variance, key, num_draws: int) -> NoisyIn
 
 
 def _kernels(centre, noise, columns, noise_variance) -> Float[Array, " n"]:
-    """N(u; t_j, s^2 I) / N(u; centre, s^2 I) at u = centre + noise, of all centres t_j.
+    """Return N(u; t_j, s^2 I) / N(u; centre, s^2 I) at u = centre + noise, for all centres t_j.
 
-    The draw's own centre has exactly 1, so that no mean of them is 0. None overflows: with r = |centre -
-    t_j| / s it is exp(-r g - r^2 / 2) <= exp(g^2 / 2) for one standard Gaussian g.
+    The draw's own centre gives exactly 1, so no mean over centres is 0. None overflows: with r = |centre
+    - t_j| / s the ratio is exp(-r g - r^2 / 2) <= exp(g^2 / 2) for a standard Gaussian g.
     """
 
     def term(c):
         difference = centre[c] - lax.dynamic_index_in_dim(columns, c, keepdims=False)
-        return difference * (difference + 2 * noise[c])  # of |difference + noise|^2 - |noise|^2
+        return difference * (difference + 2 * noise[c])  # term of |difference + noise|^2 - |noise|^2
 
     return jnp.exp(-0.5 / noise_variance * sum_over_columns(term, columns.shape[0]))
 
 
 def _std_error(values: Float[Array, "centres draws"]) -> Float[Array, ""]:
-    """Of the mean of all values, with as many draws around every centre."""
+    """Standard error of the mean of all values, given equally many draws per centre."""
     within = values.var(axis=1, ddof=1).mean() if values.shape[1] > 1 else values.var()
     return jnp.sqrt(within / values.size)

@@ -1,14 +1,14 @@
-"""The entropy estimator of Nemenman, Shafee and Bialek: a mixture of Dirichlet priors, integrated.
+"""The entropy estimator of Nemenman, Shafee and Bialek: a posterior mean under mixed Dirichlet priors.
 
-Under a Dirichlet prior of concentration beta the entropy of K states is known to within a deviation
-that falls with K, so one beta all but fixes the answer. The estimator mixes the betas with the density
-that makes the prior mean entropy uniform between 0 and log K. What is left is one integral, over
-u = log beta, of a posterior that falls off exponentially on both sides: the trapezoid rule converges
-faster than any power of its step there.
+Under a Dirichlet prior with concentration beta, the standard deviation of the entropy of K states falls
+with K, so a single beta all but determines the answer. The estimator mixes betas with the density that
+makes the prior mean entropy uniform between 0 and log K. This leaves one integral, over u = log beta, of
+a posterior that falls off exponentially on both sides, for which the trapezoid rule converges faster
+than any power of its step.
 
-In float32 the log posterior must not be a difference of log-gamma functions, which reach 1e6 for 60,000
-samples. Stirling's leading terms are taken together instead. They are a distance between the counts and
-the prior's uniform ones, and what remains of each function is of the order of log beta.
+In float32 the log posterior cannot be computed as a difference of log-gamma functions, which reach 1e6
+for 60,000 samples. Instead, Stirling's leading terms are combined into a distance between the counts and
+the prior's uniform ones, and the remainder of each function is of the order of log beta.
 """
 
 import jax
@@ -21,14 +21,15 @@ from ibjax.batching import map_rows
 
 __all__ = ["nsb_entropy"]
 
-# From here on Stirling's series is exact to float32 rounding, and that of the trigamma function.
+# From this argument on, Stirling's series and that of the trigamma function are exact to float32
+# rounding.
 LARGE = 8.0
 
-# Nodes where the log posterior is this much below its maximum weigh nothing.
+# Nodes with a log posterior this far below the maximum have no weight.
 NEGLIGIBLE = 25.0
 
-# Every round closes in on the posterior by up to 42 times: from 100 units of u to widths of 1e-3. At its
-# widest, 90 units, the last round's nodes are 0.7 apart, which is enough for 10 digits.
+# Every round narrows the interval around the posterior up to 42 times: from 100 units of u to 1e-3. For
+# the widest posterior, 90 units, the last round's nodes are 0.7 apart, enough for 10 digits.
 ROUNDS, NODES = 4, 128
 
 
@@ -38,13 +39,13 @@ def nsb_entropy(
     num_samples: Float[Array, ""],
     num_states: Float[Array, ""],
 ) -> Float[Array, ""]:
-    """Posterior mean entropy in nats; 0 for a single state.
+    """Return the posterior mean entropy in nats; 0 for a single state.
 
     Args:
-        count: positive counts.
+        count: distinct positive counts.
         states: number of states that have each count; may be 0.
-        num_samples: N, the sum of their products.
-        num_states: K, the states that were not observed included.
+        num_samples: number of samples N, the sum over count * states.
+        num_states: number of states K, unobserved ones included.
     """
     K = jnp.maximum(num_states, 2.0)
 
@@ -61,14 +62,14 @@ def nsb_entropy(
         high = u[NODES - 1 - jnp.argmax(weighs[::-1])] + step
         return jnp.stack([low, high]), jnp.sum(jax.nn.softmax(log_posterior) * entropy)
 
-    # Towards beta = 0 the posterior falls at least like beta, towards infinity like 1 / beta.
+    # The posterior falls at least like beta towards beta = 0, and like 1 / beta towards infinity.
     bounds = jnp.stack([-jnp.log(K) - 30.0, 2 * jnp.log(num_samples) + 30.0])
     _, means = jax.lax.scan(closer, bounds, length=ROUNDS)
     return jnp.where(num_states < 2, 0.0, means[-1])
 
 
 def _log_posterior_and_entropy(u, count, states, N, K):
-    """log p(u | counts) up to a constant, and E[H | counts, beta], at u = log beta.
+    """Return log p(u | counts) up to a constant, and E[H | counts, beta], at u = log beta.
 
     With a = K beta, M = N + a, s(z) = log Gamma(z + 1) - z log z + z and sums over all K states::
 
@@ -81,12 +82,12 @@ def _log_posterior_and_entropy(u, count, states, N, K):
     a = K * beta
     M = N + a
     unobserved = K - states.sum()
-    # Logarithms of 1 plus what is small where counts are nearly equal.
+    # Use log1p, whose arguments are small if counts are nearly equal.
     excess = K * count - N
     log_p = -jnp.sum(states * count * jnp.log1p(beta / (count + beta) * (excess / N)))
     log_p += beta * (jnp.sum(states * jnp.log1p(excess / M)) - unobserved * jnp.log1p(N / a))
 
-    # One call for all arguments, so that the program stays small.
+    # One call for all arguments keeps the compiled program small.
     z = jnp.concatenate([count + beta, jnp.stack([beta, a, M])])
     s, psi = _stirling_remainder(z), digamma(z + 1)
     s_beta, s_a, s_M = s[-3:]
@@ -98,7 +99,7 @@ def _log_posterior_and_entropy(u, count, states, N, K):
 
 
 def _stirling_remainder(z):
-    """log Gamma(z + 1) - z log z + z, about 1/2 log(2 pi z)."""
+    """Return log Gamma(z + 1) - z log z + z, about 1/2 log(2 pi z)."""
     small, large = jnp.minimum(z, LARGE), jnp.maximum(z, LARGE)
     r = 1 / large
     series = 0.5 * jnp.log(np.float32(2 * np.pi) * large)
@@ -107,10 +108,10 @@ def _stirling_remainder(z):
 
 
 def _log_prior(beta, a):
-    """log of the prior density of log beta, beta (K psi1(a + 1) - psi1(beta + 1)), where a = K beta.
+    """Log of the prior density of log beta, beta (K psi1(a + 1) - psi1(beta + 1)), where a = K beta.
 
-    It is f(a) - f(beta) for f(z) = z psi1(z + 1), which grows from 0 to 1. Where f is close to 1 the
-    difference is taken of what it lacks.
+    The density is f(a) - f(beta) with f(z) = z psi1(z + 1), which grows from 0 to 1. If f is close to 1,
+    the difference of 1 - f is taken instead.
     """
     f_a, lacks_a = _scaled_trigamma(a)
     f_beta, lacks_beta = _scaled_trigamma(beta)
@@ -118,7 +119,7 @@ def _log_prior(beta, a):
 
 
 def _scaled_trigamma(z):
-    """z psi1(z + 1), and 1 less it."""
+    """Return f(z) = z psi1(z + 1), and 1 - f(z)."""
     small, large = jnp.minimum(z, LARGE), jnp.maximum(z, LARGE)
     # psi1(z + 1) = sum_{j=1}^{8} 1 / (z + j)^2 + psi1(z + 9).
     shifted = small + np.arange(1, 9, dtype=np.float32)
@@ -128,6 +129,6 @@ def _scaled_trigamma(z):
 
 
 def _lacking(z):
-    """1 - z psi1(z + 1) where z is large."""
+    """Return 1 - z psi1(z + 1) for large z."""
     r = 1 / z
     return r * (1 / 2 - r * (1 / 6 - r * r * (1 / 30 - r * r / 42)))

@@ -1,4 +1,4 @@
-"""p-values of estimates by the law of the likelihood ratio of independent variables."""
+"""p-values of estimates from the null distribution of the likelihood ratio."""
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ __all__ = ["discrete_p_value", "gaussian_p_value"]
 
 TINY = np.finfo(np.float32).tiny
 
-# Beyond this float32's incomplete gamma function loses digits, and chi-squared is near its limit.
+# Above this, float32's incomplete gamma function loses digits, and chi-squared is close to its limit.
 MANY_DEGREES = 5000.0
 
 
@@ -25,24 +25,24 @@ MANY_DEGREES = 5000.0
 def discrete_p_value(
     mi: ArrayLike, *, num_samples: int, num_states_x: ArrayLike, num_states_y: ArrayLike
 ) -> Float[Array, "..."]:
-    """p-value of a plug-in estimate for discrete variables, if they are independent.
+    """p-value of a plug-in estimate under the hypothesis that the discrete variables are independent.
 
     2 n ln(2) I is the likelihood-ratio statistic G, which for large n is chi-squared with
     (Kx - 1)(Ky - 1) degrees of freedom.
 
     Args:
-        mi: (...) estimates in bits, plug-in: without correction of bias.
-        num_samples: n.
-        num_states_x: Kx, states of x that occur. Those that do not occur carry no degree of freedom.
-        num_states_y: Ky, of y. Both may be traced.
+        mi: (...) plug-in estimates in bits, without bias correction.
+        num_samples: number of samples n.
+        num_states_x: number of states Kx of x that occur; others add no degrees of freedom. May be
+            traced.
+        num_states_y: number of states Ky of y that occur; may be traced.
 
     Returns:
-        (...) float32, never below 1e-38. 1 where a variable has one state. NaN where mi is.
+        (...) float32, never below 1e-38. 1 where a variable has one state; NaN where ``mi`` is.
 
     Bias:
-        Asymptotic, for n much above 5 Kx Ky. With 10 states each, of independent variables 9% have
-        p <= .05 at n = 5 Kx Ky, 25% at n = Kx Ky, and none where n is far below: use
-        ``shuffle_test`` there.
+        Asymptotic: valid for n much above 5 Kx Ky. With 10 states each, 9% of independent pairs have p
+        <= .05 at n = 5 Kx Ky, 25% at n = Kx Ky, and none for n far below; use ``shuffle_test`` there.
 
     Raises:
         ValueError: for numbers that are not positive, or not whole.
@@ -66,7 +66,7 @@ def discrete_p_value(
 def gaussian_p_value(
     mi: ArrayLike, *, num_samples: int, num_columns_x: int, num_columns_y: int
 ) -> Float[Array, "..."]:
-    """p-value of ``gaussian_mi(..., correction=False)``, if Gaussian variables are independent.
+    """p-value of ``gaussian_mi(..., correction=False)`` if the Gaussian variables are independent.
 
     2 n I, in nats, is the likelihood-ratio statistic -2 ln Lambda. With Bartlett's factor it is
     chi-squared with dx dy degrees of freedom up to terms of order 1 / n^2::
@@ -74,17 +74,18 @@ def gaussian_p_value(
         (n - 1 - (dx + dy + 1) / 2) 2 ln(2) I  ~  chi^2(dx dy).
 
     Args:
-        mi: (...) estimates in bits, without correction of bias.
-        num_samples: n > dx + dy.
-        num_columns_x: dx, less constant columns and linear combinations of others.
-        num_columns_y: dy, likewise.
+        mi: (...) estimates in bits, without bias correction.
+        num_samples: number of samples n > dx + dy.
+        num_columns_x: number of columns dx of x, without constant ones and linear combinations of
+            others.
+        num_columns_y: number of columns dy of y, counted likewise.
 
     Returns:
-        (...) float32, never below 1e-38. NaN where mi is.
+        (...) float32, never below 1e-38. NaN where ``mi`` is.
 
     Bias:
-        At p = .01 too large by .5% of p for n = 20 and single columns, too small by 5% for n = 50 and
-        10 columns against 1. Samples that are not Gaussian have another null law: use
+        At p = .01, too large by .5% of p for n = 20 and single columns, too small by 5% for n = 50 and
+        10 columns against 1. Samples that are not Gaussian have another null distribution: use
         ``shuffle_test``.
 
     Raises:
@@ -114,7 +115,7 @@ def _nats(bits):
 
 @jax.jit
 def _chi_squared_tail(statistic, degrees):
-    """P(chi^2 >= statistic), and 1 for no degrees of freedom."""
+    """Return P(chi^2 >= statistic), or 1 for 0 degrees of freedom."""
     statistic = jnp.maximum(statistic, 0.0)
     some = degrees > 0
     positive = jnp.where(some, degrees, 1.0)

@@ -1,9 +1,8 @@
 """Entropies of discrete patterns: rows of bin indices, counted without a dictionary.
 
-A sample's pattern becomes one 64-bit word, the class label goes into the word's lowest bits, and one
-sort of the words brings equal patterns, and within them equal (pattern, label) pairs, side by side.
-The lengths of the runs are the counts of T and of (T, Y). Words are pairs of 32-bit halves, so x64 is
-not needed.
+A sample's pattern becomes one 64-bit word with the class label in its lowest bits. Sorting the words
+brings equal patterns together, and within them equal (pattern, label) pairs; the run lengths are the
+counts of T and of (T, Y). Words are pairs of 32-bit halves, so x64 is not needed.
 """
 
 import functools
@@ -32,14 +31,14 @@ __all__ = [
     "shift_in",
 ]
 
-# Labels that differ by less are told apart by 4 bits, ranked or not.
+# Labels that differ by less fit into 4 bits, ranked or not.
 CLOSE = 16
 
 
 class Labels(NamedTuple):
-    """Class labels as numbers from 0 on, and the bits that the largest one takes.
+    """Class labels as numbers from 0 up, and the number of bits that the largest takes.
 
-    They are ranks 0..K-1, or have gaps and are below ``CLOSE``.
+    The numbers are ranks 0..K-1, or have gaps and are below ``CLOSE``.
     """
 
     rank: UInt32[Array, " n"]
@@ -55,11 +54,11 @@ class PatternEntropies(NamedTuple):
 
 
 def label_ranks(y: Shaped[Any, " n"]) -> Labels:
-    """Integer labels as small numbers, whatever their values; K need not be static.
+    """Map integer labels of any values to small numbers; the number of classes K need not be static.
 
-    Labels that are known are ranked by NumPy: 64-bit integers would otherwise lose their high half
-    where x64 is off. Traced labels are ranked by a sort, unless they lie close together already; those
-    of 64 bits by a sort of both halves.
+    Concrete labels are ranked by NumPy, because 64-bit integers would lose their high half if x64 is
+    off. Traced labels are ranked by a sort, unless they are close together already; 64-bit ones by a
+    sort of both halves.
     """
     if is_concrete(y):
         values, rank = np.unique(np.asarray(y), return_inverse=True)
@@ -77,7 +76,7 @@ def label_ranks(y: Shaped[Any, " n"]) -> Labels:
 
 
 def as_words(y: Shaped[Any, " n"]) -> list[UInt32[Array, " n"]]:
-    """Whole numbers as one or, of 64 bits, two 32-bit words, equal for equal numbers."""
+    """Convert whole numbers to one 32-bit word, or two for 64 bits; equal numbers give equal words."""
     if y.dtype.itemsize < 8:
         return [y.astype(jnp.uint32)]
     halves = lax.bitcast_convert_type(y, jnp.uint32)  # (n,) -> (n, 2)
@@ -85,7 +84,7 @@ def as_words(y: Shaped[Any, " n"]) -> list[UInt32[Array, " n"]]:
 
 
 def rank_of_pairs(a: UInt32[Array, " n"], b: UInt32[Array, " n"]) -> UInt32[Array, " n"]:
-    """The rank of each pair among the distinct pairs."""
+    """Return the rank of each pair among the distinct pairs."""
     a, b, sample = lax.sort((a, b, jnp.arange(len(a))), num_keys=2)
     differs = (a[1:] != a[:-1]) | (b[1:] != b[:-1])
     ranks = jnp.pad(jnp.cumsum(differs, dtype=jnp.uint32), (1, 0))
@@ -107,17 +106,17 @@ def pattern_entropies(
     usable: Bool[Array, ""],
     *parameters: Array,
 ) -> PatternEntropies:
-    """H(T), H(Y) and H(T,Y), where a sample's state T is its row of bin indices.
+    """Return H(T), H(Y) and H(T,Y), where a sample's state T is its row of bin indices.
 
-    Where the units' index spans and the label fit into 64 bits together, words are packed and the
-    counts are exact. Beyond that the pattern is hashed to 64 bits less the label's.
+    If the units' index spans and the label together fit into 64 bits, words are packed and the counts
+    are exact. Otherwise the pattern is hashed to the bits that the label leaves of 64.
 
     Args:
         columns: (width, n) finite activations.
-        bounds: the smallest and the largest of each unit.
-        labels: of the n samples.
-        binning: of the activations.
-        usable: whether activations and parameters are valid; where not, the result is arbitrary.
+        bounds: (2, width) smallest and largest activation of each unit.
+        labels: labels of the n samples.
+        binning: rule that bins the activations.
+        usable: whether activations and parameters are valid; if not, the result is arbitrary.
         parameters: the binning's arrays.
     """
     arguments = columns, bounds, usable, labels.rank, labels.num_bits, *parameters
@@ -138,7 +137,7 @@ def _entropies_on_device(binning, columns, bounds, usable, rank, label_bits, *pa
 
 
 def _run_entropies(high, low, label_bits):
-    """(2,): entropies of equal words without their lowest ``label_bits`` bits, and of whole words."""
+    """Return (2,): entropies of words without their lowest ``label_bits`` bits, and of whole words."""
     high, low = sort_words_64(high, low)
     high_differs = high[1:] != high[:-1]
     low_bits = low[1:] ^ low[:-1]
@@ -147,7 +146,7 @@ def _run_entropies(high, low, label_bits):
 
 
 def _entropy(differs: Bool[Array, " n_minus_1"]) -> Float[Array, ""]:
-    """H in bits of the frequencies of the runs of n sorted words, log2 n - sum_k (c_k / n) log2 c_k.
+    """Return the entropy in bits of n sorted words, log2 n - sum_k (c_k / n) log2 c_k, for runs of c_k.
 
     ``differs`` tells whether each word but the first differs from the one before it.
     """
@@ -161,7 +160,7 @@ def _entropy(differs: Bool[Array, " n_minus_1"]) -> Float[Array, ""]:
 
 
 def blockwise_sum(x: Float[Array, " n"], block: int = 256) -> Float[Array, ""]:
-    """A sum in two levels, so that float32 rounding grows with sqrt(n), not with n."""
+    """Sum in two levels, so that float32 rounding grows with sqrt(n) instead of n."""
     padded = jnp.pad(x, (0, -len(x) % block))
     return padded.reshape(-1, block).sum(axis=1).sum()
 
@@ -173,7 +172,7 @@ def _packed_or_hashed_words(indices, label_bits):
 
 
 def _packed_words(indices, label_bits):
-    """Offsets from each unit's smallest index, side by side; and whether 64 bits hold them all."""
+    """Pack the offsets from each unit's smallest index into words, and tell whether they fit 64 bits."""
     smallest = indices.min(axis=1)  # (width, n) -> (width,)
     span = indices.max(axis=1) - smallest
     num_bits = _bit_length(jnp.minimum(span, EXACT_SPAN).astype(jnp.uint32))
@@ -190,11 +189,11 @@ def _packed_words(indices, label_bits):
 
 
 def hashed_words(indices):
-    """Two coupled 32-bit streams over the units' float bits: one 64-bit hash."""
+    """Hash each pattern to 64 bits, by two coupled 32-bit streams over the units' float bits."""
 
     def absorb(words, unit):
         (row,) = unit
-        bits = lax.bitcast_convert_type(row + 0.0, jnp.uint32)  # -0.0 and 0.0 are one state
+        bits = lax.bitcast_convert_type(row + 0.0, jnp.uint32)  # -0.0 and 0.0 are the same state
         a, b = words
         a = _mixed(a ^ bits, 0x7FEB352D)
         b = _mixed((b + bits) ^ (a >> 7), 0x846CA68B)
@@ -207,13 +206,13 @@ def hashed_words(indices):
 
 
 def _mixed(x, multiplier):
-    """A bijection of 32-bit words that spreads every bit (multipliers of Wellons' low-bias hashes)."""
+    """Mix the bits of 32-bit words bijectively (multipliers from Wellons' low-bias hashes)."""
     x = (x ^ (x >> 16)) * jnp.uint32(multiplier)
     return x ^ (x >> 15)
 
 
 def _over_units(step, words, units):
-    """Fold ``step`` over the leading axis of ``units``; a loop, so that programs stay small."""
+    """Fold ``step`` over the leading axis of ``units``, in a loop that keeps compiled programs small."""
     return lax.scan(lambda words, unit: (step(words, unit), None), words, units)[0]
 
 
@@ -223,7 +222,7 @@ def _zero_words(indices):
 
 
 def shift_in(high, low, num_bits, value):
-    """The 64-bit word shifted left by ``num_bits`` (0 to 31), with ``value`` in the freed bits."""
+    """Shift the 64-bit word left by ``num_bits`` (0 to 31), with ``value`` in the freed bits."""
     carried = (low >> 1) >> (31 - num_bits)  # a shift by 32 is undefined
     return (high << num_bits) | carried, (low << num_bits) | value
 

@@ -1,4 +1,4 @@
-"""Mutual information of a quantised network, whose states are its own (Lorenzen et al. 2022)."""
+"""Mutual information of a quantised network from its own discrete states (Lorenzen et al. 2022)."""
 
 import functools
 
@@ -15,7 +15,7 @@ from ibjax.types import MI, ArrayLike
 
 __all__ = ["quantised_levels", "quantised_mi"]
 
-# float32 holds activations to 24 bits; from here on their rounding would choose the levels.
+# float32 holds activations to 24 bits; beyond this, their rounding would determine the levels.
 MAX_BITS = 16
 
 
@@ -23,34 +23,34 @@ MAX_BITS = 16
 def quantised_mi(t: ArrayLike, y: ArrayLike, *, bits: int) -> MI:
     """I(X;T) and I(T;Y) of a deterministic layer quantised to 2^bits levels.
 
-    The layer's activations become whole numbers between 0 and 2^bits - 1::
+    The layer's activations are mapped to whole numbers between 0 and 2^bits - 1::
 
         level = round((t - min t) (2^bits - 1) / (max t - min t)),
 
-    with the smallest and the largest activation of the whole layer, over samples and units. A sample's
-    state T is the row of its levels, and::
+    where min and max run over the whole layer, all samples and units. A sample's state T is the row of
+    its levels, and::
 
         I(X;T) = H(T),    I(T;Y) = H(T) + H(Y) - H(T,Y).
 
-    In a network that computes with these levels they are its own states: the values are exact and no
-    estimator is involved. A constant layer is one state. Halves are rounded to even, as ``np.round``
-    does; :func:`quantised_levels` defines them to the last bit.
+    In a network that computes with these levels, they are its actual states: the values are exact and no
+    estimator is involved. A constant layer is one state. Halves are rounded to even, as in ``np.round``;
+    :func:`quantised_levels` defines the levels to the last bit.
 
     Args:
-        t: (n, width) activations of one layer and epoch, one row a sample; known ones lose offset and
-            scale before they become float32.
+        t: (n, width) activations of one layer and epoch, one row per sample; concrete ones are centred
+            and scaled before the cast to float32.
         y: (n,) integer class labels, of any values.
-        bits: 1 to 16, static.
+        bits: number of bits, 1 to 16; static.
 
     Returns:
-        ``MI(ixt, ity)``: two scalars, bits, float32. Under ``vmap`` leading axes are added. NaN where
+        ``MI(ixt, ity)``: two scalars, bits, float32. Under ``vmap`` leading axes are added. NaN if a
         traced ``t`` is not finite.
 
     Bias:
         None for the quantised layer on these n inputs. As an estimate for more inputs than n, H(T) is
         biased downward and I(T;Y) upward, and I(X;T) cannot exceed log2 n. For a layer that was not
-        quantised in training it is :func:`binned_mi` with bins that move with its range: one outlier
-        widens all of them.
+        quantised in training this is :func:`binned_mi` with bins that follow the layer's range: a single
+        outlier widens all of them.
 
     Raises:
         ValueError: for other shapes than these, empty arrays, NaN or infinite activations, labels that
@@ -68,25 +68,25 @@ def quantised_mi(t: ArrayLike, y: ArrayLike, *, bits: int) -> MI:
         networks". Their code multiplies by 2^bits, which gives 2^bits + 1 levels.
     """
     t, y = checked_layer(t, y)
-    # Levels are whole numbers, whose bins of width 1 hold one each.
+    # Levels are whole numbers, so each has its own bin of width 1.
     return binned_mi(quantised_levels(smallest_to_zero("t", t), bits=bits), y, bin_width=1.0)
 
 
 def quantised_levels(t: Float[Array, "n width"], *, bits: int) -> Float[Array, "n width"]:
-    """The levels of :func:`quantised_mi`, float32 whole numbers from 0 to 2^bits - 1.
+    """Return the levels of :func:`quantised_mi`, float32 whole numbers from 0 to 2^bits - 1.
 
-    They are defined by float32 products and comparisons, in which ``jit``, NumPy and every device
-    agree, and not by a quotient, in which they do not. With s = t - min t, R = max s, both of float32,
-    level k is reached where::
+    Levels are defined by float32 products and comparisons, on which ``jit``, NumPy and all devices
+    agree, and not by a quotient, on which they do not. With s = t - min t and R = max s, both in
+    float32, level k is reached if::
 
         float32(s (1 - 2^-bits)) >= float32(R (2 k - 1) 2^-(bits + 1)),
 
-    without equality for odd k: half way between two levels the even one is taken. The factors are
-    exact. Subnormal activations count as 0.
+    with a strict inequality for odd k, so that halfway between two levels the even one is taken. The
+    factors are exact. Subnormal activations count as 0.
 
     Args:
         t: float32 activations of one layer.
-        bits: 1 to 16, static.
+        bits: number of bits, 1 to 16; static.
     """
     bits = as_whole("bits", bits)
     if bits > MAX_BITS:
@@ -97,7 +97,7 @@ def quantised_levels(t: Float[Array, "n width"], *, bits: int) -> Float[Array, "
 @functools.partial(jax.jit, static_argnames="bits")
 def _levels(t, bits):
     t = jnp.where(jnp.abs(t) < TINY, 0.0, t)
-    # Exact, and neither differences nor products leave float32's normal numbers.
+    # Exact, and keeps differences and products within float32's normal range.
     size = jnp.abs(t).max()
     t = t * jnp.where(size > 2.0**126, 0.5, jnp.where(size < 2.0**-62, 2.0**64, 1.0))
     s = t - t.min()
@@ -108,7 +108,7 @@ def _levels(t, bits):
         half_way = spread * ((2 * level - 1) * 2.0 ** -(bits + 1))
         return (scaled > half_way) | ((scaled == half_way) & (level % 2 == 0))
 
-    # The quotient is known to much less than 1/4, so the level is this or the next.
+    # The quotient's error is much less than 1/4, so the level is this one or the next.
     below = jnp.floor(scaled / spread * 2.0**bits - 0.25)
     level = jnp.where(is_reached(below + 1), below + 1, below)
     return jnp.where(spread == 0, 0.0, level)

@@ -13,10 +13,10 @@ from ibjax.types import ArrayLike
 
 __all__ = ["renyi_mi"]
 
-# Eigenvalues below this part of the largest are rounding: 8 units in the last place.
+# Eigenvalues below this fraction of the largest are rounding: 8 units in the last place.
 ROUNDING = 8 * float(np.finfo(np.float32).eps)
 
-# In units of the largest value: where the width is less, it divides as this, and not by 0.
+# Smallest width used as a divisor, in units of the largest value, so that none is 0.
 LEAST_WIDTH = 2.0**-120
 
 
@@ -29,49 +29,50 @@ def renyi_mi(
     x_width: ArrayLike | None = None,
     y_width: ArrayLike | None = None,
 ) -> Float[Array, ""]:
-    """Matrix-based Renyi mutual information of two variables, from their Gram matrices alone.
+    """Matrix-based Renyi mutual information of two variables, computed from their Gram matrices.
 
     With Gaussian kernels K_ij = exp(-|x_i - x_j|^2 / (2 width^2)), A = K / tr K for x and B for y::
 
         I_alpha(x; y) = S(A) + S(B) - S(A o B / tr(A o B)),
         S(A) = log2(sum_i lambda_i(A)^alpha) / (1 - alpha),
 
-    where o is the product entry by entry; at alpha = 1, S is von Neumann's -sum lambda log2 lambda.
+    where o is the entrywise product; at alpha = 1, S is the von Neumann entropy -sum lambda log2 lambda.
 
-    Width, where not given: h n^(-1 / (4 + d)), with h the root mean square distance of two samples,
-    h^2 = 2 sum of the columns' variances. This is the Silverman-like rule of the literature, whose h
-    is a number tuned by hand for data of unit scale (5 in Yu et al. 2021), made to follow the data:
-    the result does not change when a variable is multiplied by a number.
+    The default width is h n^(-1 / (4 + d)), with h the root mean square distance of two samples, h^2 = 2
+    sum of the columns' variances. This is the Silverman-like rule of the literature, except that h
+    follows the data instead of being tuned by hand for data of unit scale (5 in Yu et al. 2021): the
+    result does not change when a variable is multiplied by a number.
 
     Args:
-        x: (n,) or (n, d) samples of one variable; known ones lose offset and scale before they become
-            float32.
-        y: (n,) or (n, d) samples of the other. Class labels are best given as one-hot rows: as plain
-            numbers, class 1 is nearer to class 2 than to class 9.
-        alpha: order, positive; may be traced.
+        x: (n,) or (n, d) samples of one variable; concrete ones are centred and scaled before the cast
+            to float32.
+        y: (n,) or (n, d) samples of the other. Pass class labels as one-hot rows: as plain numbers,
+            class 1 is closer to class 2 than to class 9.
+        alpha: order of the entropy, positive; may be traced.
         x_width: kernel width of x, positive; may be traced.
         y_width: kernel width of y, positive; may be traced.
 
     Returns:
-        Scalar, bits, float32. Not below 0 in theory; rounding may leave -1e-5. NaN where traced
-        arguments are not valid numbers. Under ``vmap`` leading axes are added.
+        Scalar, bits, float32. Never negative in theory; rounding may give -1e-5. NaN if traced arguments
+        are not valid numbers. Under ``vmap`` leading axes are added.
 
     Bias:
-        This is not an estimate of Shannon's mutual information, and no width makes it one: it
-        measures dependence at the resolution of the kernels, and the widths decide the number. Wide
-        kernels bring it to 0. Narrow ones bring it to log2 n, whatever the data, independent or not:
+        This is not an estimate of Shannon's mutual information, and no width makes it one: it measures
+        dependence at the resolution of the kernels, and the widths determine the number. Wide kernels
+        take it to 0. Narrow ones take it to log2 n, whether the variables are independent or not;
         independent samples always give more than 0. Report the widths with every number, and compare
-        numbers of one n and one rule only.
+        only numbers with the same n and rule.
 
     Exactness:
-        Gram matrix the identity (widths near 0, distinct samples) on both sides: log2 n. A constant
-        variable: 0. m equal blocks on both sides: log2 m, at any alpha. Otherwise within about 2e-4
-        bits of float64 for alpha near 1 or above; eigenvalues below 1e-6 of the largest are taken
-        for rounding and dropped, which costs up to 1.3e-2 bits at alpha = 0.5, and more below.
+        Exactly log2 n if both Gram matrices are the identity (widths near 0, distinct samples), 0 if a
+        variable is constant, and log2 m if both consist of m equal blocks, at any alpha. Otherwise
+        within about 2e-4 bits of float64 for alpha near 1 or above; eigenvalues below 1e-6 of the
+        largest are treated as rounding and dropped, which costs up to 1.3e-2 bits at alpha = 0.5, and
+        more below.
 
     Cost:
-        Three eigenvalue problems, O(n^3) time, and O(n^2) memory a lane: n = 1000 takes seconds on a
-        CPU, n = 4000 minutes. Take a random part of larger samples, as the papers do.
+        Three eigenvalue problems: O(n^3) time, and O(n^2) memory per lane. On a CPU n = 1000 takes
+        seconds, n = 4000 minutes. Use a random subset of larger samples, as the papers do.
 
     Raises:
         ValueError: for other shapes than these, empty arrays, different lengths, values that are not
@@ -112,7 +113,7 @@ def _renyi_mi(x, y, alpha, x_width, y_width):
 
 
 def _gram(x: Float[Array, "n d"], width):
-    """Kernel matrix (n, n) with ones on its diagonal; and whether the width is a valid number."""
+    """Return the kernel matrix (n, n), with a unit diagonal, and whether the width is a valid number."""
     x, exponent = scaled_to_one(x)
     x = x - x.min(axis=0)[None, :]  # exactly 0 in a constant column
     if width is None:
@@ -131,14 +132,14 @@ def _default_width(x: Float[Array, "n d"]) -> Float[Array, ""]:
 
 
 def _entropy(gram: Float[Array, "n n"], alpha: Float[Array, ""]) -> Float[Array, ""]:
-    """S of the matrix divided by its trace, in nats."""
+    """Return S of the matrix divided by its trace, in nats."""
     p = jnp.linalg.eigvalsh(gram)
     p = jnp.where(p > ROUNDING * p.max(), p, 0.0)
     p = p / p.sum()
     log_p = jnp.log(jnp.where(p > 0, p, 1.0))
     shannon = -jnp.sum(p * log_p)
     order = alpha - 1
-    # ln sum p^alpha = ln(1 + sum p (p^order - 1)) keeps its digits near order 0, where the sum is 1.
+    # ln sum p^alpha = ln(1 + sum p (p^order - 1)) is accurate near order 0, where the sum is 1.
     near = jnp.abs(order) < 0.5
     small = jnp.where(near & (order != 0), order, 1.0)
     by_excess = -jnp.log1p(jnp.sum(p * jnp.expm1(jnp.where(near, small, 0.0) * log_p))) / small
@@ -148,7 +149,7 @@ def _entropy(gram: Float[Array, "n n"], alpha: Float[Array, ""]) -> Float[Array,
 
 
 def _checked_width(name, width, exponent):
-    """The width in units of 2^exponent, as its variable is."""
+    """Return the width in units of 2^exponent, those of its variable."""
     if width is None:
         return None
     check_positive(name, width)

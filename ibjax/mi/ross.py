@@ -29,47 +29,47 @@ __all__ = ["ross_mi"]
 
 @own_settings()
 def ross_mi(x: ArrayLike, y: ArrayLike, *, k: int = 3) -> Float[Array, ""]:
-    """Mutual information of a continuous variable and a class label by the estimator of Ross (2014).
+    """Estimate the mutual information of a continuous variable and a class label as Ross (2014).
 
-    With the maximum norm, in nats, averaged over the samples i::
+    In nats, with averages <.> over samples i and the maximum norm::
 
         I = psi(N) + <psi(k_i) - psi(N_i) - psi(m_i)>
 
-    N_i samples have the label of i; k_i = min(k, N_i - 1); m_i counts the samples of all labels, i
-    itself included, that are nearer to i than its k_i-th neighbour of its own label.
+    N_i samples have the label of i; k_i = min(k, N_i - 1); m_i counts the samples of all labels,
+    including i itself, that are closer to i than its k_i-th neighbour with the same label.
 
-    Classes of one sample have no neighbour: they are left out, of N and of the counts m_i too
-    (they do take part in the columns' scale).
+    A class of one sample has no neighbour and is left out, also of N and of the counts m_i (but not of
+    the columns' scale).
 
     Scale: every column is divided by its standard deviation first, so offsets and units do not
     matter. Constant columns have no influence.
 
-    Ties: nothing is drawn at random, and no result is infinite. Distances that agree to 2e-6 are
-    equal. The number of samples of i's label inside the k_i-th neighbour's distance, i itself
-    included, takes the place of k_i: k_i unless neighbours tie. If i has that many copies of its
-    label, both counts are of copies. So samples of few values give nearly the plug-in estimate, and a
-    constant x exactly 0.
+    Ties: no random noise is added, and no result is infinite. Distances that agree to a relative 2e-6
+    count as equal. k_i is replaced by the number of samples with i's label that are closer than the
+    k_i-th neighbour, including i itself, which is k_i unless neighbours tie. If i has that many copies
+    with its label, both counts are of copies. So samples with few distinct values give nearly the
+    plug-in estimate, and a constant x gives exactly 0.
 
     Args:
-        x: (n,) or (n, d) samples of the continuous variable; known ones lose offset and scale before
-            they become float32.
+        x: (n,) or (n, d) samples of the continuous variable; concrete ones are centred and scaled before
+            the cast to float32.
         y: (n,) integer class labels, of any values.
         k: number of neighbours, less than n.
 
     Returns:
-        Scalar, bits, float32. Negative where the estimate is: it is not clipped, so that averages at
-        independence stay near 0. NaN where traced samples are not finite, or traced labels all
-        different. Under ``vmap`` leading axes are added.
+        Scalar, bits, float32. May be negative: it is not clipped, so that averages at independence stay
+        near 0. NaN if traced samples are not finite, or traced labels are all different. Under ``vmap``
+        leading axes are added.
 
     Bias:
         Nearly none at independence and for overlapping classes in few dimensions. Downward in many
-        dimensions, and where a class has parts of fewer than k samples. Well separated classes give
-        the plug-in entropy of the labels up to psi(N) - ln N, which is what they carry. Leaving out
-        many small classes biases downward, as those labels carry the most.
+        dimensions, and if a class has clusters of fewer than k samples. Well separated classes give the
+        plug-in entropy of the labels up to psi(N) - ln N, which is the right answer. Leaving out many
+        small classes biases downward, since those labels carry the most information.
 
     Cost:
-        Exact brute force, O(n^2 (d + k)) time. Memory for blocks of distances: about a MB at any
-        n, times the lanes of a ``vmap``.
+        Exact brute force, O(n^2 (d + k)) time. Blocks of distances take about 1 MB of memory at any n,
+        times the number of lanes of a ``vmap``.
 
     Raises:
         ValueError: for other shapes than these, empty arrays, different lengths, values that are not
@@ -111,7 +111,7 @@ def _ross_mi(x, labels, k):
         within_class = jnp.where(labels == label, distance, jnp.inf)
         radius = inside(kth_distance(within_class, jnp.minimum(k, size - 1), k))
         same, all_kept = count(within_class <= radius), count((distance <= radius) & kept)
-        # In this order of sums a constant x gives exactly 0.
+        # Summed in this order, a constant x gives exactly 0.
         return (psi[num_kept] - psi[all_kept]) + (psi[same] - psi[size])
 
     terms = map_samples(term, of_x.columns.T, labels, class_size)
@@ -120,7 +120,7 @@ def _ross_mi(x, labels, k):
 
 
 def _class_sizes(labels) -> Int[Array, " n"]:
-    """How many samples have each sample's label."""
+    """Count the samples that share each sample's label."""
     ordered = jnp.sort(labels)
     first, end = (jnp.searchsorted(ordered, labels, side=side) for side in ("left", "right"))
     return end - first

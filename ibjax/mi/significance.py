@@ -1,4 +1,4 @@
-"""Is an estimate more than chance, and how far would it scatter? By shuffles and by subsamples."""
+"""Significance of an estimate from shuffles, and its standard deviation from subsamples."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -18,11 +18,11 @@ from ibjax.types import ArrayLike
 
 __all__ = ["ShuffleTest", "shuffle_test", "subsample_std"]
 
-# Bits; estimates closer than this, or than this share of the estimate, tie: float32 sums of the same
-# numbers in another order.
+# In bits. Estimates closer than this, absolutely or relative to the estimate, count as ties: they may be
+# float32 sums of the same numbers in another order.
 TIE = np.float32(1e-5)
 
-# Keys of so many shuffles are split at once.
+# Number of shuffles whose keys are split at once.
 MOST_SHUFFLES = 2**24
 
 
@@ -30,9 +30,9 @@ class ShuffleTest(NamedTuple):
     """Result of ``shuffle_test``.
 
     Attributes:
-        estimate: of the data as they are.
-        p_value: from 1 / (num_shuffles + 1) to 1.
-        null: (num_shuffles,) estimates of shuffled data.
+        estimate: estimate for the data as given.
+        p_value: between 1 / (num_shuffles + 1) and 1.
+        null: (num_shuffles,) estimates for shuffled data.
     """
 
     estimate: Float[Array, ""]
@@ -50,39 +50,40 @@ def shuffle_test(
     num_shuffles: int = 199,
     batch_size: int = 1,
 ) -> ShuffleTest:
-    """Test of independence by shuffling y against x.
+    """Test whether x and y are independent by shuffling y against x.
 
-    Of m shuffles::
+    With m shuffles::
 
         p = (1 + #{null >= estimate}) / (m + 1),
 
-    which is never 0, and at most a share p of the tests of independent variables falls to p or below:
-    if x and y are independent, the data are one more shuffle. Ties count as >=, also those of
-    estimates that agree to 1e-5 bits, or to 1e-5 of the estimate where it exceeds 1 bit.
+    which is never 0. If x and y are independent, the data are just another shuffle, so the p-value is p
+    or less in at most a fraction p of tests. Ties count as >=, as do estimates that agree to 1e-5 bits,
+    or to 1e-5 of the estimate if it exceeds 1 bit.
 
     Args:
-        estimator: ``f(x, y) -> scalar``, traceable, any of this package's for two variables. Of a
-            layer, one of the two: ``lambda t, y: binned_mi(t, y).ity``. One that draws random numbers
-            must close over its key. Calls with the same function compile once.
+        estimator: traceable function ``f(x, y) -> scalar``: any estimator of this package for two
+            variables, or one result for a layer, such as ``lambda t, y: binned_mi(t, y).ity``. If it
+            draws random numbers, it must close over its key. Calls with the same function compile once.
         x: (n, ...) samples, or activations; the estimator sees them as float32, or int32.
         y: (n, ...) samples of the other variable, or labels.
-        key: random key of the shuffles.
-        num_shuffles: m; the smallest p is 1 / (m + 1).
-        batch_size: shuffles that are computed side by side; memory grows with it.
+        key: random key for the shuffles.
+        num_shuffles: number of shuffles m; the smallest possible p is 1 / (m + 1).
+        batch_size: number of shuffles computed at once; memory grows with it.
 
     Returns:
-        ``ShuffleTest(estimate, p_value, null)``. All of a traced failure is NaN: where the estimate or
-        one of the null is, so is the p-value.
+        ``ShuffleTest(estimate, p_value, null)``. Invalid traced values give NaN: if the estimate or one
+        of the null is NaN, so is the p-value.
 
     Bias:
-        The test is valid whatever the estimator's bias, which the shuffles share. ``estimate -
-        null.mean()`` is no unbiased estimate of the information: the bias depends on the dependence.
-        Samples must be exchangeable: rows of a time series, or repeated inputs, are not.
+        The test is valid whatever the estimator's bias, which the shuffles share.
+        ``estimate - null.mean()`` is not an unbiased estimate of the information, since the bias depends
+        on the dependence. Samples must be exchangeable, which rows of a time series or repeated inputs
+        are not.
 
     Raises:
         ValueError: for different lengths, fewer than 2 samples, an estimator that does not give a
-            scalar, numbers that are not whole and positive, and known samples that 32 bits do not hold
-            apart; and what the estimator raises.
+            scalar, numbers that are not whole and positive, and concrete samples that 32 bits cannot
+            tell apart; and what the estimator raises.
 
     Example:
         >>> import jax
@@ -131,34 +132,34 @@ def subsample_std(
     key: Array,
     num_subsamples: int | Sequence[int] = tuple(range(2, 11)),
 ) -> Float[Array, ""]:
-    """Standard deviation of an estimate, from disjoint subsamples of the data.
+    """Estimate the standard deviation of an estimate from disjoint subsamples of the data.
 
-    The variance of an estimate from m samples is taken to be B / m. For each k of ``num_subsamples``
-    the shuffled samples are split into k parts of m_k = floor(n / k), and s_k^2 is the variance of the
-    k estimates. Weighted by degrees of freedom, and at all n samples::
+    The variance of an estimate from m samples is assumed to be B / m. For each k in ``num_subsamples``
+    the shuffled samples are split into k parts of size m_k = floor(n / k), and s_k^2 is the variance of
+    the k estimates. Weighted by degrees of freedom, and extrapolated to all n samples::
 
         B = sum_k (k - 1) m_k s_k^2 / sum_k (k - 1),    standard deviation = sqrt(B / n).
 
-    Unlike the bootstrap no sample occurs twice: repeated samples look like dependence to estimators
-    that compare neighbours or count states.
+    Unlike in the bootstrap, no sample occurs twice: to estimators that compare neighbours or count
+    states, repeated samples look like dependence.
 
     Args:
-        estimator: as for ``shuffle_test``; traced once for every k.
+        estimator: function as for ``shuffle_test``; traced once for every k.
         x: (n, ...) samples, or activations.
         y: (n, ...) samples of the other variable, or labels.
-        key: random key of the splits.
-        num_subsamples: one k, or several, each from 2 to n / 2. The default takes 54 estimates of
-            nine sizes, each compiled.
+        key: random key for the splits.
+        num_subsamples: one or several k, each from 2 to n / 2. The default computes 54 estimates at nine
+            sample sizes, compiling once for each.
 
     Returns:
-        A scalar, in the estimator's unit. NaN where an estimate is.
+        A scalar, in the estimator's unit. NaN if any estimate is NaN.
 
     Bias:
-        Accurate to about 1 / sqrt(2 sum_k (k - 1)) of its value (11% for the default), somewhat worse
-        as the splits share samples. Wrong where the variance is not B / m: where the smallest
-        subsamples saturate the estimator, and for independent variables, whose estimates' variance
-        often falls as 1 / m^2 (for these use ``shuffle_test``). It says nothing about the bias of the
-        estimate: compare estimates at n / k samples for that.
+        Accurate to about 1 / sqrt(2 sum_k (k - 1)) of its value (11% for the default), or somewhat worse
+        since the splits share samples. Wrong if the variance is not B / m: if the smallest subsamples
+        saturate the estimator, or if the variables are independent, as the variance then often falls as
+        1 / m^2 (use ``shuffle_test``). It says nothing about the bias of the estimate: compare estimates
+        at n / k samples for that.
 
     Raises:
         ValueError: for different lengths, numbers of subsamples below 2 or above n / 2, an estimator

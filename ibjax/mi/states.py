@@ -1,4 +1,4 @@
-"""The states of a binned layer, numbered: for what needs more of them than their entropies."""
+"""The states of a binned layer as numbers, for analyses that need more than their entropies."""
 
 import functools
 
@@ -21,20 +21,20 @@ __all__ = ["binned_states"]
 def binned_states(
     t: ArrayLike, bin_width: ArrayLike | None = None, *, bins: ArrayLike | None = None
 ) -> Int[Array, " n"]:
-    """Which of its states each sample of a deterministic layer is in.
+    """Number the state of a binned deterministic layer for each sample.
 
-    Bins are those of ``binned_mi`` with ``bin_width``, or with the edges ``bins``; two samples share a
-    state when all their bins are equal. Works under ``jit`` and ``vmap``.
+    Bins are those of ``binned_mi`` with ``bin_width``, or with edges ``bins``; two samples share a state
+    if all their bin indices are equal. Works under ``jit`` and ``vmap``.
 
     Args:
         t: (n, width) activations; cast to float32.
-        bin_width: of the bins, positive; None with ``bins``.
-        bins: (edges,) increasing edges in place of a width.
+        bin_width: width of the bins, positive; None if ``bins`` is given.
+        bins: (edges,) increasing bin edges, instead of a width.
 
     Returns:
         (n,) int32 numbers from 0 to the number of states less one, in no particular order. Patterns are
-        hashed to 64 bits: two of n collide with probability below n^2 / 2^65. Meaningless where t is
-        not finite.
+        hashed to 64 bits: the probability that any two of n collide is below n^2 / 2^65. Meaningless if
+        ``t`` is not finite.
 
     Raises:
         ValueError: for both a width and edges, or neither, other shapes, activations that are not

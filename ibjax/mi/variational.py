@@ -1,4 +1,4 @@
-"""Variational estimates of mutual information, by networks trained on a part of the samples."""
+"""Variational estimates of mutual information, by networks trained on some of the samples."""
 
 import functools
 import math
@@ -29,18 +29,19 @@ NUM_EVALUATIONS = 50
 
 
 class VariationalInfo(NamedTuple):
-    """What :func:`variational_info` knows.
+    """Estimate of :func:`variational_info` with its ceiling and training curves.
 
     Attributes:
-        mi: the estimate, on held-out samples; bits.
-        ceiling: bits that it cannot exceed ("infonce", "doe") or above which it cannot be trusted
-            ("nwj", "dv", "smile"); see :func:`variational_mi`.
-        at_ceiling: whether it is less than 1 bit below its ceiling: it then says "this much or more".
-        dominated: whether one sample has more than half of a column's variance. Beside such an outlier
-            the other samples, standardised, are all but equal: the estimate is near 0 whatever they
-            carry.
+        mi: estimate on held-out samples; bits.
+        ceiling: value in bits that the estimate cannot exceed ("infonce", "doe"), or above which it
+            cannot be trusted ("nwj", "dv", "smile"); see :func:`variational_mi`.
+        at_ceiling: whether the estimate is less than 1 bit below the ceiling; it then means "this much
+            or more".
+        dominated: whether a single sample accounts for more than half of a column's variance. Next to
+            such an outlier the other samples, once standardised, are all but equal, and the estimate is
+            near 0 whatever they carry.
         steps: (evaluation,) training steps done at each point of the curves.
-        train_curve: (decay, evaluation) bits on the training batches since the evaluation before.
+        train_curve: (decay, evaluation) bits on the training batches since the previous evaluation.
         held_out_curve: (decay, evaluation) bits on the held-out samples.
     """
 
@@ -68,7 +69,7 @@ def variational_mi(
     weight_decay: float | Sequence[float] = DEFAULT_DECAYS,
     train_fraction: float = 0.7,
 ) -> Float[Array, ""]:
-    """I(X;Y) by a variational bound, whose critic f(x, y) is a network trained on a part of the samples.
+    """Estimate I(X;Y) by a variational bound whose critic f(x, y) is a network trained on some samples.
 
     In nats, with p the joint distribution, q the product of the marginals, K the batch size::
 
@@ -78,56 +79,58 @@ def variational_mi(
         smile:    E_p f - ln E_q clip(exp f, e^-clip, e^clip)
         doe:      E_p ln q(y|x) - E_p ln q(y)
 
-    The critic climbs its bound, except for smile the Jensen-Shannon objective
-    -E_p softplus(-f) - E_q softplus(f); the optimum is f = ln p(x,y) / p(x)p(y), for infonce up to a
-    function of x and for dv up to a constant. For doe (difference of entropies) q(y|x) and q(y) are
-    mixtures of 8 Gaussians of highest likelihood, the first with parameters from a network of x.
+    The critic is trained to maximise its bound, or for smile the Jensen-Shannon objective
+    ``-E_p softplus(-f) - E_q softplus(f)``. The optimum is f = ln p(x,y) / p(x)p(y), up to a function of
+    x for infonce and up to a constant for dv. For doe (difference of entropies) q(y|x) and q(y) are
+    mixtures of 8 Gaussians fitted by maximum likelihood; the parameters of the first are outputs of a
+    network of x.
 
-    Columns are standardised by the training part. The other samples are held out in two halves, of
-    which each selects the step and the weight decay for the other: the estimate is the mean over both
-    halves of the bound on the half that did not select, over all pairs of its batches of K samples.
+    Columns are standardised by the training samples. The other samples are held out in two halves, each
+    of which selects the training step and weight decay for the other: the estimate is the mean over both
+    halves of the bound with the other half's selection, over all pairs in batches of K samples.
 
     Args:
-        x: (n,) or (n, dx) samples; known ones lose offset and scale before they become float32.
-            Categories are better one-hot.
+        x: (n,) or (n, dx) samples; concrete ones are centred and scaled before the cast to float32.
+            Categories are better passed one-hot.
         y: (n,) or (n, dy) samples, in the same order.
-        key: draws the split, the initial parameters and the batches.
-        bound: one of those above.
+        key: random key for the split, the initial parameters and the batches.
+        bound: name of one of the bounds above.
         critic: "separable", f = a(x) + b(y) - |u(x) - v(y)|^2 / 2, or "joint", a network on (x, y),
-            which takes about ten times as long and was no better on normal variables, but finds
-            more of densities with edges.
-        hidden: units of the hidden layers of each network.
-        clip: of smile, in nats: the smaller the less variance and the more bias.
-        num_steps: of training.
-        batch_size: K, in training and evaluation; default 128, or one half of the held-out samples
-            where that is less.
-        learning_rate: of AdamW at the start; falls to 0 along a cosine.
-        weight_decay: of AdamW, or several: as many networks are trained side by side, of which the
-            held-out samples select.
-        train_fraction: of the samples that the networks are trained on.
+            which takes about ten times as long and was no better on normal variables, but finds more of
+            the information if densities have sharp edges.
+        hidden: numbers of units in the hidden layers of each network.
+        clip: clipping threshold of smile, in nats; smaller values give less variance and more bias.
+        num_steps: number of training steps.
+        batch_size: batch size K in training and evaluation. Default: 128, or one half of the held-out
+            samples if that is less.
+        learning_rate: initial learning rate of AdamW; decays to 0 along a cosine.
+        weight_decay: weight decay of AdamW, or several: one network is trained for each, and the
+            held-out samples select among them.
+        train_fraction: fraction of samples that the networks are trained on.
 
     Returns:
-        One scalar, bits, float32. Not clipped at 0. 0 where x or y is constant. NaN where traced x
-        or y are not finite.
+        One scalar, bits, float32. Not clipped at 0. 0 if x or y is constant. NaN if traced x or y are
+        not finite.
 
     Bias:
-        An outlier that has most of a column's variance brings every bound to 0, and
-        ``variational_info(...).dominated`` tells.
+        An outlier that accounts for most of a column's variance takes every bound to 0;
+        ``variational_info(...).dominated`` reports this.
 
-        * infonce: downward, a lower bound in expectation; never above log2 K, and low from about a bit
-          below that on.
+        * infonce: downward, a lower bound in expectation; never above log2 K, and too low from about 1
+          bit below that.
         * nwj: downward, a lower bound in expectation, whose variance grows like exp I.
-        * dv: downward by the critic, upward by the logarithm of a sample mean.
-        * smile: downward by the critic; the clipped term makes it no bound: it may exceed I.
+        * dv: downward because of the critic, upward because of the logarithm of a sample mean.
+        * smile: downward because of the critic; not a bound because of the clipped term: it may exceed
+          I.
         * doe: neither a lower nor an upper bound: errors of q(y) add, errors of q(y|x) subtract.
 
         No lower bound that holds with high confidence for every distribution exceeds about ln of the
         number of samples (McAllester & Stratos 2020). :func:`variational_info` reports the ceiling:
-        log2 K for infonce; log2 of one held-out half for nwj, dv and smile; for doe the resolution of
-        q(y|x), whose scales are above exp(-6). Many dimensions take many samples (of 1.47 bits between
-        25 + 25 normal variables, two correlated pairs, infonce finds about 1.2 with n = 2000, 1.3
-        with 5000, 1.35 with 10,000), and densities with edges many steps (of 1.36 bits with uniform
-        noise it finds 1.1, doe 1.3).
+        log2 K for infonce; log2 of the size of one held-out half for nwj, dv and smile; for doe the
+        resolution of q(y|x), whose scales are above exp(-6). Many dimensions need many samples (of 1.47
+        bits between 25 + 25 normal variables with two correlated pairs, infonce finds about 1.2 with
+        n = 2000, 1.3 with 5000, 1.35 with 10,000), and densities with sharp edges need many steps (of
+        1.36 bits with uniform noise infonce finds 1.1, doe 1.3).
 
     Raises:
         ValueError: for other shapes than these, empty arrays, different lengths, NaN or infinite
@@ -169,9 +172,9 @@ def variational_info(
     weight_decay: float | Sequence[float] = DEFAULT_DECAYS,
     train_fraction: float = 0.7,
 ) -> VariationalInfo:
-    """:func:`variational_mi` with its ceiling and the curves of its training.
+    """Return the estimate of :func:`variational_mi` with its ceiling and training curves.
 
-    Args, errors, bias and references are those of :func:`variational_mi`.
+    Arguments, errors, bias and references are those of :func:`variational_mi`.
 
     Returns:
         :class:`VariationalInfo`, bits.
@@ -202,7 +205,7 @@ def variational_info(
 
 
 def _sequence(name, given, wanted) -> tuple:
-    """One number or several as a tuple."""
+    """Return one or several numbers as a tuple."""
     values = (given,) if np.ndim(given) == 0 and name == "weight_decay" else given
     if not isinstance(values, list | tuple | np.ndarray) or len(values) == 0:
         raise ValueError(f"{name}: expected {wanted}, got {kind_of(given)}")
@@ -223,7 +226,7 @@ def _sizes(n, batch_size, train_fraction):
 
 
 class Plan(NamedTuple):
-    """The static part of an estimate: what its compiled program depends on."""
+    """Static settings of an estimate, on which its compiled program depends."""
 
     bound: str
     critic: str
@@ -242,7 +245,7 @@ def _estimate(x, y, key, plan):
     finite = jnp.isfinite(x).all() & jnp.isfinite(y).all()
     order_key, init_key, batch_key = jax.random.split(key, 3)
     order = jnp.argsort(jax.random.bits(order_key, (x.shape[0],)))
-    columns = standardised(jnp.concatenate([x, y], axis=1)[order])  # far from 0, huge or tiny
+    columns = standardised(jnp.concatenate([x, y], axis=1)[order])  # may be far from 0, huge, tiny
     squares = jnp.square(columns)
     dominated = (squares.max(axis=0) > 0.5 * squares.sum(axis=0)).any()
     columns, varies = _standardised(columns, plan.num_train)
@@ -261,7 +264,7 @@ def _estimate(x, y, key, plan):
     with jax.default_matmul_precision("float32"):
         params = method.init(init_key, x[:2], y[:2])
         train_curve, values, objectives = jax.vmap(train)(jnp.asarray(plan.weight_decays))
-    # Where nothing varies the networks can only lose.
+    # If nothing varies the answer is 0, which networks can only miss.
     summands = jnp.where(x_varies.any() & y_varies.any(), _selected(values, objectives), 0.0)
     held_out_curve = values.sum(axis=3).mean(axis=2)  # (decay, evaluation, half, network) -> 2 axes
     nats = (
@@ -276,7 +279,7 @@ def _estimate(x, y, key, plan):
 
 
 def _standardised(x, num_train):
-    """Columns with mean 0 and variance 1 in the training part, constant ones 0; which vary there."""
+    """Standardise columns by the training samples, constant ones to 0; and return which ones vary."""
     train = x[:num_train]
     varies = (train != train[:1]).any(axis=0)
     z = (x - train.mean(axis=0, keepdims=True)) / train.std(axis=0, keepdims=True)
@@ -284,17 +287,17 @@ def _standardised(x, num_train):
 
 
 def _stretches(num_rows, size):
-    """Starts and widths (size,) of nearly equal stretches of rows.
+    """Split rows into nearly equal stretches, and return their starts and widths, (size,) each.
 
-    Every batch takes one row of each: the samples are in random order already, and one drawn twice
-    would be a wrong negative of itself.
+    Every batch takes one row of each: the samples are in random order already, and a sample drawn twice
+    would be a false negative for itself.
     """
     edges = np.arange(size + 1) * num_rows // size
     return edges[:-1], np.diff(edges)
 
 
 def _training_batch(key, plan):
-    """Random rows (K,), each training row equally likely; cheaper than a permutation."""
+    """Draw rows (K,), each training row equally likely; cheaper than a permutation."""
     starts, widths = _stretches(plan.num_train, plan.batch_size)
     u = jax.random.uniform(key, (1 + plan.batch_size,))
     rows = starts + (u[1:] * widths.astype(np.float32)).astype(jnp.int32)
@@ -302,22 +305,22 @@ def _training_batch(key, plan):
 
 
 def _held_out_batches(plan):
-    """Rows (2, batches, K): each half once, but for a few rows again in the last batch."""
+    """Return rows (2, batches, K) that cover each half once; the last batch repeats a few rows."""
     starts, widths = _stretches(plan.num_half, plan.batch_size)
     rows = starts + np.minimum(np.arange(widths.max())[:, None], widths - 1)
     return plan.num_train + np.stack([rows, plan.num_half + rows])
 
 
 def _schedule(plan):
-    """Steps done at each evaluation: (1 + evaluation,), from 0 to all."""
+    """Return the steps done at each evaluation, (1 + evaluation,), from 0 to all."""
     evaluations = min(NUM_EVALUATIONS, plan.num_steps)
     return np.arange(evaluations + 1) * plan.num_steps // evaluations
 
 
 def _train(method, optimizer, params, x, y, batch_key, plan):
-    """Training values (evaluation,); held-out values and objectives (evaluation, half, network)."""
-    zero = 0 * x[0, 0]  # of the samples' type inside shard_map, as all that the loops carry must be
-    params, unravel = ravel_pytree(params)  # one vector: fewer and larger operations a step
+    """Train; return values (evaluation,), held-out values, objectives (evaluation, half, network)."""
+    zero = 0 * x[0, 0]  # has the samples' type inside shard_map, which all loop carries need
+    params, unravel = ravel_pytree(params)  # one vector means fewer and larger operations per step
     params = params + zero
 
     def loss(params, rows):
@@ -346,13 +349,13 @@ def _train(method, optimizer, params, x, y, batch_key, plan):
         return (params, opt_state), (total / jnp.maximum(stop - start, 1), values, objectives)
 
     halves, stops = jnp.asarray(_held_out_batches(plan)), _schedule(plan)
-    starts = np.append(0, stops[:-1])  # the first evaluation is of the untrained networks
+    starts = np.append(0, stops[:-1])  # the first evaluation is before training
     opt_state = jax.tree.map(lambda leaf: leaf + zero.astype(leaf.dtype), optimizer.init(params))
     return lax.scan(train_and_evaluate, (params, opt_state), (starts, stops))[1]
 
 
 def _selected(values, objectives):
-    """(network,) means over the halves of each half's value where the other's objective was best."""
+    """Average each half's value at the other half's best objective over both halves, (network,)."""
     # (decay, evaluation, half, network) -> (decay * evaluation, half, network)
     values, objectives = (a.reshape(-1, *a.shape[2:]) for a in (values, objectives))
     best = jnp.argmax(jnp.where(jnp.isnan(objectives), -jnp.inf, objectives), axis=0)
@@ -362,6 +365,6 @@ def _selected(values, objectives):
 def _ceiling(summands, num_columns, plan):
     if plan.bound == "infonce":
         return jnp.float32(math.log(plan.batch_size))
-    if plan.bound == "doe":  # ln q(y|x) at its largest
+    if plan.bound == "doe":  # the largest possible ln q(y|x)
         return summands[1] + num_columns * np.float32(MAX_LOG_DENSITY)
     return jnp.float32(math.log(plan.num_half))

@@ -1,4 +1,4 @@
-"""From labelled arrays to matplotlib figures. No training, no files, no choice of a backend."""
+"""Matplotlib figures of labelled arrays. No training, no files, no choice of a backend."""
 
 from ibjax.plots.compression import plot_compression, plot_compression_table, plot_curves
 from ibjax.plots.data_processing import (

@@ -1,4 +1,4 @@
-"""What figures share: colours, bands over seeds, the axis of epochs, and what they refuse."""
+"""Code shared by figures: colours, bands over seeds, the axis of epochs, and checks."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -35,12 +35,12 @@ LAYER_COLOURS = (*ARM_COLOURS, "#56b4e9", "#e69f00", "#000000")
 LINE_STYLES = ("-", "--", ":", "-.")
 MARKERS = "osD^vP*Xph<>"
 
-# Names in a column of a legend beside the panels.
+# Number of names per column in a legend beside the panels.
 LEGEND_ROWS = 20
 
 
 def arm_looks(count: int) -> list[tuple[Any, str]]:
-    """A colour and a line style for each of ``count`` curves, all different."""
+    """Return a colour and a line style for each of ``count`` curves, all different."""
     if count <= len(LAYER_COLOURS):
         return [(colour, "-") for colour in LAYER_COLOURS[:count]]
     colours = mpl.colormaps["turbo"](np.linspace(0.02, 0.98, count))
@@ -50,7 +50,7 @@ def arm_looks(count: int) -> list[tuple[Any, str]]:
 def draw_band(
     ax: Axes, ixt: xr.DataArray, over: str, colour: Any, label: str, linestyle: str = "-"
 ) -> None:
-    """Mean over seeds and its 95% interval."""
+    """Draw the mean over seeds and its 95% interval."""
     band = mean_interval(ixt.transpose("seed", over).values)
     ax.plot(ixt[over], band.estimate, color=colour, label=label, linestyle=linestyle)
     ax.fill_between(ixt[over], band.low, band.high, color=colour, alpha=0.25, lw=0)
@@ -78,7 +78,7 @@ def add_title(figure: Figure, title: str) -> None:
 
 
 def add_legend(ax: Axes, **look) -> None:
-    """The names of a panel's curves, in it; beside all panels where they are many."""
+    """Add a legend of a panel's curves, in the panel or, if there are many, beside all panels."""
     handles, names = ax.get_legend_handles_labels()
     if len(names) <= len(ARM_COLOURS):
         ax.legend(fontsize="small", **look)
@@ -89,10 +89,10 @@ def add_legend(ax: Axes, **look) -> None:
 
 
 def check_dimensions(**dimensions: str) -> None:
-    """Refuse what is no name of a dimension, and the same one twice.
+    """Refuse anything but names of dimensions, and the same name twice.
 
     Args:
-        **dimensions: by the names of arguments.
+        **dimensions: names of dimensions by argument name.
     """
     for name, dimension in dimensions.items():
         check_text(name, dimension)
@@ -102,14 +102,14 @@ def check_dimensions(**dimensions: str) -> None:
 
 
 def check_labels(name: str, labels: Any) -> None:
-    """Refuse what is no mapping of one or more names to text."""
+    """Refuse anything but a mapping of one or more names to text."""
     texts = list(labels.values()) if isinstance(labels, Mapping) else []
     if not texts or not all(isinstance(text, str) for text in texts):
         raise ValueError(f"{name}: expected a mapping to labels, got {kind_of(labels)}")
 
 
 def check_levels(name: str, chosen: Any, results: xr.Dataset | xr.DataArray, dimension: str) -> tuple:
-    """The chosen levels of a dimension, refused where it has no such ones."""
+    """Return the chosen levels of a dimension; refuse levels that it does not have."""
     chosen = as_sequence(name, chosen, f"levels of {dimension}")
     chosen = tuple(x.item() if isinstance(x, np.ndarray) and x.ndim == 0 else x for x in chosen)
     known = results[dimension].values.tolist()

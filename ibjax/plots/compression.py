@@ -1,4 +1,4 @@
-"""I(X;T) against the epoch, and its compression."""
+"""Figures of I(X;T) against the epoch, and of its compression."""
 
 import itertools
 from collections.abc import Sequence
@@ -25,13 +25,13 @@ __all__ = ["plot_compression", "plot_compression_table", "plot_curves"]
 def plot_compression(
     plane: xr.Dataset, *, row: str = "activation", compare: str = "optimizer", title: str = ""
 ) -> Figure:
-    """I(X;T) against the epoch, per layer, with a 95% band over seeds; arms on the same axes.
+    """Plot I(X;T) against the epoch, per layer, with a 95% band over seeds; arms share axes.
 
     Args:
-        plane: ``ixt`` of dims ``(row, compare, seed, epoch, layer)``.
-        row: the dimension for rows of panels; columns are layers.
-        compare: the dimension whose levels share a panel.
-        title: of the figure.
+        plane: Dataset with ``ixt`` of dims ``(row, compare, seed, epoch, layer)``.
+        row: dimension for rows of panels; columns are layers.
+        compare: dimension whose levels share a panel.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.
@@ -66,15 +66,15 @@ def plot_curves(
     compare: str = "setting",
     title: str = "",
 ) -> Figure:
-    """I(X;T) of one layer against the epoch, with a 95% band over seeds; one panel an estimator.
+    """Plot I(X;T) of one layer against the epoch, with a 95% band over seeds; one panel per estimator.
 
     Args:
-        plane: ``ixt`` of dims ``(row, column, compare, seed, epoch)``; a coordinate ``option`` of
-            dims ``(column, compare)`` names the curves.
-        row: the dimension for rows of panels.
-        column: the dimension for columns of panels.
-        compare: the dimension whose levels share a panel.
-        title: of the figure.
+        plane: Dataset with ``ixt`` of dims ``(row, column, compare, seed, epoch)``; a coordinate
+            ``option`` of dims ``(column, compare)`` names the curves.
+        row: dimension for rows of panels.
+        column: dimension for columns of panels.
+        compare: dimension whose levels share a panel.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables, coordinates or dims.
@@ -108,16 +108,17 @@ def plot_compression_table(
     rows: Sequence[str] = ("estimator", "setting"),
     title: str = "",
 ) -> Figure:
-    """Compression of every layer (columns) in every arm (rows), one panel a level of ``panel``.
+    """Draw a table of the compression of every layer (columns) in every arm (rows), one per panel.
 
-    The number is the mean over seeds; it is bold where the 95% interval leaves out 0.
+    Numbers are means over seeds, in bold if the 95% interval excludes 0.
 
     Args:
-        summary: ``compression``, ``compression_low`` and ``compression_high`` of dims ``(panel, *rows,
-            layer)``, bits; a coordinate ``option`` of dims ``rows`` names the last one's levels.
-        panel: the dimension for panels.
-        rows: the dimensions whose levels are the rows.
-        title: of the figure.
+        summary: Dataset with ``compression``, ``compression_low`` and ``compression_high`` of dims
+            ``(panel, *rows, layer)``, bits; a coordinate ``option`` of dims ``rows`` names the levels of
+            the last one.
+        panel: dimension for panels.
+        rows: dimensions whose levels are the rows.
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables, coordinates or dims.

@@ -1,4 +1,4 @@
-"""The data-processing inequality: where estimates rise from a layer to the next."""
+"""Figures of the data-processing inequality: where estimates rise from one layer to the next."""
 
 import itertools
 from collections.abc import Mapping
@@ -29,20 +29,20 @@ __all__ = ["plot_along_layers", "plot_layer_against_next", "plot_violations"]
 
 NAMES: Mapping[str, str] = {"ixt": "I(X;T)", "ity": "I(T;Y)"}
 
-# bits; the colour of a violation that is hardly one, and of the largest
+# in bits: violations with the first and the last colour
 SMALLEST, LARGEST = 0.001, 0.3
 
 
 def plot_violations(summary: xr.Dataset, *, row: str = "activation", title: str = "") -> Figure:
-    """Estimators (rows) against pairs of layers (columns): how many seeds violate the inequality.
+    """Plot how many seeds violate the inequality, by estimator (rows) and pair of layers (columns).
 
-    The number is the share of seeds in percent, the colour the mean violation in bits; both averaged
-    over recorded epochs. Empty cells are pairs at which no seed ever violates it.
+    Numbers are percentages of seeds, colours the mean violation in bits, both averaged over recorded
+    epochs. Cells are empty if no seed ever violates the inequality.
 
     Args:
-        summary: of ``violation_summary``, dims ``(variable, row, estimator, epoch, pair)``.
-        row: the dimension for rows of panels; columns are I(X;T) and I(T;Y).
-        title: of the figure.
+        summary: result of ``violation_summary``, with dims ``(variable, row, estimator, epoch, pair)``.
+        row: dimension for rows of panels; columns are I(X;T) and I(T;Y).
+        title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.
@@ -84,15 +84,15 @@ def plot_violations(summary: xr.Dataset, *, row: str = "activation", title: str 
 
 
 def plot_along_layers(plane: xr.Dataset, variable: str, *, row: str, title: str = "") -> Figure:
-    """An estimate against the layer, one panel an estimator and one curve an epoch: any rise violates.
+    """Plot estimates against the layer, a panel per estimator, a curve per epoch; any rise violates.
 
     Means over seeds with 95% bands.
 
     Args:
-        plane: the variable, of dims ``(row, estimator, seed, epoch, layer)``, bits.
+        plane: Dataset with the variable, of dims ``(row, estimator, seed, epoch, layer)``, bits.
         variable: "ixt" or "ity".
-        row: the dimension for rows of panels.
-        title: of the figure.
+        row: dimension for rows of panels.
+        title: title of the figure.
 
     Raises:
         ValueError: for an unknown variable, other variables or dims.
@@ -128,21 +128,21 @@ def plot_along_layers(plane: xr.Dataset, variable: str, *, row: str, title: str 
 def plot_layer_against_next(
     plane: xr.Dataset, layer: int, following: int, *, row: str, column: str, title: str = ""
 ) -> Figure:
-    """I(X;T) of a layer and of one after it, against the epoch, with what the second seems to gain.
+    """Plot I(X;T) of a layer and of a later one against the epoch, with the latter's apparent gain.
 
-    Means over seeds with 95% bands. Where the second curve is above the first the estimate violates the
-    inequality; the dashed line is the share of seeds in which it does, on the right-hand axis.
+    Means over seeds with 95% bands. Where the second curve is above the first, the estimate violates the
+    inequality; the dashed line is the fraction of seeds in which it does, on the right-hand axis.
 
     Args:
-        plane: ``ixt`` of dims ``(row, column, seed, epoch, layer)``, bits.
-        layer: the first.
-        following: the second.
-        row: the dimension for rows of panels.
-        column: the dimension for columns of panels.
-        title: of the figure.
+        plane: Dataset with ``ixt`` of dims ``(row, column, seed, epoch, layer)``, bits.
+        layer: number of the first layer.
+        following: number of the later layer.
+        row: dimension for rows of panels.
+        column: dimension for columns of panels.
+        title: title of the figure.
 
     Raises:
-        ValueError: for other variables or dims, layers that there are not.
+        ValueError: for other variables or dims, layers that do not exist.
     """
     check_dimensions(row=row, column=column)
     check_results("plane", plane, {"ixt": (row, column, "seed", "epoch", "layer")})

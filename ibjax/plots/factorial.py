@@ -1,4 +1,4 @@
-"""Effects of factors within seeds, and parts of the variance over networks."""
+"""Figures of factors' effects within seeds, and of variance components over networks."""
 
 from collections.abc import Mapping
 
@@ -22,15 +22,15 @@ __all__ = ["plot_effects", "plot_variance_parts"]
 
 
 def plot_effects(effects: xr.Dataset, *, labels: Mapping[str, str], title: str = "") -> Figure:
-    """Effects against the layer, one panel an outcome: seeds as dots, means with 95% intervals.
+    """Plot effects against the layer, one panel per outcome: seeds as dots, means with 95% intervals.
 
     Args:
-        effects: variables of dims ``(effect, layer, seed)``, bits.
-        labels: of the variables, one panel each.
-        title: of the figure.
+        effects: Dataset of variables of dims ``(effect, layer, seed)``, bits.
+        labels: labels of the variables, one panel each.
+        title: title of the figure.
 
     Raises:
-        ValueError: for other variables or dims, labels that are no text.
+        ValueError: for other variables or dims, labels that are not text.
     """
     check_labels("labels", labels)
     check_results("effects", effects, dict.fromkeys(labels, ("effect", "layer", "seed")))
@@ -62,18 +62,18 @@ def plot_effects(effects: xr.Dataset, *, labels: Mapping[str, str], title: str =
 def plot_variance_parts(
     parts: xr.DataArray, *, row: str, labels: Mapping[str, str], title: str = ""
 ) -> Figure:
-    """Standard deviations due to each source against the layer, one panel an arm.
+    """Plot standard deviations due to each source against the layer, one panel per arm.
 
     Negative estimates of a variance are drawn at 0.
 
     Args:
-        parts: variances of dims ``(row, arm, source, layer)``, squared bits.
-        row: the dimension for rows of panels; columns are arms.
-        labels: of the sources.
-        title: of the figure.
+        parts: variances with dims ``(row, arm, source, layer)``, squared bits.
+        row: dimension for rows of panels; columns are arms.
+        labels: labels of the sources.
+        title: title of the figure.
 
     Raises:
-        ValueError: for other dims or sources, labels that are no text.
+        ValueError: for other dims or sources, labels that are not text.
     """
     check_dimensions(row=row)
     check_labels("labels", labels)

@@ -1,4 +1,4 @@
-"""One number a seed, by the level of a factor."""
+"""Figures of one number per seed, by the level of a factor."""
 
 from collections.abc import Mapping
 
@@ -16,19 +16,19 @@ __all__ = ["plot_by_level"]
 def plot_by_level(
     values: xr.Dataset, over: str, *, labels: Mapping[str, str], ylabel: str, title: str = ""
 ) -> Figure:
-    """Medians with 95% intervals over seeds against a factor's levels, on a log scale; seeds as dots.
+    """Plot medians with 95% intervals over seeds against a factor's levels, in log scale; seeds as dots.
 
     Zeros are drawn at 1, and levels that fewer than half of the seeds reach have no median.
 
     Args:
-        values: variables of dims ``(over, "seed")``; NaN for seeds that have none.
-        over: the factor, whose levels are numbers.
-        labels: of the variables, one panel each.
-        ylabel: of all panels.
-        title: of the figure.
+        values: Dataset of variables of dims ``(over, "seed")``; NaN for seeds without a value.
+        over: name of the factor, whose levels are numbers.
+        labels: labels of the variables, one panel each.
+        ylabel: label of the vertical axis of all panels.
+        title: title of the figure.
 
     Raises:
-        ValueError: for other variables or dims, levels that are no numbers, labels that are no text.
+        ValueError: for other variables or dims, levels that are not numbers, labels that are not text.
     """
     check_dimensions(over=over)
     check_labels("labels", labels)

@@ -30,7 +30,7 @@ TRAIN_COLOUR, TEST_COLOUR = ARM_COLOURS[:2]
 REFERENCE_STYLES = ("--", ":", "-.", "-")
 CURVE_POINTS = 200
 
-# Of errors on a logarithmic axis.
+# Largest ratio of errors shown on a logarithmic axis.
 LARGEST_RATIO = 1e4
 
 PARTS = {"ixt": "I(X;T), all inputs", "ixt_relevant": "I(X_rel;T)", "ixt_irrelevant": "I(X_irr;T)"}
@@ -44,15 +44,15 @@ def plot_bounded_plane(
     column: str | None = None,
     title: str = "",
 ) -> Figure:
-    """``plot_information_plane`` with the task's Gaussian information-bottleneck curve, dashed.
+    """Plot the information plane with the task's Gaussian information-bottleneck curve, dashed.
 
     Args:
-        plane: as there.
-        rho2: squared correlation of the label with its best prediction, of dims among ``row`` and
+        plane: Dataset as for ``plot_information_plane``.
+        rho2: squared correlation of the label with its best prediction, with dims among ``row`` and
             ``column``.
-        row: a dimension for rows of panels.
-        column: a dimension for columns of panels.
-        title: of the figure.
+        row: optional dimension for rows of panels.
+        column: optional dimension for columns of panels.
+        title: title of the figure.
 
     Raises:
         ValueError: as ``plot_information_plane``, and for correlations of other dims or outside [0, 1).
@@ -89,22 +89,22 @@ def plot_learning(
     references: Mapping[str, str],
     title: str = "",
 ) -> Figure:
-    """Errors (above), I(X;T) and I(T;Y) of every layer (below) against the epoch.
+    """Plot errors (above) and I(X;T) and I(T;Y) of every layer (below) against the epoch.
 
-    Mean over seeds with a 95% band; one column of panels a level of ``column``.
+    Curves are means over seeds with 95% bands; there is one column of panels per level of ``column``.
 
     Args:
-        results: ``train_loss``, ``test_loss`` (column, seed, epoch); ``ixt``, ``ity`` (column, seed,
-            epoch, layer), bits.
-        column: the dimension for columns of panels.
-        layers: to draw.
+        results: Dataset with ``train_loss``, ``test_loss`` (column, seed, epoch) and ``ixt``, ``ity``
+            (column, seed, epoch, layer), bits.
+        column: dimension for columns of panels.
+        layers: layers to draw.
         loss: label of the axis of errors, which is logarithmic.
-        references: variables of dims ``([column], [seed])`` drawn as lines across, by their names in
-            the legend.
-        title: of the figure.
+        references: variables of dims ``([column], [seed])`` to draw as horizontal lines, by their names
+            in the legend.
+        title: title of the figure.
 
     Raises:
-        ValueError: for other variables or dims, layers that there are not, names that are no text.
+        ValueError: for other variables or dims, layers that do not exist, names that are not text.
     """
     check_dimensions(column=column)
     check_text("loss", loss)
@@ -143,7 +143,7 @@ def plot_learning(
             epoch_axis(ax, results)
     for ax, label in zip(axes[:, 0], (loss, "I(X;T) [bits]", "I(T;Y) [bits]"), strict=True):
         ax.set_ylabel(label)
-    # Bands of errors near 0 reach below it.
+    # Bands of errors near 0 extend below 0.
     axes[0, 0].set_ylim(bottom=axes[0, 0].get_ylim()[1] / LARGEST_RATIO)
     axes[0, 0].legend(fontsize="x-small")
     axes[2, 0].legend(fontsize="x-small")
@@ -156,18 +156,18 @@ def plot_learning(
 
 
 def plot_parts(results: xr.Dataset, *, names: Mapping[int, str], title: str = "") -> Figure:
-    """Information about all inputs, the relevant and the irrelevant ones, against the epoch.
+    """Plot information about all, the relevant and the irrelevant inputs against the epoch.
 
-    One row of panels a layer, each panel with an axis of its own; the mean over seeds with a 95% band,
-    and each seed faintly.
+    Each layer has a row of panels, each with its own axis. Curves are means over seeds with 95% bands,
+    and single seeds faintly.
 
     Args:
-        results: ``ixt``, ``ixt_relevant``, ``ixt_irrelevant`` (seed, epoch, layer), bits.
-        names: of the layers.
-        title: of the figure.
+        results: Dataset with ``ixt``, ``ixt_relevant``, ``ixt_irrelevant`` (seed, epoch, layer), bits.
+        names: names of the layers.
+        title: title of the figure.
 
     Raises:
-        ValueError: for other variables or dims, layers that there are not, names that are no text.
+        ValueError: for other variables or dims, layers that do not exist, names that are not text.
     """
     check_labels("names", names)
     check_results("results", results, dict.fromkeys(PARTS, ("seed", "epoch", "layer")))

@@ -1,4 +1,4 @@
-"""The information plane."""
+"""Figure of the information plane."""
 
 import numpy as np
 import xarray as xr
@@ -17,7 +17,7 @@ __all__ = ["plot_information_plane"]
 
 EPOCH_COLOURS = "viridis"
 
-# Epochs at which the faint paths of single seeds are drawn: enough for their spread.
+# Number of epochs at which the faint paths of single seeds are drawn: enough to show their spread.
 SPREAD_EPOCHS = 60
 
 
@@ -29,20 +29,20 @@ def plot_information_plane(
     title: str = "",
     corner: tuple[float, float] | None = None,
 ) -> Figure:
-    """Every layer's path through the information plane.
+    """Plot every layer's path through the information plane.
 
     The mean over seeds is drawn strongly, each seed faintly behind it; the colour is the epoch, on a
     log scale; each layer ends in a marker of its own with its number.
 
     Args:
-        plane: ``ixt``, ``ity`` of dims ``([row], [column], [seed], epoch, layer)``.
-        row: a dimension for rows of panels.
-        column: a dimension for columns of panels.
-        title: of the figure.
+        plane: Dataset with ``ixt``, ``ity`` of dims ``([row], [column], [seed], epoch, layer)``.
+        row: optional dimension for rows of panels.
+        column: optional dimension for columns of panels.
+        title: title of the figure.
         corner: (H(X), I(X;Y)), bits, drawn as a star: no layer is beyond it.
 
     Raises:
-        ValueError: for other variables or dims, a corner that is no pair of numbers.
+        ValueError: for other variables or dims, a corner that is not a pair of numbers.
     """
     panels = {"row": row, "column": column}
     named = {name: dimension for name, dimension in panels.items() if dimension is not None}
@@ -69,7 +69,7 @@ def plot_information_plane(
         ax.set_ylabel("I(T;Y) [bits]")
     colours = ScalarMappable(norm, EPOCH_COLOURS)
     figure.colorbar(colours, ax=axes, label="epoch (log scale; untrained at its lower end)", aspect=35)
-    # Where every layer is, since networks of different depth do not all have the same.
+    # Take the panel with every layer, since networks of different depth do not all have the same.
     fullest = max(axes.flat, key=lambda ax: len(ax.get_legend_handles_labels()[0]))
     fullest.legend(title="layer", loc="lower right", fontsize="small", ncols=2)
     add_title(figure, title)
@@ -100,7 +100,7 @@ def _draw_paths(ax: Axes, panel: xr.Dataset, norm: LogNorm) -> None:
 
 
 def _add_path(ax: Axes, x, y, colour_of, norm, **look) -> None:
-    """Segments between consecutive epochs, coloured by the later one; x and y are (path, epoch)."""
+    """Add segments between consecutive epochs, coloured by the later one; x and y are (path, epoch)."""
     points = np.stack([x, y], axis=-1)
     segments = np.stack([points[:, :-1], points[:, 1:]], axis=2).reshape(-1, 2, 2)
     colours = np.tile(colour_of[1:], len(points))

@@ -1,4 +1,4 @@
-"""Networks as points in the information plane: at a few epochs, and as a film."""
+"""Figures of networks as points in the information plane: at a few epochs, and as a film."""
 
 from collections.abc import Sequence
 
@@ -17,15 +17,15 @@ LAYER_COLOURS = ("#440154", "#3b528b", "#21918c", "#5ec962", "#e69f00", "#d55e00
 
 
 def plot_snapshots(plane: xr.Dataset, epochs: Sequence[int], *, title: str = "") -> Figure:
-    """Every layer of every network at some epochs, one panel an epoch; a cross for each layer's mean.
+    """Plot every layer of every network at some epochs, one panel each, with a cross at a layer's mean.
 
     Args:
-        plane: ``ixt``, ``ity`` of dims ``(seed, epoch, layer)``, bits.
-        epochs: recorded ones.
-        title: of the figure.
+        plane: Dataset with ``ixt``, ``ity`` of dims ``(seed, epoch, layer)``, bits.
+        epochs: recorded epochs to draw.
+        title: title of the figure.
 
     Raises:
-        ValueError: for other variables or dims, epochs that were not recorded, a title that is no text.
+        ValueError: for other variables or dims, epochs that were not recorded, a title that is not text.
     """
     check_text("title", title)
     check_results("plane", plane, dict.fromkeys(("ixt", "ity"), ("seed", "epoch", "layer")))
@@ -48,14 +48,14 @@ def plot_snapshots(plane: xr.Dataset, epochs: Sequence[int], *, title: str = "")
 
 
 def animate_snapshots(plane: xr.Dataset, *, title: str = "") -> FuncAnimation:
-    """The same as a film over all recorded epochs.
+    """Animate ``plot_snapshots`` over all recorded epochs.
 
     Args:
-        plane: ``ixt``, ``ity`` of dims ``(seed, epoch, layer)``, bits.
-        title: of the film.
+        plane: Dataset with ``ixt``, ``ity`` of dims ``(seed, epoch, layer)``, bits.
+        title: title of the film.
 
     Raises:
-        ValueError: for other variables or dims, a title that is no text.
+        ValueError: for other variables or dims, a title that is not text.
     """
     check_text("title", title)
     check_results("plane", plane, dict.fromkeys(("ixt", "ity"), ("seed", "epoch", "layer")))

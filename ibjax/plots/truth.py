@@ -1,4 +1,4 @@
-"""Single units: estimates against what is known exactly, and the bins that explain them."""
+"""Figures of single units: estimates against exact values, and the bins that explain them."""
 
 import itertools
 from collections.abc import Mapping
@@ -34,19 +34,19 @@ def plot_against_truth(
     truths: Mapping[str, str] = MappingProxyType({"exact": "exact"}),
     title: str = "",
 ) -> Figure:
-    """An estimate's mean over seeds with a 95% band, and what is known exactly, one panel a level.
+    """Plot an estimate's mean over seeds with a 95% band, and exact values, one panel per level.
 
     Args:
-        results: the estimate of dims ``(panel, over, "seed")``, the truths of dims ``([panel], over)``;
-            bits.
-        panel: the dimension for panels.
-        over: the dimension of the horizontal axis, drawn on a log scale.
-        estimate: its variable.
-        truths: exact variables, by the name that the legend gives them.
-        title: of the figure.
+        results: Dataset with the estimate, of dims ``(panel, over, "seed")``, and the exact values, of
+            dims ``([panel], over)``; bits.
+        panel: dimension for panels.
+        over: dimension of the horizontal axis, which is logarithmic.
+        estimate: variable of the estimate.
+        truths: variables of exact values, by their names in the legend.
+        title: title of the figure.
 
     Raises:
-        ValueError: for other variables or dims, names that are no text.
+        ValueError: for other variables or dims, names that are not text.
     """
     check_dimensions(panel=panel, over=over)
     check_text("estimate", estimate)
@@ -87,12 +87,12 @@ def plot_probabilities(
     *,
     num_columns: int | np.integer,
 ) -> Figure:
-    """Bars of the probabilities of a unit's bins, one panel each.
+    """Plot bars of the probabilities of a unit's bins, one panel for each unit.
 
     Args:
-        panels: by title, lower edges (bin,) and probabilities (bin,).
-        bin_width: of all bins.
-        num_columns: of panels.
+        panels: lower edges (bin,) and probabilities (bin,), by title of the panel.
+        bin_width: width of all bins.
+        num_columns: number of columns of panels.
 
     Raises:
         ValueError: for panels without edges and probabilities, a width or a number that is not positive.

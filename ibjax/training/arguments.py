@@ -1,4 +1,4 @@
-"""The arguments of ``fit`` apart from its samples: what is refused, and their one form."""
+"""Checks and normalisation of the arguments of ``fit``, except for its samples."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,10 +25,10 @@ __all__ = [
 
 
 def check_one_process() -> None:
-    """Refuse several processes of ``jax.distributed``, each of which would train the same seeds.
+    """Refuse several ``jax.distributed`` processes, since each would train the same seeds.
 
     Raises:
-        ValueError: on every process.
+        ValueError: on every process, if there are several.
     """
     if (count := jax.process_count()) > 1:
         raise ValueError(
@@ -43,7 +43,7 @@ def check_config(config: Any) -> None:
 
 
 def check_functions(record: Any, optimizer: Any, draw_labels: Any, on_advance: Any) -> None:
-    """Refuse what is no function of the kind, such as its name; None stands for the optional ones."""
+    """Refuse anything but the right kinds of functions, such as names; optional ones may be None."""
     check_function("record", record, "record(params, data, split)")
     try:
         hash(record)
@@ -62,7 +62,7 @@ def check_functions(record: Any, optimizer: Any, draw_labels: Any, on_advance: A
 
 
 def checked_devices(devices: Sequence[Any] | None) -> list[Any]:
-    """The devices, by default all local ones of the default platform."""
+    """Return the devices to use: by default all local devices of the default platform."""
     if devices is None:
         return jax.local_devices()
     given = list(devices) if isinstance(devices, Sequence) and not isinstance(devices, str) else []
@@ -74,7 +74,7 @@ def checked_devices(devices: Sequence[Any] | None) -> list[Any]:
 
 
 def checked_folder(checkpoint_dir: str | Path | None, resume: Resume) -> Path | None:
-    """Where checkpoints go, if anywhere: a folder, or nothing yet."""
+    """Return the folder for checkpoints, which may not exist yet, or None."""
     if not isinstance(resume, bool | np.bool_) and resume != "any_version":
         raise ValueError(f'resume: expected True, False or "any_version", got {kind_of(resume)}')
     if checkpoint_dir is None:
@@ -90,10 +90,10 @@ def checked_folder(checkpoint_dir: str | Path | None, resume: Resume) -> Path | 
 def checked_purposes(
     purpose_seeds: Mapping[str, ArrayLike] | None, num_seeds: int
 ) -> dict[str, np.ndarray]:
-    """Seeds to use instead of the networks' own, by purpose, (seed,) int32.
+    """Return the seeds to use instead of the networks' own, by purpose, (seed,) int32.
 
     Raises:
-        ValueError: for unknown purposes, or other than one whole number for each seed.
+        ValueError: for unknown purposes, and anything but one whole number for each seed.
     """
     if purpose_seeds is None:
         return {}

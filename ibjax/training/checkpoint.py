@@ -1,9 +1,9 @@
-"""Checkpoints of a block of seeds: written by Orbax, whole or not at all, and read only if unharmed.
+"""Checkpoints of a block of seeds, written by Orbax completely or not at all, and read only if intact.
 
 A run's folder holds ``run.json``, a description of the run, and a folder for each block of seeds. A
-checkpoint holds the training state and all records so far, and is sealed by a file that tells its run,
-its seeds, the number of recorded epochs and the digest of every file: what is damaged, of another run
-or of other seeds is found before it is read.
+checkpoint holds the training state and all records so far. It is sealed by a file with its run, its
+seeds, the number of recorded epochs and the digest of every file, so that checkpoints that are damaged,
+or belong to another run or other seeds, are recognised before they are read.
 """
 
 import hashlib
@@ -28,20 +28,20 @@ from ibjax.version import __version__
 
 __all__ = ["BlockCheckpoint", "Resume", "Saved", "as_trees", "code_versions", "describe_run"]
 
-# Whether to continue a run, and whether even if other code began it.
+# Whether to continue a run, and whether to do so even if other code started it.
 Resume: TypeAlias = bool | Literal["any_version"]
 
 SEAL = "seal.json"
 
-# Bytes that a checkpoint takes beside its numbers: of its metadata, in blocks of a disk.
+# Bytes that a checkpoint's metadata takes on disk, besides its numbers.
 METADATA_BYTES = 2**17
 
-# A value of a description that is a digest, after what is done to what it stands for.
+# A value of a description that is a digest, preceded by a verb such as "computes" or "holds".
 DIGEST = re.compile(r"(\w+) sha256:\w+")
 
 
 class Saved(NamedTuple):
-    """What a checkpoint brings back: leaves of the state and of the records, in tree order."""
+    """Contents of a checkpoint: leaves of the state and of the records, in tree order."""
 
     num_recorded: int
     state: list[np.ndarray]
@@ -49,7 +49,7 @@ class Saved(NamedTuple):
 
 
 def code_versions() -> dict[str, str]:
-    """The code on which a run's numbers depend, for ``describe_run``."""
+    """Return the versions of the code on which a run's numbers depend, for ``describe_run``."""
     return {
         "ibjax": __version__,
         "sources": f"holds sha256:{fingerprint_of_sources()}",
@@ -60,21 +60,21 @@ def code_versions() -> dict[str, str]:
 
 
 def describe_run(directory: Path, description: dict[str, Any], *, resume: Resume) -> str:
-    """Write what the run in ``directory`` is; or, to resume, check that it is the same.
+    """Write the description of the run in ``directory``; or, to resume, check that it is the same.
 
     Args:
         directory: the run's folder.
-        description: what makes the run, by name, as JSON holds it. Values such as "computes
+        description: everything that defines the run, by name, as JSON values. Values such as "computes
             sha256:..." are digests; ``code_versions`` go under "versions".
-        resume: True continues the same run; "any_version" also one begun by other ``code_versions``,
-            which may compute otherwise, and warns of what differs.
+        resume: True continues the same run; "any_version" also continues one started by other
+            ``code_versions``, which may compute differently, and warns about the differences.
 
     Returns:
-        A digest that identifies the run, the same whenever it is resumed.
+        A digest that identifies the run and stays the same when it is resumed.
 
     Raises:
-        ValueError: when resuming and the directory holds another run, naming what differs, or its
-            description is damaged; when not resuming and it holds a run.
+        ValueError: when resuming, if the directory holds another run (the message names the differences)
+            or its description is damaged; when not resuming, if it holds a run.
     """
     path = directory / "run.json"
     wanted = json.loads(json.dumps(description, default=str))
@@ -94,7 +94,7 @@ def describe_run(directory: Path, description: dict[str, Any], *, resume: Resume
     if not differing:
         return run
     versions = differing.keys() & wanted.get("versions", {}).keys()
-    # Other code makes other programs of the same functions.
+    # Other code may compile the same functions to other programs.
     by_code = bool(versions) and all(k in versions or "computes" in differing[k] for k in differing)
     changes = "; ".join(differing.values())
     if not (by_code and resume == "any_version"):
@@ -110,19 +110,19 @@ def describe_run(directory: Path, description: dict[str, Any], *, resume: Resume
 
 
 class BlockCheckpoint:
-    """The two newest checkpoints of one block of seeds; the older is there if the newer is harmed."""
+    """The two newest checkpoints of one block of seeds; the older is a spare if the newer is damaged."""
 
     def __init__(self, directory: Path, run: str, seeds: np.ndarray):
-        """In ``directory``, of the ``run`` that ``describe_run`` has identified."""
+        """Use ``directory`` for the ``run`` that ``describe_run`` has identified."""
         self._directory = directory.absolute()
         self._identity = {"run": run, "seeds": np.asarray(seeds).tolist()}
-        self._last: int | None = None  # the newest that is whole
+        self._last: int | None = None  # number of the newest intact checkpoint
 
     def save(self, num_recorded: int, state: PyTree, records: PyTree) -> None:
-        """Save after ``num_recorded`` recorded epochs; the checkpoint before the last then goes.
+        """Save after ``num_recorded`` recorded epochs, and delete the second last checkpoint.
 
         Raises:
-            OSError: where it cannot be written, as on a full disk. Earlier checkpoints stay.
+            OSError: if it cannot be written, as on a full disk. Earlier checkpoints are kept.
         """
         tree = {
             part: {str(i): _numbers(leaf) for i, leaf in enumerate(jax.tree.leaves(value))}
@@ -130,7 +130,7 @@ class BlockCheckpoint:
         }
         partial = self._directory / "partial"
         try:
-            shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
+            shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
             partial.mkdir(parents=True)
             _check_room(partial, tree)
             with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
@@ -141,17 +141,17 @@ class BlockCheckpoint:
                 if number != self._last:
                     shutil.rmtree(self._directory / str(number))
             partial.rename(self._directory / str(num_recorded))
-        except Exception as error:  # Orbax and TensorStore raise errors of many kinds
+        except Exception as error:  # Orbax and TensorStore raise many kinds of errors
             shutil.rmtree(partial, ignore_errors=True)
             reason = str(error).partition("\n")[0]
             raise OSError(f"checkpoint_dir: cannot write to {self._directory} ({reason})") from error
         self._last = num_recorded
 
     def restore(self) -> Saved | None:
-        """The newest whole checkpoint, with a warning where a newer one is damaged; None without any.
+        """Return the newest intact checkpoint, warning about newer damaged ones; None if there is none.
 
         Raises:
-            ValueError: for checkpoints that are all damaged, of another run, or of other seeds.
+            ValueError: if all checkpoints are damaged, or one belongs to another run or other seeds.
         """
         numbers = self._saved()
         for number in numbers:
@@ -174,13 +174,13 @@ class BlockCheckpoint:
         return None
 
     def _saved(self) -> list[int]:
-        """Of recorded epochs of the checkpoints that are there, the largest first."""
+        """Return the numbers of recorded epochs of the existing checkpoints, largest first."""
         paths = self._directory.iterdir() if self._directory.is_dir() else ()
         found = (int(path.name) for path in paths if path.name.isdecimal() and path.is_dir())
         return sorted(found, reverse=True)
 
     def _damage(self, folder: Path) -> str | None:
-        """What is wrong with a checkpoint's files; None where nothing is."""
+        """Describe the damage to a checkpoint's files; None if there is none."""
         try:
             seal = json.loads((folder / SEAL).read_text())
             identity, files = {k: seal[k] for k in ("run", "seeds", "num_recorded")}, dict(seal["files"])
@@ -200,18 +200,18 @@ class BlockCheckpoint:
 
 
 def as_trees(saved: Saved, state: PyTree, of_epoch: PyTree) -> tuple[PyTree, PyTree]:
-    """The saved state and records in the form of those of the run.
+    """Return the saved state and records with the tree structure of the run's.
 
     Args:
-        saved: from a checkpoint.
-        state: of the run, leaves (lanes, ...); random keys among them were saved as their numbers.
+        saved: contents of a checkpoint.
+        state: state of the run, leaves (lanes, ...); random keys among them were saved as their numbers.
         of_epoch: records of one epoch, leaves (lanes, ...).
 
     Returns:
         The state, and the records with leaves (lanes, epoch, ...).
 
     Raises:
-        ValueError: for other shapes, as another version may have made.
+        ValueError: for other shapes, which another version may have saved.
     """
     leaves, structure = jax.tree.flatten(state)
     shapes = [_numbers(leaf).shape for leaf in leaves]
@@ -241,10 +241,10 @@ def _is_key(leaf: Any) -> bool:
 
 
 def _check_room(folder: Path, tree: PyTree) -> None:
-    """Write as much as a checkpoint takes, and remove it again.
+    """Write as many bytes as a checkpoint takes, and delete them again.
 
-    On a full disk, or beyond a quota, this raises OSError, where threads of Orbax and TensorStore would
-    also print their tracebacks.
+    On a full disk, or beyond a quota, this raises just an OSError, whereas threads of Orbax and
+    TensorStore would also print their tracebacks.
     """
     path = folder / "room"
     with path.open("wb") as file:
@@ -265,7 +265,7 @@ def _read(folder: Path) -> Saved:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of a checkpoint's files but the seal, by their names in the folder."""
+    """Return the SHA-256 of each file of a checkpoint except the seal, by its name in the folder."""
     digests = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name != SEAL:
@@ -278,7 +278,7 @@ def _digests(folder: Path) -> dict[str, str]:
 def _read_description(path: Path) -> dict[str, Any]:
     try:
         description = json.loads(path.read_text())
-    except ValueError as error:  # no JSON, or no text
+    except ValueError as error:  # not JSON, or not text
         description = error
     if not isinstance(description, dict):
         raise ValueError(
@@ -296,7 +296,7 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def _differences(saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Names of what differs, each with what is said of it; parts of a part by their own names."""
+    """Yield each differing entry's name and a description; nested entries by their own names."""
     for name in sorted(saved.keys() | wanted.keys()):
         old, new = saved.get(name), wanted.get(name)
         if old == new:

@@ -1,4 +1,4 @@
-"""What defines the training of one arm of an experiment, apart from its data and its seeds."""
+"""Configuration of the training of one arm of an experiment, apart from its data and seeds."""
 
 import dataclasses
 import functools
@@ -20,7 +20,7 @@ OPTIMIZERS = {
     "rmsprop": optax.rmsprop,
 }
 
-# Of feature-major outputs (k, n) and the samples' y: (n,) labels, or (k, n) numbers.
+# Losses of feature-major outputs (k, n) and the samples' y: (n,) labels, or (k, n) numbers.
 LOSSES = {"cross_entropy": cross_entropy, "squared_error": squared_error}
 
 SPLITS = ("random", "first_rows", "all_rows")
@@ -28,31 +28,31 @@ SPLITS = ("random", "first_rows", "all_rows")
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """How a network is built and trained.
+    """Configuration for building and training a network.
 
-    Fields become plain Python values, of NumPy's numbers and of lists too.
+    Fields are converted to plain Python values, from NumPy numbers and lists too.
 
     Attributes:
-        widths: units of the hidden layers and, last, of the output (12 inputs come with the data).
+        widths: numbers of units in the hidden layers and, last, the output (the data give the inputs).
         activation: a name from ``ibjax.models.ACTIVATIONS``, or one for each hidden layer.
         init: a name from ``ibjax.models.INITS``.
-        loss: whose mean over samples is minimised: "cross_entropy" of class labels, nats (one output is
-            the logit of class 1 against class 0, a sigmoid unit); or "squared_error" |f(x) - y|^2 of
-            numbers, summed over outputs.
+        loss: loss whose mean over samples is minimised: "cross_entropy" of class labels, in nats (one
+            output is the logit of class 1 against class 0, a sigmoid unit), or "squared_error" |f(x) -
+            y|^2 of numbers, summed over outputs.
         optimizer: a name from ``OPTIMIZERS``; ``fit`` also takes any Optax optimizer.
         learning_rate: step size.
-        weight_decay: coefficient of the parameters added to the gradient (for "adamw" decoupled).
-        batch_size: samples a step; None for full-batch gradient descent.
-        num_epochs: passes over the training samples.
-        split: "random" (each seed its own), "first_rows" (the 2017 code's, unshuffled), or "all_rows"
-            for training and none for the test.
+        weight_decay: coefficient of the parameters added to the gradient (decoupled for "adamw").
+        batch_size: samples per step; None for full-batch gradient descent.
+        num_epochs: number of passes over the training samples.
+        split: "random" (a different one for each seed), "first_rows" (that of the 2017 code,
+            unshuffled), or "all_rows" (all for training, none for the test).
         train_fraction: fraction of rows used for training; ignored for ``split="all_rows"``.
-        shuffle: draw the order of the samples anew each epoch; else one order for all.
-        noise_variance: of Gaussian noise added to every hidden layer in training.
+        shuffle: whether to draw a new order of the samples each epoch instead of keeping one order.
+        noise_variance: variance of Gaussian noise added to every hidden layer in training.
 
     Raises:
-        ValueError: for unknown names, numbers that are not positive, a negative decay or noise, a
-            fraction that is not between 0 and 1.
+        ValueError: for unknown names, numbers that are not positive, a negative decay or noise variance,
+            a fraction that is not between 0 and 1.
     """
 
     widths: tuple[int, ...] = (10, 7, 5, 4, 3, 2)
@@ -99,23 +99,23 @@ class TrainConfig:
 
     @property
     def activations(self) -> tuple[str, ...]:
-        """One name for each hidden layer."""
+        """Activation names, one for each hidden layer."""
         if isinstance(self.activation, str):
             return (self.activation,) * (len(self.widths) - 1)
         return self.activation
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for provenance."""
+        """Return the fields as plain values, for provenance."""
         return dataclasses.asdict(self)
 
 
 def make_model(config: TrainConfig) -> MLP:
-    """The config's network."""
+    """Return the network of a config."""
     return MLP(config.widths, config.activations, config.init, config.noise_variance)
 
 
 def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
-    """The config's optimizer; the same object for equal settings, so that programs are shared."""
+    """Return a config's optimizer: the same object for equal settings, so that programs are shared."""
     return _named_optimizer(config.optimizer, config.learning_rate, config.weight_decay)
 
 

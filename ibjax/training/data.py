@@ -1,4 +1,4 @@
-"""The samples that networks train on: what is refused, and which rows are for training."""
+"""Checks of the samples that networks train on, and the choice of training rows."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -36,22 +36,23 @@ __all__ = [
     "split_of",
 ]
 
-# draw(key) -> the samples of one seed.
+# Function draw(key) -> samples of one seed.
 DrawData: TypeAlias = Callable[[Array], Samples]
 
-# drawn labels: (key) -> (n,) int labels of one seed.
+# Function draw_labels(key) -> (n,) int labels of one seed.
 DrawLabels: TypeAlias = Callable[[Array], Array]
 
-# Up to which float32 holds every integer.
+# float32 holds every integer up to this.
 EXACT_INTEGERS = 2**24
 
 
 def checked_data(config: TrainConfig, data: Any) -> Dataset:
-    """Samples that all seeds share, in 32 bits.
+    """Return the samples that all seeds share, in 32 bits.
 
     Raises:
-        ValueError: for what has no ``x`` and ``y``, other shapes or kinds, empty data, a batch larger
-            than the training set, numbers that are not finite in float32, labels without an output.
+        ValueError: for anything without ``x`` and ``y``, other shapes or kinds, empty data, a batch
+            larger than the training set, numbers that are not finite in float32, labels without an
+            output.
     """
     if not isinstance(data, Samples):
         raise ValueError(
@@ -68,15 +69,16 @@ def checked_data(config: TrainConfig, data: Any) -> Dataset:
 
 
 def check_drawn_form(config: TrainConfig, draw: DrawData | DrawLabels, shared: Dataset | None) -> None:
-    """Shapes and kinds of what a function draws for each seed, known before it is called.
+    """Check the shapes and kinds of the samples or labels drawn for each seed, without drawing them.
 
     Args:
-        config: how networks train.
-        draw: draws a seed's samples; or its labels, if samples are ``shared``.
-        shared: the samples that all seeds share, if they do.
+        config: training configuration.
+        draw: function that draws a seed's samples, or its labels if samples are ``shared``.
+        shared: samples that all seeds share, or None.
 
     Raises:
-        ValueError: as ``checked_data``, and for labels of numbers, for other than one label a sample.
+        ValueError: as ``checked_data``, for drawn labels with a loss of numbers, and for anything but
+            one label per sample.
     """
     drawn = jax.eval_shape(draw, jax.random.key(0, impl="threefry2x32"))
     if shared is None:
@@ -99,11 +101,11 @@ def check_drawn_form(config: TrainConfig, draw: DrawData | DrawLabels, shared: D
 
 
 def checked_drawn(config: TrainConfig, own: PyTree, shared: Dataset | None) -> PyTree:
-    """What was drawn for each seed, leaves (seed, ...), in 32 bits.
+    """Return the samples or labels drawn for each seed, leaves (seed, ...), in 32 bits.
 
     Raises:
-        ValueError: for numbers that are not finite, integers that float32 does not hold, labels
-            without an output.
+        ValueError: for numbers that are not finite, integers that float32 cannot hold, labels without an
+            output.
     """
     if own is None:
         return None
@@ -145,7 +147,7 @@ def _check_labels(config: TrainConfig, name: str, y: Any) -> None:
     labels = np.asarray(y)
     lowest, highest = int(labels.min()), int(labels.max())
     outputs = config.widths[-1]
-    if lowest < 0 or highest >= max(outputs, 2):  # one output tells 1 from 0
+    if lowest < 0 or highest >= max(outputs, 2):  # one output distinguishes 1 from 0
         raise ValueError(
             f"{name}: expected labels from 0 to {max(outputs, 2) - 1}, which the network's {outputs} "
             f"outputs tell apart, got {lowest} to {highest}"
@@ -172,7 +174,7 @@ def _is_array(drawn: Any, name: str) -> bool:
 
 
 def split_of(config: TrainConfig, key: Array, num_samples: int) -> Split:
-    """A seed's training and test rows."""
+    """Return a seed's training and test rows."""
     if config.split == "all_rows":
         return all_rows_split(num_samples)
     if config.split == "first_rows":
@@ -181,7 +183,7 @@ def split_of(config: TrainConfig, key: Array, num_samples: int) -> Split:
 
 
 def samples_of(shared: Any, own: Any) -> Any:
-    """A seed's samples: all that it has drawn, or the shared ones, with labels of its own if drawn."""
+    """Return a seed's samples: its own if drawn, or the shared ones with its own labels if drawn."""
     if shared is None:
         return own
     return shared if own is None else Dataset(shared.x, own)

@@ -1,4 +1,4 @@
-"""Tasks on several devices at once, one thread each."""
+"""Tasks on several devices at once, one thread per device."""
 
 import queue
 import threading
@@ -10,21 +10,21 @@ __all__ = ["StoppedError", "on_devices", "one_at_a_time"]
 
 
 class StoppedError(Exception):
-    """Another task has failed, or the user has interrupted."""
+    """Raised by a task when another task has failed or the user has interrupted."""
 
 
 def on_devices(
     task: Callable[[Any, int], Any], num_tasks: int, devices: Sequence[Any], stop: threading.Event
 ) -> list:
-    """``task(device, i)`` for all i, each device taking the next when it is free; results in order.
+    """Run ``task(device, i)`` for all i, each on the next free device, and return results in order.
 
-    One thread drives each device: a program with a host callback returns only when it is done.
+    Each device has its own thread, since a program with a host callback returns only when it is done.
 
     Args:
-        task: may end with ``StoppedError`` once ``stop`` is set.
-        num_tasks: the number of tasks.
-        devices: that run them.
-        stop: is set when a task fails.
+        task: function ``task(device, i)``; may raise ``StoppedError`` once ``stop`` is set.
+        num_tasks: number of tasks.
+        devices: devices that run the tasks.
+        stop: event that is set when a task fails.
     """
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for i in range(num_tasks):
@@ -55,7 +55,7 @@ def on_devices(
 
 
 def one_at_a_time(function: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
-    """The function, which threads may then call at the same time."""
+    """Wrap a function with a lock, so that threads may call it concurrently."""
     if function is None:
         return None
     lock = threading.Lock()

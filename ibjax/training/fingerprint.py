@@ -1,8 +1,8 @@
-"""What a function computes, as a digest that is the same in every process.
+"""Digests of what functions compute, the same in every process.
 
-A function is told by the program that JAX traces from it, with all its constants: another bin width,
-estimator or learning rate is another program, whatever the function is called. Printed programs would
-not do, since host callbacks and derivatives are printed with their addresses in memory.
+A function is identified by the program that JAX traces from it, with all its constants: another bin
+width, estimator or learning rate gives another program, whatever the function's name. Printed programs
+cannot be used, since host callbacks and derivatives are printed with their memory addresses.
 """
 
 import dataclasses
@@ -27,28 +27,28 @@ ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 def fingerprint(f: Callable, *args: PyTree) -> str:
-    """SHA-256 of the program that ``f`` is for arguments of these shapes and dtypes."""
+    """Return the SHA-256 of the program traced from ``f`` for arguments of these shapes and dtypes."""
     return fingerprint_of_jaxpr(jax.make_jaxpr(f)(*args))
 
 
 def fingerprint_of_jaxpr(jaxpr: ClosedJaxpr) -> str:
-    """SHA-256 of a program and its constants.
+    """Return the SHA-256 of a program and its constants.
 
-    Functions on the host, called back from the program, count with their code and with the values that
-    it reads: defaults, closures, globals. Functions of other packages than the
-    one called back count by name.
+    Host functions called back from the program are included with their code and the values that it
+    reads: defaults, closures and globals. Functions of other packages than that of the callback are
+    included by name only.
     """
     return _Writer().text(jaxpr)
 
 
 def fingerprint_of_arrays(arrays: PyTree) -> str:
-    """SHA-256 of all numbers, shapes and dtypes."""
+    """Return the SHA-256 of all numbers, shapes and dtypes."""
     return _sha256(*(_array(leaf) for leaf in jax.tree.leaves(arrays)))
 
 
 @functools.cache
 def fingerprint_of_sources() -> str:
-    """SHA-256 of ibjax's source files, as they are when it is first asked for."""
+    """Return the SHA-256 of ibjax's source files, as they are at the first call."""
     package = Path(__file__).parents[1]
     files = sorted(package.rglob("*.py"))
     return _sha256(
@@ -57,10 +57,10 @@ def fingerprint_of_sources() -> str:
 
 
 class _Writer:
-    """Values as text without addresses in memory."""
+    """Writes values as text without memory addresses."""
 
     def __init__(self):
-        self._jaxprs: dict[int, str] = {}  # by id: what several equations share is written once
+        self._jaxprs: dict[int, str] = {}  # by id, so that shared programs are written once
 
     def text(self, x: Any) -> str:
         if isinstance(x, ClosedJaxpr):
@@ -84,7 +84,7 @@ class _Writer:
         return ADDRESS.sub("", repr(x))
 
     def _program(self, jaxpr: Jaxpr) -> str:
-        numbers: dict[Any, int] = {}  # variables by their order of appearance
+        numbers: dict[Any, int] = {}  # variables, numbered in order of appearance
 
         def atom(x) -> str:
             if isinstance(x, Literal):
@@ -102,11 +102,11 @@ class _Writer:
 
 
 class _HostWriter:
-    """Functions that run on the host as text: their code and the values that it reads."""
+    """Writes functions that run on the host as text: their code and the values that it reads."""
 
     def __init__(self, function: Any):
         self._package = _package(_innermost(function))
-        # Numbers, by id, of what was met before: functions may refer to themselves or to each other.
+        # Numbers, by id, of objects met before: functions may refer to themselves or to each other.
         self._entered: dict[int, int] = {}
 
     def text(self, x: Any) -> str:
@@ -125,7 +125,7 @@ class _HostWriter:
         return f"{type(x).__name__}({self.text(parts)})"
 
     def _parts(self, x: Any) -> tuple | None:
-        """What a function or an object consists of; None for plain values."""
+        """Return the parts of a function or an object; None for plain values."""
         if isinstance(x, functools.partial):
             return x.func, x.args, x.keywords
         if isinstance(x, types.MethodType):
@@ -148,7 +148,7 @@ class _HostWriter:
 
 
 def _innermost(x: Any) -> Any:
-    """The function in JAX's callback, a partial, a method, a vectorised function or a wrapper."""
+    """Return the function inside a JAX callback, partial, method, vectorised function or wrapper."""
     for inner in ("callback_func", "func", "__func__", "pyfunc", "__wrapped__"):
         if hasattr(x, inner):
             return _innermost(getattr(x, inner))
@@ -156,19 +156,19 @@ def _innermost(x: Any) -> Any:
 
 
 def _package(x: Any) -> str:
-    """The package where a function or an object's class is defined, whatever it says of itself."""
+    """Return the package where a function or object's class is defined, whatever its ``__module__``."""
     module = getattr(x, "__globals__", {}).get("__name__") or type(x).__module__
     return module.partition(".")[0]
 
 
 def _names(code: types.CodeType) -> set[str]:
-    """What a function's code refers to, with the functions defined in it."""
+    """Return the names that a function's code refers to, including functions defined in it."""
     inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
     return set(code.co_names).union(*map(_names, inner))
 
 
 def _name(x: Any) -> str:
-    """Module and name of a function, class or module; those of its class of another object."""
+    """Return module and name of a function, class or module; for other objects, those of the class."""
     x = x if hasattr(x, "__name__") else type(x)
     return f"{getattr(x, '__module__', None)}.{getattr(x, '__qualname__', x.__name__)}"
 
@@ -181,7 +181,7 @@ def _array(x: Any) -> str:
 
 
 def _sha256(*parts: str | bytes) -> str:
-    """Of the parts, each kept apart from the next by its length."""
+    """Return the SHA-256 of the parts, each preceded by its length to keep them apart."""
     digest = hashlib.sha256()
     for part in parts:
         content = part.encode() if isinstance(part, str) else part

@@ -1,8 +1,8 @@
-"""All seeds: training between recorded epochs, measurement at them.
+"""Training loop over all seeds: train between recorded epochs, measure at them.
 
-Seeds run in blocks of a fixed number of lanes, each block by one compiled program on one device.
-XLA's rounding depends on the number of lanes but not on what is in the others, so a seed's numbers
-depend neither on how many seeds there are nor on how they are grouped or which device runs them.
+Seeds run in blocks of a fixed number of lanes, each block by one compiled program on one device. XLA's
+rounding depends on the number of lanes but not on the contents of other lanes, so a seed's numbers
+depend neither on the number of seeds, nor on their grouping, nor on the device.
 """
 
 import contextlib
@@ -55,17 +55,17 @@ from ibjax.types import ArrayLike, Dataset, History, PyTree, Record, Split, Trai
 
 __all__ = ["Advance", "fit"]
 
-# A checkpoint is written at the first recorded epoch after this time.
+# A checkpoint is written at the first recorded epoch after this time since the last one.
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
 
 
 class Advance(NamedTuple):
-    """A step of progress: a block of seeds went from one recorded epoch to the next.
+    """A step of progress: a block of seeds has advanced from one recorded epoch to the next.
 
     Attributes:
-        fraction: of the whole ``fit`` that this step was.
-        epoch: the epoch reached.
-        records: of the block's seeds at that epoch, leaves with leading axis ``(seed,)``.
+        fraction: this step's fraction of the whole ``fit``.
+        epoch: epoch reached.
+        records: records of the block's seeds at that epoch, leaves with leading axis ``(seed,)``.
     """
 
     fraction: float
@@ -79,15 +79,15 @@ class _Lanes(NamedTuple):
     state: TrainState
     keys: Keys
     split: Split
-    own: PyTree  # samples or labels that are drawn for the seed; None where all share theirs
+    own: PyTree  # samples or labels drawn for the seed; None if all seeds share theirs
 
 
 class _Run(NamedTuple):
-    """What all blocks of one ``fit`` share."""
+    """Settings and data that all blocks of one ``fit`` share."""
 
     recipe: Recipe
     config: TrainConfig
-    data: Dataset | None  # None where each seed has its own
+    data: Dataset | None  # None if each seed has its own
     record: Record
     draw_own: Callable[[Array], Any] | None
     epochs: np.ndarray
@@ -114,54 +114,54 @@ def fit(
     resume: Resume = False,
     on_advance: Callable[[Advance], Any] | None = None,
 ) -> History:
-    """Train one network a seed, all at once, and record them along the way.
+    """Train one network per seed, all at once, and record them along the way.
 
-    Each seed has its own initial weights, split, order of samples and noise, from the threefry key
-    ``jax.random.key(seed)`` alone. Epoch e of the records is the network after exactly e epochs.
-    Everything runs in one process, in 32 bits and under ibjax's own settings of JAX, ``record`` and the
-    functions that draw too, so that the user's settings (x64, dtype promotion, implementation of keys)
-    do not change a result.
+    Each seed has its own initial weights, split, order of samples and noise, all derived from the
+    threefry key ``jax.random.key(seed)``. Epoch e of the records is the network after exactly e epochs.
+    Everything, including ``record`` and the functions that draw, runs in one process, in 32 bits and
+    under ibjax's own JAX settings, so that the user's settings (x64, dtype promotion, key
+    implementation) do not change results.
 
     Args:
-        config: network, optimizer, batches, epochs, split.
-        data: x (n, d) finite floats and y, (n,) class labels from 0 to the number of outputs less one;
-            or (n, outputs) finite floats for the loss "squared_error". Or a function that draws them
-            for a seed by a key of its own; what else its tuple holds, ``record`` sees.
-        seeds: whole numbers, one network each.
-        record: ``record(params, data, split) -> pytree`` of one network; decides what is kept.
-        purpose_seeds: for some purposes, whole numbers that stand in place of the seeds, one for each:
-            "init" (initial weights), "split", "order" (of samples), "labels", "noise", "data". Networks
-            with equal numbers share what is drawn for that purpose.
+        config: network, optimizer, batch size, epochs and split.
+        data: x, (n, d) finite floats, and y, (n,) class labels from 0 to the number of outputs less one,
+            or (n, outputs) finite floats for the loss "squared_error". Or a function that draws them for
+            a seed from a key of its own; further fields of its tuple are passed on to ``record``.
+        seeds: whole numbers, one per network.
+        record: function ``record(params, data, split) -> pytree`` of one network; decides what is kept.
+        purpose_seeds: seeds to use instead of the networks' own, by purpose, one whole number for each
+            network: "init" (initial weights), "split", "order" (of samples), "labels", "noise", "data".
+            Networks with equal numbers share what is drawn for that purpose.
         schedule: recorded epochs, by name or number; 0 and the last are always recorded.
-        optimizer: any Optax optimizer, in place of the config's.
-        draw_labels: draws a seed's labels by a key of its own, in place of ``data.y``: soft labels,
-            random labels.
-        seeds_per_batch: seeds that train together, at most (and by default) ``lanes``; the result
-            does not depend on it.
-        lanes: networks a compiled program runs, filled up with copies where seeds are fewer; by
-            default 13 on CPUs (50 seeds on 2 or 4 cores) and 64 on accelerators. Results of equal
-            ``lanes`` are bit-identical, of different ones equal up to rounding.
-        devices: run one program each; by default all local devices of the default platform.
-        checkpoint_dir: where to save, at the first recorded epoch after every 10 seconds and at the
-            end; a folder without another run, unless ``resume``.
-        resume: continue from the newest checkpoints in ``checkpoint_dir``, if any, where everything that
-            makes the run is the same: settings, data, and what ``record``, ``optimizer`` and the
-            functions that draw compute. With "any_version" the code may be of another version, of
-            ibjax, JAX or Python, and compute otherwise; a warning then tells what differs.
-        on_advance: called after every stretch of training, from worker threads one at a time.
+        optimizer: any Optax optimizer, instead of the config's.
+        draw_labels: function that draws a seed's labels from a key of its own, instead of ``data.y``,
+            for soft or random labels.
+        seeds_per_batch: largest number of seeds that train together, by default and at most ``lanes``;
+            results do not depend on it.
+        lanes: number of networks per compiled program, filled up with copies if there are fewer seeds.
+            Default: 13 on CPUs (50 seeds on 2 or 4 cores) and 64 on accelerators. Results with equal
+            ``lanes`` are bit-identical; with different ``lanes`` they are equal up to rounding.
+        devices: devices that run one program each; by default all local devices of the default platform.
+        checkpoint_dir: folder for checkpoints, saved at the first recorded epoch after every 10 seconds
+            and at the end. It must not hold another run, unless ``resume``.
+        resume: whether to continue from the newest checkpoints in ``checkpoint_dir``, if any. Everything
+            that defines the run must be the same: settings, data, and what ``record``, ``optimizer`` and
+            the functions that draw compute. With "any_version", the code may be of another version of
+            ibjax, JAX or Python and compute differently; a warning then names the differences.
+        on_advance: function called after every stretch of training, from worker threads, one at a time.
 
     Returns:
-        ``History`` with records of axes ``(seed, epoch, ...)``. A diverged seed has NaN records and
-        is flagged; it does not affect the others.
+        ``History`` with records of axes ``(seed, epoch, ...)``. A diverged seed has NaN records and is
+        flagged; it does not affect other seeds.
 
     Raises:
-        ValueError: for data of other shapes or kinds, NaN or infinite numbers, labels without an
-            output, drawn data and drawn labels together, a batch larger than the training set, no
-            seeds or the same seed twice, unknown purposes or other than one number for each seed,
-            drawn labels of other shapes or kinds or without an output, arguments of other types,
-            several processes of ``jax.distributed``; when resuming, for checkpoints of other settings
-            or other functions, damaged ones or those of other seeds; when not, for those of any run.
-        OSError: where checkpoints cannot be written, as on a full disk. Earlier ones stay.
+        ValueError: for data of other shapes or kinds, NaN or infinite numbers, labels without an output,
+            drawn data and drawn labels together, a batch larger than the training set, no seeds or the
+            same seed twice, unknown purposes or not one number for each seed, drawn labels of other
+            shapes or kinds or without an output, arguments of other types, several processes of
+            ``jax.distributed``; when resuming, for checkpoints of other settings or other functions,
+            damaged ones or those of other seeds; when not, for those of any run.
+        OSError: if checkpoints cannot be written, as on a full disk. Earlier ones are kept.
     """
     check_one_process()
     check_config(config)
@@ -219,7 +219,7 @@ def fit(
 
 @contextlib.contextmanager
 def _settings() -> Iterator[None]:
-    """ibjax's own settings of JAX and full float32 products, in the thread that enters."""
+    """Set ibjax's own JAX settings and full float32 products, in the thread that enters."""
     with (
         own_settings(),
         jax.default_matmul_precision("float32"),
@@ -228,7 +228,7 @@ def _settings() -> Iterator[None]:
 
 
 def _description(run: _Run, lanes: _Lanes) -> dict[str, Any]:
-    """What makes a run apart from its seeds, for ``describe_run``."""
+    """Return everything that defines a run apart from its seeds, for ``describe_run``."""
     params, opt_state = jax.tree.map(lambda x: x[0], lanes.state)
     optimizer = run.recipe.optimizer
     steps = fingerprint(optimizer.init, params), fingerprint(optimizer.update, params, opt_state, params)
@@ -251,7 +251,7 @@ def _description(run: _Run, lanes: _Lanes) -> dict[str, Any]:
 def _run_block(
     run: _Run, lanes: _Lanes, seeds, device, checkpoint: BlockCheckpoint | None, saved: Saved | None
 ) -> tuple[PyTree, PyTree]:
-    """Final parameters and records of a block: leaves (seed, ...) and (seed, epoch, ...)."""
+    """Train a block; return final parameters (seed, ...) and records (seed, epoch, ...)."""
     with _settings():
         lanes, data = jax.device_put((lanes, run.data), device)
         lanes, records = _resumed(run, lanes, data, saved, device)
@@ -277,7 +277,7 @@ def _run_block(
 
 
 def _resumed(run: _Run, lanes: _Lanes, data, saved: Saved | None, device) -> tuple[_Lanes, list[PyTree]]:
-    """The lanes and the records where the newest checkpoint left them."""
+    """Return the lanes and records as the newest checkpoint left them."""
     if saved is None:
         return lanes, []
     of_epoch = jax.eval_shape(lambda: _measure(lanes, data, run.record))
@@ -287,12 +287,12 @@ def _resumed(run: _Run, lanes: _Lanes, data, saved: Saved | None, device) -> tup
 
 
 def _start(run: _Run, seeds, others) -> _Lanes:
-    """A block's untrained networks.
+    """Return a block's untrained networks.
 
-    Not under ``jit``: the random draws of all arms and blocks then share their small programs, where
-    one large program an arm takes longer to compile than the arm's training loop.
+    This does not run under ``jit``: the random draws of all arms and blocks then share small programs,
+    whereas one large program per arm takes longer to compile than the arm's training loop.
     """
-    # Lanes beyond the seeds repeat them.
+    # Lanes beyond the number of seeds repeat the seeds.
     filled = jax.tree.map(lambda numbers: np.resize(numbers, run.lanes), (seeds, others))
 
     def one(seed, others):
@@ -338,5 +338,5 @@ def _report(run: _Run, num_seeds, start, epoch, records):
 
 
 def _stacked(records):
-    """Records of the epochs so far, (lanes, ...) each, as (lanes, epoch, ...)."""
+    """Stack the records of all epochs so far, (lanes, ...) each, to (lanes, epoch, ...)."""
     return jax.tree.map(lambda *at_epochs: np.stack(at_epochs, axis=1), *records)

@@ -1,7 +1,8 @@
-"""Recorded epochs. Epoch e is the network after e epochs of updates; 0 and the last always are.
+"""Schedules of recorded epochs. Epoch e is the network after e epochs of updates.
 
-The papers' codes count differently: the 2017 code records before the epoch with index i, which is
-epoch i here; the 2018 code records after it, which is epoch i + 1.
+Epoch 0 and the last are always recorded. The papers' codes count differently: the 2017 code records
+before the epoch with index i, which is epoch i here; the 2018 code records after it, which is epoch i +
+1.
 """
 
 from collections.abc import Iterator
@@ -16,10 +17,10 @@ __all__ = ["SCHEDULES", "idnns_epochs", "log_spaced_epochs", "recorded_epochs", 
 
 
 def log_spaced_epochs(num_epochs: int, num_recorded: int = 210) -> np.ndarray:
-    """Epochs 0 and, evenly on a log scale, ``num_recorded - 1`` more up to ``num_epochs``.
+    """Return epoch 0 and ``num_recorded - 1`` more up to ``num_epochs``, evenly spaced on a log scale.
 
-    Where rounding would make epochs coincide they are spread to the next free ones, so that exactly
-    ``num_recorded`` are recorded if there are as many.
+    Epochs that would coincide after rounding are moved to the next free ones, so that exactly
+    ``num_recorded`` are recorded if there are that many.
 
     Returns:
         (min(num_recorded, num_epochs + 1),) increasing int64; 0 and the last at least.
@@ -36,14 +37,14 @@ def log_spaced_epochs(num_epochs: int, num_recorded: int = 210) -> np.ndarray:
 
 
 def idnns_epochs(num_epochs: int) -> np.ndarray:
-    """The 2017 code's: unique(logspace(log2 1, log2 E, 400, base 2)) - 1, and the last."""
+    """Return the 2017 code's epochs: unique(logspace(log2 1, log2 E, 400, base 2)) - 1, and the last."""
     num_epochs = as_whole("num_epochs", num_epochs)
     points = np.logspace(0, np.log2(num_epochs), 400, base=2).astype(np.int64)
     return _with_ends(np.unique(points) - 1, num_epochs)
 
 
 def saxe_epochs(num_epochs: int) -> np.ndarray:
-    """The 2018 code's: all below 20, every 5th below 100, every 20th below 2000, then every 100th."""
+    """Return the 2018 code's epochs: all below 20, every 5th below 100, 20th below 2000, then 100th."""
     num_epochs = as_whole("num_epochs", num_epochs)
     index = np.arange(num_epochs)
     step = np.select([index < 20, index < 100, index < 2000], [1, 5, 20], 100)
@@ -54,10 +55,10 @@ SCHEDULES = {"log": log_spaced_epochs, "idnns": idnns_epochs, "saxe": saxe_epoch
 
 
 def recorded_epochs(schedule: str | ArrayLike, num_epochs: int) -> np.ndarray:
-    """A named schedule, or the given epochs, with 0 and ``num_epochs``; increasing int64.
+    """Return a named schedule's epochs, or the given ones, with 0 and ``num_epochs``; increasing int64.
 
     Raises:
-        ValueError: for an unknown name, other than whole numbers, or epochs outside 0..num_epochs.
+        ValueError: for an unknown name, numbers that are not whole, or epochs outside 0..num_epochs.
     """
     num_epochs = as_whole("num_epochs", num_epochs)
     if isinstance(schedule, str):

@@ -1,4 +1,4 @@
-"""One network: its initial state and its epochs, as pure functions.
+"""Training of one network: its initial state and its epochs, as pure functions.
 
 ``training.loop`` adds the axis of seeds by ``vmap``.
 """
@@ -20,7 +20,7 @@ from ibjax.types import PyTree, Samples, TrainState
 
 __all__ = ["Keys", "Recipe", "epoch_order", "init_state", "seed_keys", "train_epochs"]
 
-# Columns of the blocks over which full-batch gradients are summed: they fit a core's cache.
+# Samples per block when full-batch gradients are summed over blocks; a block fits a core's cache.
 BLOCK = 256
 
 
@@ -36,7 +36,7 @@ class Keys(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """The static part of training: what a compiled program depends on."""
+    """Static settings of training, on which a compiled program depends."""
 
     model: MLP
     optimizer: optax.GradientTransformation
@@ -46,13 +46,13 @@ class Recipe(NamedTuple):
 
 
 def seed_keys(seed: Int[Array, ""]) -> Keys:
-    """The keys of a seed, each ``fold_in(key(seed), purpose)``, of the implementation threefry."""
-    key = jax.random.key(seed, impl="threefry2x32")  # others draw otherwise in other company
+    """Return the threefry keys of a seed, each ``fold_in(key(seed), purpose)``."""
+    key = jax.random.key(seed, impl="threefry2x32")  # others draw differently under vmap
     return Keys(*(jax.random.fold_in(key, purpose) for purpose in range(len(Keys._fields))))
 
 
 def init_state(key: Array, recipe: Recipe, num_inputs: int) -> TrainState:
-    """The untrained network, epoch 0."""
+    """Return the state of the untrained network, epoch 0."""
     inputs = jnp.zeros((1, num_inputs))
     params = recipe.model.init({"params": key}, inputs)
     return TrainState(params, recipe.optimizer.init(params))
@@ -67,19 +67,20 @@ def train_epochs(
     num_epochs: Int[Array, ""],
     recipe: Recipe,
 ) -> TrainState:
-    """The state after ``num_epochs`` epochs more, from ``epoch`` on.
+    """Train for ``num_epochs`` more epochs, from ``epoch`` on, and return the state.
 
-    Every epoch takes each training sample once. Steps are of ``batch_size`` samples, the last one of
-    what is left, each along the gradient of its mean loss; or there is one step
-    along the gradient of all samples where ``batch_size`` is None.
+    Every epoch uses each training sample once. Each step follows the gradient of the mean loss over
+    ``batch_size`` samples, the last one over the remaining samples; if ``batch_size`` is None, there is
+    one step along the gradient over all samples.
 
     Args:
-        state: after ``epoch`` epochs.
-        keys: of the seed; the order of samples and the noise depend on the seed and the epoch alone.
-        data: x (n, d), y (n,), or (n, k) for losses of numbers.
-        rows: (n_train,) the training samples.
-        epoch: epochs done, may be traced.
-        num_epochs: epochs to do, may be traced.
+        state: training state after ``epoch`` epochs.
+        keys: random keys of the seed; the order of samples and the noise depend on the seed and the
+            epoch alone.
+        data: samples with x (n, d) and y (n,), or (n, k) for losses of numbers.
+        rows: (n_train,) row numbers of the training samples.
+        epoch: number of epochs done; may be traced.
+        num_epochs: number of epochs to do; may be traced.
         recipe: model, optimizer, batch size, whether to shuffle, loss.
     """
     epochs = _full_batch_epoch if recipe.batch_size is None else _minibatch_epoch
@@ -88,11 +89,11 @@ def train_epochs(
 
 
 def epoch_order(key: Array, epoch: Int[Array, ""], num_samples: int) -> Int[Array, " n"]:
-    """A random permutation of 0..n-1 for the epoch, by one sort of random words.
+    """Return a random permutation of 0..n-1 for the epoch, by one sort of random words.
 
-    The index lies in the words' lowest bits, so that nothing is carried along: at least 20 random
-    bits remain up to n = 4096 (pairs that tie keep their order, less than 8 in an epoch), and more
-    samples take 64-bit words with 32 random bits above the index's word.
+    The index is in the words' lowest bits, so that the sort carries nothing along. Up to n = 4096 at
+    least 20 random bits remain (pairs that tie keep their order, fewer than 8 in an epoch); larger n use
+    64-bit words, with 32 random bits above the index's word.
     """
     key = jax.random.fold_in(key, epoch)
     index = jnp.arange(num_samples, dtype=jnp.uint32)
@@ -105,7 +106,7 @@ def epoch_order(key: Array, epoch: Int[Array, ""], num_samples: int) -> Int[Arra
 
 def _minibatch_epoch(keys, data, rows, recipe):
     positions, real = _batches(len(rows), recipe.batch_size)
-    all_weights = real / real.sum(axis=1, keepdims=True)  # of the mean over each batch
+    all_weights = real / real.sum(axis=1, keepdims=True)  # weights in each batch's mean
     model, merged = merge_linear(recipe.model, data.x.shape[1])
 
     def one_epoch(epoch, state):
@@ -127,8 +128,8 @@ def _minibatch_epoch(keys, data, rows, recipe):
 
 def _full_batch_epoch(keys, data, rows, recipe):
     positions, real = _batches(len(rows), min(BLOCK, len(rows)))
-    weights = real / len(rows)  # of the mean over all
-    # The same blocks in every epoch, gathered once a chunk: (blocks, d, BLOCK), (blocks, BLOCK).
+    weights = real / len(rows)  # weights in the overall mean
+    # The blocks are the same in every epoch and gathered once: (blocks, d, BLOCK), (blocks, BLOCK).
     x, y = jax.vmap(lambda block: _gather(data, rows[block]))(jnp.asarray(positions))
     model, merged = merge_linear(recipe.model, data.x.shape[1])
 
@@ -137,7 +138,7 @@ def _full_batch_epoch(keys, data, rows, recipe):
         params, pull_back = jax.vjp(merged, state.params)
 
         def add_block(total, block):
-            # By number: scanned over, x and y would be copied into another order in every epoch.
+            # Index by number: a scan over x and y would copy them into another order in every epoch.
             number, weights = block
             key = jax.random.fold_in(noise_key, number)
             grads = _gradient(params, x[number], y[number], weights, key, model, recipe.loss)
@@ -152,9 +153,9 @@ def _full_batch_epoch(keys, data, rows, recipe):
 
 
 def _batches(num_samples: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (batches, columns) of the samples and whether each is real.
+    """Return positions (batches, columns) of the samples, and whether each is real.
 
-    The last batch is filled up with position 0, which is not.
+    The last batch is filled up with position 0, which is not real.
     """
     count = -(-num_samples // columns)
     position = np.arange(count * columns, dtype=np.int32).reshape(count, columns)
@@ -163,9 +164,9 @@ def _batches(num_samples: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _gather(data, rows):
-    """The samples of ``rows``, feature-major: (d, batch), (batch,) or (k, batch)."""
+    """Gather the samples of ``rows``, feature-major: (d, batch), (batch,) or (k, batch)."""
     x = data.x.at[rows].get(mode="promise_in_bounds")
-    # Rows are gathered whole, then transposed in one go: gathering columns is twice as slow.
+    # Whole rows are gathered, then transposed at once: gathering columns is twice as slow.
     return lax.optimization_barrier(x.T), data.y.at[rows].get(mode="promise_in_bounds").T
 
 
