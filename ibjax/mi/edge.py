@@ -75,9 +75,9 @@ def edge_mi(
         x: (n,) or (n, dx) samples.
         y: (n,) or (n, dy) samples of the other variable.
         key: random key for the shifts.
-        cell_width: width of the cells in standard deviations, one number or a pair (for x, for y); may be
-            traced. Default: Scott's rule 3.5 n^(-1 / (d + 2)), with d the number of columns of x and y
-            together that are cut.
+        cell_width: width of the cells in standard deviations, one number or a pair (for x, for y); may
+            be traced. Default: Scott's rule 3.5 n^(-1 / (d + 2)), with d the number of columns of x and
+            y together that are cut.
         num_shifts: number of shifted grids.
         cap: upper limit on each log-ratio, in bits; may be traced. Default: log2 n, which no ratio
             exceeds.
