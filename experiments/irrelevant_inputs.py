@@ -27,7 +27,7 @@ from pathlib import Path
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, progress_bar
+from experiments.lab import LabConfig, Table, columns, main, progress_bar
 from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.intervals import mean_interval
 from ibjax.analysis.linear import linear_dataset, linear_record
@@ -109,7 +109,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 def parts_table(results: xr.Dataset) -> Table:
     """Per layer and part of the inputs: the fall after the peak and the rise up to it; bits."""
-    header = "layer inputs start peak peak_epoch final fall fall_low fall_high rise rise_low rise_high"
+    header = "layer inputs start peak peak_epoch final fall+- rise+-"
     rows, falls = [], {}
     for part, variable in PARTS.items():
         summary = compression_summary(results.assign(ixt=results[variable]))
@@ -120,7 +120,7 @@ def parts_table(results: xr.Dataset) -> Table:
             start = float(information[:, 0, i].mean())
             rows.append([layer, part, start, *values, rise.estimate[i], rise.low[i], rise.high[i]])
             falls[int(layer), part] = values[-3:]
-    return Table("parts", header.split(), rows, [verdict(falls, layer) for layer in LAYERS])
+    return Table("parts", columns(header), rows, [verdict(falls, layer) for layer in LAYERS])
 
 
 def verdict(falls: dict[tuple[int, str], list[float]], layer: int) -> str:

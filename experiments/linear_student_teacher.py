@@ -34,7 +34,7 @@ import jax.numpy as jnp
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, progress_bar
+from experiments.lab import LabConfig, Table, columns, main, progress_bar
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
 from ibjax.analysis.intervals import Interval, mean_interval
 from ibjax.analysis.linear import linear_dataset, linear_record, optimal_test_error
@@ -147,7 +147,7 @@ def learnt(results: xr.Dataset, optimizer: str) -> Interval:
 
 def errors_table(results: xr.Dataset) -> Table:
     """Errors on new samples, and the share learnt of what the samples allow: 1 for the best learner."""
-    header = "optimizer start lowest at_epoch end best noise learnt low high train_end diverged".split()
+    header = columns("optimizer start lowest at_epoch end best noise learnt+- train_end diverged")
     rows, sentences = [], []
     best, noise = results.optimal_loss.mean().item(), results.noise_loss.item()
     for name in OPTIMIZERS:
@@ -165,7 +165,7 @@ def errors_table(results: xr.Dataset) -> Table:
 
 def compression_table(results: xr.Dataset) -> Table:
     """Per arm and layer: peak, final, compression with its interval; bits; and the verdict."""
-    header = "optimizer layer peak peak_epoch final compression low high seeds".split()
+    header = columns("optimizer layer peak peak_epoch final compression+- seeds")
     rows, sentences = [], []
     for name in OPTIMIZERS:
         summary = compression_summary(results.sel(optimizer=name))

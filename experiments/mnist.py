@@ -36,7 +36,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, progress_bar
+from experiments.lab import LabConfig, Table, columns, main, progress_bar
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary, dead_seeds
 from ibjax.analysis.records import planes_record, select_estimator
 from ibjax.datasets import mnist
@@ -176,7 +176,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 def compression_table(results: xr.Dataset) -> Table:
     """Per arm and layer: peak, final, compression with its interval, bits; share at the ceiling."""
-    header = "activation estimator layer peak peak_epoch final compression low high seeds at_ceiling"
+    header = "activation estimator layer peak peak_epoch final compression+- seeds at_ceiling"
     rows, sentences = [], []
     for activation, name in itertools.product(ACTIVATIONS, ESTIMATORS):
         arm = results.sel(activation=activation, estimator=name)
@@ -189,7 +189,7 @@ def compression_table(results: xr.Dataset) -> Table:
         "at_ceiling: share of seeds and epochs with I(X;T) within 1% of log2 of the number of images, "
         f"{np.log2(results.num_samples):.2f} bits, where the estimate shows that number alone"
     )
-    return Table("compression", header.split(), rows, sentences)
+    return Table("compression", columns(header), rows, sentences)
 
 
 def at_ceiling(arm: xr.Dataset, num_samples: int) -> np.ndarray:

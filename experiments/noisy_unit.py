@@ -27,7 +27,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main
+from experiments.lab import LabConfig, Table, columns, main
 from ibjax.analysis.intervals import mean_interval
 from ibjax.mi import edge_mi, gaussian_mi, kde_mi, ksg_mi, noisy_mi, renyi_mi, ross_mi
 from ibjax.plots import plot_against_truth
@@ -136,7 +136,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 def falls_table(results: xr.Dataset) -> Table:
     """Per estimator: the peak over weights, the value at the largest weight, the fall between; bits."""
-    header = "estimator peak at_weight at_end fall low high largest_error".split()
+    header = columns("estimator peak at_weight at_end fall+- largest_error")
     rows = [["exact", *_peak_and_end(results, results.exact.values), *[float("nan")] * 2, 0.0]]
     for name in results.estimator.values:
         ixt = results.ixt.sel(estimator=name).transpose("seed", "weight").values

@@ -36,7 +36,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, progress_bar
+from experiments.lab import LabConfig, Table, columns, main, progress_bar
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression, compression_summary
 from ibjax.analysis.intervals import mean_interval, rank_correlation
 from ibjax.analysis.linear import linear_dataset, linear_record
@@ -197,7 +197,7 @@ def gap(results: xr.Dataset) -> xr.DataArray:
 
 def generalisation_table(results: xr.Dataset) -> Table:
     """Errors at the end, the lowest one on new samples and its epoch, and the gap with its interval."""
-    header = "network condition train_end test_lowest at_epoch test_end gap low high test_accuracy"
+    header = "network condition train_end test_lowest at_epoch test_end gap+- test_accuracy"
     rows = []
     for name in results.condition.values:
         one = results.sel(condition=name)
@@ -206,12 +206,12 @@ def generalisation_table(results: xr.Dataset) -> Table:
         train_end, accuracy = (one[k][..., -1].mean().item() for k in ("train_loss", "test_accuracy"))
         lowest = test.min(), results.epoch.values[test.argmin()]
         rows.append([one.network.item(), name, train_end, *lowest, test[-1], *interval[:3], accuracy])
-    return Table("generalisation", header.split(), rows)
+    return Table("generalisation", columns(header), rows)
 
 
 def compression_table(results: xr.Dataset) -> Table:
     """Per condition and layer: peak, final, compression with its interval; bits."""
-    header = "network condition layer peak peak_epoch final compression low high seeds".split()
+    header = columns("network condition layer peak peak_epoch final compression+- seeds")
     rows = []
     for name in results.condition.values:
         one = results.sel(condition=name)
@@ -227,7 +227,7 @@ def together_table(results: xr.Dataset) -> Table:
 
     Within each condition, and over all networks of one kind; NaN where none compresses by 0.05 bits.
     """
-    header = "network networks layer compression_rho low high final_rho low high count".split()
+    header = columns("network networks layer compression_rho+- final_rho+- count")
     rows, sentences = [], []
     for kind in np.unique(results.network):
         some = results.isel(condition=results.network == kind)

@@ -26,7 +26,7 @@ from typing import Literal
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, progress_bar
+from experiments.lab import LabConfig, Table, columns, main, progress_bar
 from ibjax.analysis.compression import (
     NEGLIGIBLE_BITS,
     compression_summary,
@@ -119,7 +119,7 @@ def compression_table(results: xr.Dataset) -> Table:
 
     Arms with dead seeds are shown once more without them.
     """
-    header = "activation optimizer layer peak peak_epoch final compression low high seeds".split()
+    header = columns("activation optimizer layer peak peak_epoch final compression+- seeds")
     rows = []
     for activation, optimizer in itertools.product(ACTIVATIONS, OPTIMIZERS):
         arm = results.sel(activation=activation, optimizer=optimizer)
@@ -136,7 +136,7 @@ def compression_table(results: xr.Dataset) -> Table:
 
 def difference_table(results: xr.Dataset) -> Table:
     """SGD - BGD of the compression, at the last epoch and at equal training loss; and the verdict."""
-    header = "activation layer at_end low high at_equal_loss low high".split()
+    header = columns("activation layer at_end+- at_equal_loss+-")
     rows = []
     for activation in ACTIVATIONS:
         arms = [results.sel(activation=activation, optimizer=name) for name in OPTIMIZERS]

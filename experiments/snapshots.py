@@ -26,7 +26,7 @@ import xarray as xr
 from matplotlib.animation import FuncAnimation
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, plane_attributes, train_arms
+from experiments.lab import LabConfig, Table, columns, main, plane_attributes, train_arms
 from ibjax.analysis.compression import NEGLIGIBLE_BITS
 from ibjax.analysis.intervals import mean_interval
 from ibjax.analysis.records import plane_record
@@ -102,7 +102,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure | FuncAnimation], list
 
 def snapshot_table(results: xr.Dataset, epochs: list[int]) -> Table:
     """Per snapshot and layer: means with intervals over networks, and how far networks differ; bits."""
-    header = "epoch layer ixt low high std ity low high std networks".split()
+    header = columns("epoch layer ixt+- ixt_std ity+- ity_std networks")
     rows = []
     for epoch in epochs:
         for layer in results.layer.values:

@@ -23,7 +23,15 @@ from pathlib import Path
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, interval_columns, main, plane_attributes, train_arms
+from experiments.lab import (
+    LabConfig,
+    Table,
+    columns,
+    interval_columns,
+    main,
+    plane_attributes,
+    train_arms,
+)
 from ibjax.analysis.compression import compression_summary, dead_seeds
 from ibjax.analysis.intervals import mean_interval
 from ibjax.analysis.records import plane_record
@@ -91,7 +99,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 def fall_table(results: xr.Dataset) -> Table:
     """Per network, size and layer: I(T;Y) at its peak and last, its fall, and compression; bits."""
     of_y, of_x = (compression_summary(results, name) for name in ("ity", "ixt"))
-    header = "network training layer peak peak_epoch final fall low high compression low high".split()
+    header = columns("network training layer peak peak_epoch final fall+- compression+-")
     rows, sentences = [], []
     for network, size in itertools.product(results.network.values, results.training.values):
         arm = {"network": network, "training": size}

@@ -36,6 +36,7 @@ from experiments.lab import (
     Table,
     Trained,
     activation_arms,
+    columns,
     interval_text,
     revisiting_attributes,
     seeds_table,
@@ -170,7 +171,7 @@ def share_of_splits_as_low(ixy: float, num_samples: int) -> float:
 
 def drift_table(results: xr.Dataset, away: xr.DataArray) -> Table:
     """Per arm, bins and layer: where it ends, how far from (H(X), I(X;Y)), and what it compresses."""
-    header = "dataset activation bins layer ixt ity distance low high compression low high".split()
+    header = columns("dataset activation bins layer ixt ity distance+- compression+-")
     summary, rows = compression_summary(results[["ixt"]]), []
     end = results[["ixt", "ity"]].isel(epoch=-1).mean("seed")
     for arm in itertools.product(*(results[d].values for d in (*away.dims[:3], "layer"))):

@@ -33,7 +33,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.fixed_points.figures import plot_fixed_points, plot_layer_betas
-from experiments.lab import LabConfig, Table, paper_training, progress_bar
+from experiments.lab import LabConfig, Table, columns, paper_training, progress_bar
 from ibjax.analysis.compression import NEGLIGIBLE_BITS
 from ibjax.analysis.encoders import (
     best_relevance,
@@ -159,10 +159,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 def layers_table(results: xr.Dataset) -> Table:
     """Per rule and layer at the end: information, gaps to the curve, beta, distance; intervals."""
-    header = (
-        "rule layer ixt irrelevant low high ict ity below low high beta low high distance low high "
-        "at_bound seeds"
-    ).split()
+    header = columns("rule layer ixt irrelevant+- ict ity below+- beta+- distance+- at_bound seeds")
     rows = []
     for rule in results.rule.values:
         end = results.sel(rule=rule).isel(epoch=-1)
@@ -184,7 +181,7 @@ def layers_table(results: xr.Dataset) -> Table:
 
 def order_table(results: xr.Dataset) -> Table:
     """By how much log10 beta falls from each layer to the next, untrained and at the end; verdicts."""
-    header = "rule epoch layers fall low high share_falling seeds unknown".split()
+    header = columns("rule epoch layers fall+- share_falling seeds unknown")
     rows = []
     for rule in results.rule.values:
         for position in (0, -1):

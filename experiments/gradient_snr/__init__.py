@@ -29,16 +29,16 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.gradient_snr.figures import plot_gradient_phases, plot_phase_epochs
-from experiments.lab import LabConfig, Table, paper_training, progress_bar
+from experiments.lab import LabConfig, Table, columns, paper_training, progress_bar
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression, compression_summary
 from ibjax.analysis.gradients import SATURATED_SLOPE, gradient_record
 from ibjax.analysis.intervals import mean_interval, median_interval
 from ibjax.analysis.phases import phase_agreement, phase_epochs, running_median
-from ibjax.analysis.records import plane_record
+from ibjax.analysis.records import joint_record, plane_record
 from ibjax.datasets import symmetric_task
 from ibjax.presets import preset
 from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
-from ibjax.training import TrainConfig, fit, make_model
+from ibjax.training import fit, make_model
 
 ACTIVATIONS = ("tanh", "relu")
 FULL_EPOCHS, SMOKE_EPOCHS = 8000, 30
@@ -67,10 +67,14 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
                 smoke_widths=SMOKE_WIDTHS,
                 activation=activation,
             )
+            model = make_model(training)
             history = fit(
                 training,
                 data,
-                record=plane_and_gradients(training, convention.estimator, config.batch_size),
+                record=joint_record(
+                    plane_record(model, convention.estimator),
+                    gradient_record(model, batch_size=config.batch_size),
+                ),
                 schedule=convention.schedule,
                 on_advance=on_advance_of(activation),
                 **config.fit_options(folder, activation),
@@ -93,17 +97,6 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     )
 
 
-def plane_and_gradients(training: TrainConfig, estimator, batch_size: int):
-    """``plane_record`` and ``gradient_record`` as one record function."""
-    model = make_model(training)
-    plane, gradients = plane_record(model, estimator), gradient_record(model, batch_size=batch_size)
-
-    def record(params, data, split):
-        return plane(params, data, split) | gradients(params, data, split)
-
-    return record
-
-
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     """Gradients, information and saturation over training, the phases' epochs, and what follows."""
     arms = {name: results.sel(activation=name) for name in ACTIVATIONS}
@@ -123,7 +116,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 def phase_table(phases: dict[str, xr.Dataset]) -> Table:
     """Per layer, and for the network: how many seeds have each phase, and its median epoch."""
-    header = "activation layer diffuse diffusion low high compresses lose_bits compression low high"
+    header = "activation layer diffuse diffusion+- compresses lose_bits compression+-"
     rows = []
     for name, found in phases.items():
         diffusion = median_interval(found.network_diffusion.values)
@@ -139,12 +132,12 @@ def phase_table(phases: dict[str, xr.Dataset]) -> Table:
         "that end as much below their own largest I(X;T), as some do by chance alone, and the median "
         "epoch at which a tenth of it is lost"
     )
-    return Table("phases", header.split(), rows, [note])
+    return Table("phases", columns(header), rows, [note])
 
 
 def agreement_table(arms: dict[str, xr.Dataset], phases: dict[str, xr.Dataset]) -> Table:
     """Per layer that compresses: its start against the network's and the layer's own diffusion."""
-    header = "activation layer ratio low high rho low high seeds rho_own low high seeds".split()
+    header = columns("activation layer ratio+- rho+- rho_seeds rho_own+- rho_own_seeds")
     rows = []
     for name, found in phases.items():
         agreement = phase_agreement(found)
@@ -191,7 +184,7 @@ def verdict(name: str, arm: xr.Dataset, phases: xr.Dataset) -> str:
 
 def saturation_table(arms: dict[str, xr.Dataset]) -> Table:
     """Saturated units of hidden layers beside the norm of the gradient, at the start and the end."""
-    header = "activation saturated_first saturated_last low high fall low high fall_per_nat low high"
+    header = "activation saturated_first saturated_last+- fall+- fall_per_nat+-"
     rows, sentences = [], []
     for name, arm in arms.items():
         arm = arm.transpose("seed", "epoch", "layer")
@@ -217,4 +210,4 @@ def saturation_table(arms: dict[str, xr.Dataset]) -> Table:
         "last, in powers of ten; most of it is the loss's own, hence the fall of norm / training loss: "
         "where that is positive, the same error moves the weights less than it did"
     )
-    return Table("saturation", header.split(), rows, [note, *sentences])
+    return Table("saturation", columns(header), rows, [note, *sentences])

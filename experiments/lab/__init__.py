@@ -19,7 +19,7 @@ from experiments.lab.revisiting import (
     stopping_epochs,
     train_tasks,
 )
-from experiments.lab.tables import Table, interval_columns, interval_text, seeds_table, table_of
+from experiments.lab.tables import Table, columns, interval_columns, interval_text, seeds_table, table_of
 
 __all__ = [
     "BINNING",
@@ -33,6 +33,7 @@ __all__ = [
     "Trained",
     "activation_arms",
     "binned_plane",
+    "columns",
     "interval_columns",
     "interval_text",
     "main",

@@ -13,7 +13,15 @@ from ibjax.analysis.compression import dead_seeds
 from ibjax.analysis.intervals import Interval
 from ibjax.results import whole_file
 
-__all__ = ["Table", "interval_columns", "interval_text", "seeds_table", "table_of", "with_caution"]
+__all__ = [
+    "Table",
+    "columns",
+    "interval_columns",
+    "interval_text",
+    "seeds_table",
+    "table_of",
+    "with_caution",
+]
 
 # Fewer do not show how networks differ.
 FEW_SEEDS = 10
@@ -125,6 +133,17 @@ def interval_columns(name: str) -> list[str]:
         ['gain', 'gain_low', 'gain_high']
     """
     return [name, f"{name}_low", f"{name}_high"]
+
+
+def columns(names: str) -> list[str]:
+    """Split names of columns at spaces; "gain+-" stands for an estimate and its interval's limits.
+
+    Example:
+        >>> columns("layer gain+-")
+        ['layer', 'gain', 'gain_low', 'gain_high']
+    """
+    each = (interval_columns(name[:-2]) if name.endswith("+-") else [name] for name in names.split())
+    return [*itertools.chain(*each)]
 
 
 def _cell(x: object) -> str:

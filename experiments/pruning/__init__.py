@@ -38,6 +38,7 @@ from experiments.lab import (
     Table,
     Trained,
     binned_plane,
+    columns,
     interval_columns,
     interval_text,
     revisiting_attributes,
@@ -249,7 +250,7 @@ def distances_table(found: dict) -> Table:
         interval = mean_interval(hidden_distances(data))
         for i, numbers in enumerate(zip(*interval, strict=True)):
             rows.append([*arm, f"{i + 1}-{i + 2}", *map(float, numbers[:3]), int(numbers[3])])
-    header = "dataset activation step layers distance low high seeds".split()
+    header = columns("dataset activation step layers distance+- seeds")
     note = (
         "root mean square distance of (I(X;T), I(T;Y)) over recorded epochs until the stop, bits; "
         "seeds: networks with no dead layer"

@@ -232,14 +232,14 @@ def best_relevance(curve_ixt: ArrayLike, curve_ity: ArrayLike, rate: ArrayLike) 
 
 
 def rate_needed(curve_ixt: ArrayLike, curve_ity: ArrayLike, ity: ArrayLike) -> np.ndarray:
-    """The smallest I(X;T) that suffices for an I(T;Y), between points of an information curve, bits.
+    """Interpolate the smallest I(X;T) that suffices for a given I(T;Y) on an information curve, bits.
 
-    Between points the convex inverse lies below the straight line that is returned.
+    Between the points, the convex inverse lies below the straight line that is returned.
 
     Args:
-        curve_ixt: (point,) rates, with the end of the curve, where T is all of X.
-        curve_ity: (point,) the I(T;Y) there.
-        ity: (...) relevance, at most that of the end; NaN where it is not known.
+        curve_ixt: (point,) I(X;T) of the curve's points, the end included, where T is all of X.
+        curve_ity: (point,) I(T;Y) of the same points.
+        ity: (...) relevance to reach, at most that of the end; NaN gives NaN.
 
     Raises:
         ValueError: for other shapes, a curve that is negative or not finite, and a relevance that is

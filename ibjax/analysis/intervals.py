@@ -29,18 +29,18 @@ class Interval(NamedTuple):
 
 
 def mean_interval(values: ArrayLike, axis: int = 0, level: float | int = 0.95) -> Interval:
-    """Mean and Student's t interval over ``axis``; NaN (diverged seeds) is left out and counted.
+    """Mean over one axis with Student's t interval; NaN (diverged seeds) is left out and counted.
 
     Args:
-        values: of seeds, on one of the axes.
-        axis: that one.
-        level: of the interval, between 0 and 1.
+        values: array of numbers, one of whose axes is that of the seeds.
+        axis: axis of the seeds.
+        level: confidence level of the interval, between 0 and 1.
 
     Returns:
         ``Interval`` of arrays without ``axis``; NaN limits for fewer than two values.
 
     Raises:
-        ValueError: for values that are no numbers, an axis that they do not have, another level.
+        ValueError: for anything but numbers, an axis that they do not have, a level outside (0, 1).
 
     Example:
         >>> interval = mean_interval(np.array([1.0, 2.0, 3.0, np.nan]))
@@ -66,14 +66,14 @@ def mean_interval(values: ArrayLike, axis: int = 0, level: float | int = 0.95) -
 def median_interval(values: ArrayLike) -> Interval:
     """Median with its 95% interval between order statistics; NaN is left out and counted.
 
-    The interval is the binomial one, exact whatever the distribution, and covers at least 95%; NaN for
-    fewer than 6 values, which are too few for it.
+    The interval is the binomial one: it covers at least 95%, whatever the distribution. Fewer than 6
+    values are too few for it, and its limits are NaN.
 
     Args:
-        values: (seed,).
+        values: (seed,) one number per seed.
 
     Raises:
-        ValueError: for what is no array of numbers of that shape.
+        ValueError: for anything but a one-dimensional array of numbers.
 
     Example:
         >>> median_interval(np.arange(1.0, 10.0))
@@ -91,14 +91,14 @@ def median_interval(values: ArrayLike) -> Interval:
 
 
 def rank_correlation(a: ArrayLike, b: ArrayLike) -> Interval:
-    """Spearman's correlation with its 95% interval; pairs with NaN are left out and counted.
+    """Spearman's rank correlation with its 95% interval; pairs with NaN are left out and counted.
 
     The interval is Fisher's, arctanh(rho) +- 1.96 sqrt((1 + rho^2 / 2) / (n - 3)), with the variance of
-    Bonett & Wright (2000); NaN for fewer than four pairs, and without a spread in either.
+    Bonett & Wright (2000). NaN for fewer than four pairs, and where a or b is constant.
 
     Args:
-        a: (seed,).
-        b: (seed,).
+        a: (seed,) one number per seed.
+        b: (seed,) another number of the same seeds.
 
     Raises:
         ValueError: for arrays of other shapes or lengths, and labelled ones of different seeds.
@@ -119,16 +119,16 @@ def rank_correlation(a: ArrayLike, b: ArrayLike) -> Interval:
 
 
 def jackknife_interval(pairs: ArrayLike, level: float | int = 0.95) -> Interval:
-    """Mean over pairs of seeds and its interval by the jackknife over seeds.
+    """Mean over pairs of seeds, with its interval by the jackknife over seeds.
 
     A seed's pairs are not independent. With m the mean over all pairs and m_i that without seed i, the
     variance of m is (n - 1)/n sum_i (m_i - mean_j m_j)^2 (Arvesen 1969; never too small on average:
     Efron & Stein 1981), and the interval is Student's with n - 1 degrees of freedom.
 
     Args:
-        pairs: (seed, seed, ...), symmetric; the diagonal is not looked at. A seed whose pairs are NaN at
-            any other index (diverged) is left out there.
-        level: of the interval.
+        pairs: (seed, seed, ...) a number for each pair, the same in both orders; the diagonal is
+            ignored. A seed whose pairs are NaN (diverged) is left out at the indices where they are.
+        level: confidence level of the interval, between 0 and 1.
 
     Returns:
         ``Interval`` of arrays (...); NaN limits for fewer than three seeds.

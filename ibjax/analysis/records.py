@@ -1,6 +1,7 @@
 """Record functions for ``training.fit``, which measure one network at a recorded epoch."""
 
 import functools
+import operator
 from collections.abc import Hashable, Sequence
 from typing import cast
 
@@ -8,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from ibjax.analysis.inputs import as_estimators, as_sequence, check_model
-from ibjax.checks import as_whole, check_known, kind_of
+from ibjax.checks import as_whole, check_function, check_known, kind_of
 from ibjax.models import MLP
 from ibjax.numerics import cross_entropy, output_units, two_logits
 from ibjax.types import Dataset, Estimator, History, Record, Split
 
-__all__ = ["plane_record", "planes_record", "select_estimator"]
+__all__ = ["joint_record", "plane_record", "planes_record", "select_estimator"]
 
 ROWS = ("all", "train", "test")
 
@@ -64,6 +65,26 @@ def planes_record(
     return _planes_record(cast(Hashable, model), of_layers, rows)
 
 
+def joint_record(*records: Record) -> Record:
+    """Return a record function that measures what several measure, for example planes and gradients.
+
+    Args:
+        *records: record functions that return dicts; of equal names, the last counts.
+
+    Returns:
+        ``record(params, data, split)``, which returns the dicts as one. The same arguments give the
+        same function, so that its program is compiled once.
+
+    Raises:
+        ValueError: for no records, and for anything but functions.
+    """
+    if not records:
+        raise ValueError("records: expected one or more record functions, got none")
+    for record in records:
+        check_function("records", record, "of params, data and split")
+    return _joint_record(records)
+
+
 def select_estimator(history: History, *index: int) -> History:
     """Select one estimator (and setting) from the records of ``planes_record``.
 
@@ -82,6 +103,14 @@ def select_estimator(history: History, *index: int) -> History:
         raise ValueError(f"index: expected numbers below {sizes}, got {index}")
     seen = {k: history.records[k][:, :, *index] for k in ("ixt", "ity")}
     return history._replace(records=history.records | seen)
+
+
+@functools.lru_cache(maxsize=64)
+def _joint_record(records: tuple[Record, ...]) -> Record:
+    def joint(params, data: Dataset, split: Split):
+        return functools.reduce(operator.or_, (record(params, data, split) for record in records))
+
+    return joint
 
 
 @functools.lru_cache(maxsize=64)

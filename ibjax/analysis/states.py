@@ -24,15 +24,15 @@ MOST_CLASSES = 2**24
 
 
 class StateShares(NamedTuple):
-    """Samples by what their state holds, and what the layer loses by it.
+    """Fractions of samples that share their state, and the information that this loses.
 
     Attributes:
-        alone: share of samples whose state holds no other.
-        pure: share of those whose state holds others, of their class only.
-        mixed: share of those whose state holds other classes.
-        lost_pure: bits of H(X|T) that are due to pure states.
-        lost_mixed: those that are due to mixed ones; the two add up to H(X) - I(X;T).
-        lost_label: H(Y|T) = I(X;Y) - I(T;Y), bits, which mixed states alone lose.
+        alone: fraction of samples that are alone in their state.
+        pure: fraction of samples that share their state with others of their own class only.
+        mixed: fraction of samples that share their state with another class.
+        lost_pure: bits of H(X|T) lost by pure states.
+        lost_mixed: bits of H(X|T) lost by mixed states; the two add up to H(X) - I(X;T).
+        lost_label: H(Y|T) = I(X;Y) - I(T;Y), bits; mixed states alone lose it.
     """
 
     alone: Float[Array, ""]
@@ -45,19 +45,19 @@ class StateShares(NamedTuple):
 
 @own_settings()
 def state_shares(states: ArrayLike, y: ArrayLike, num_classes: int | np.integer) -> StateShares:
-    """Which samples share their state, with whom, and what is lost by it.
+    """Count the samples that share their state, with whom, and the information that this loses.
 
     Args:
-        states: (n,) numbers from 0 to n - 1, as of ``binned_states``.
+        states: (n,) state numbers from 0 to n - 1, for example those of ``binned_states``.
         y: (n,) labels from 0 to ``num_classes`` - 1.
-        num_classes: static.
+        num_classes: number of classes; static under ``jit``.
 
     Returns:
-        ``StateShares`` of scalars: shares of the n samples, and bits. Exact for these n samples, which
-        are distinct and equally likely.
+        ``StateShares`` of scalars: fractions of the n samples, and bits. Exact for n distinct, equally
+        likely inputs.
 
     Raises:
-        ValueError: for other shapes or lengths, and known states and labels that are no such numbers.
+        ValueError: for other shapes or lengths, and for concrete states or labels out of range.
 
     Source:
         The cases are those of figure 3 of "Revisiting the Information Plane" (2019).

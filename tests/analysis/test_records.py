@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ibjax.analysis.records import plane_record, planes_record, select_estimator
+from ibjax.analysis.records import joint_record, plane_record, planes_record, select_estimator
 from ibjax.mi import binned_mi
 from ibjax.models import MLP
 from ibjax.types import Dataset, History, Split
@@ -183,3 +183,20 @@ def test_each_layer_may_have_an_estimator_of_its_own(params, data, split):
 def test_an_estimator_for_each_layer_and_no_more():
     with pytest.raises(ValueError, match="one for each of the 3 layers, got 2"):
         plane_record(MODEL, (binned_mi, binned_mi))
+
+
+def test_a_joint_record_measures_what_its_parts_measure(params, data, split):
+    def first_bias(params, data, split):
+        return {"bias": params["params"]["layer_1"]["bias"]}
+
+    plane = plane_record(MODEL, by_width)
+    joint = joint_record(plane, first_bias)
+    got, expected = joint(params, data, split), plane(params, data, split)
+    assert got.keys() == {*expected, "bias"}
+    np.testing.assert_array_equal(got["ixt"], expected["ixt"])
+    np.testing.assert_array_equal(got["bias"], params["params"]["layer_1"]["bias"])
+    assert joint is joint_record(plane, first_bias)
+    with pytest.raises(ValueError, match="expected one or more record functions, got none"):
+        joint_record()
+    with pytest.raises(ValueError, match="records: expected a function of params, data and split"):
+        joint_record(plane, "plane")

@@ -38,7 +38,7 @@ def test_the_claim(results):
     assert set(figures) == {"information_plane.png", "learning.png"}
     for row in errors.rows:
         learnt = dict(zip(errors.header[7:10], row[7:10], strict=True))
-        assert 0.5 < learnt["low"] < learnt["learnt"] < 1
+        assert 0.5 < learnt["learnt_low"] < learnt["learnt"] < 1
     for row in compression.rows:
         assert row[7] < NEGLIGIBLE_BITS  # the upper end of the interval
     assert "no layer compresses" in compression.sentences[0]

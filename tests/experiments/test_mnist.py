@@ -69,7 +69,7 @@ def test_the_table_says_what_compresses_and_what_cannot_be_seen(planes):
     table = mnist.compression_table(planes)
     assert len(table.rows) == 2 * 2 * 3
     place = {name: i for i, name in enumerate(table.header)}
-    (seen,) = [row for row in table.rows if row[place["low"]] > 0.05]
+    (seen,) = [row for row in table.rows if row[place["compression_low"]] > 0.05]
     assert seen[:3] == ["tanh", "bins", 2]
     assert seen[place["compression"]] == pytest.approx(2, abs=0.05)
     assert {row[place["layer"]]: row[place["at_ceiling"]] for row in table.rows} == {1: 1, 2: 0, 3: 0}

@@ -33,6 +33,7 @@ MODULES = ("presets", "analysis")
 ELSEWHERE = {
     "ibjax.analysis.inputs": "the checks themselves",
     "ibjax.analysis.plane_record": "ibjax.analysis.records.plane_record",
+    "ibjax.analysis.records.joint_record": "takes positions, not names",
     "ibjax.analysis.records.select_estimator": "takes positions, not names",
     "ibjax.datasets.all_rows_split": "tests/datasets/test_splits.py",
     "ibjax.datasets.first_rows_split": "tests/datasets/test_splits.py",
