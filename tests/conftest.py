@@ -22,9 +22,8 @@ mpl.use("Agg")
 # From here on every import of ibjax checks its jaxtyping annotations.
 install_import_hook("ibjax", "beartype.beartype")
 
-# A worker gives memory back at the end of a module, and within one from here on, if it has grown by so
-# much since.
-MOST_MB, ROOM_MB = 1000, 150
+# A worker gives memory back after a test if it has more than this, and has grown by so much since.
+MOST_MB, ROOM_MB = 1000, 100
 
 
 def pytest_configure(config):
@@ -49,9 +48,8 @@ class Memory:
         give_memory_back()
 
     @pytest.hookimpl(trylast=True)
-    def pytest_runtest_teardown(self, item, nextitem):
-        ends = nextitem is None or nextitem.path != item.path
-        if ends or resident_mb() > max(MOST_MB, self.kept_mb + ROOM_MB):
+    def pytest_runtest_teardown(self):
+        if resident_mb() > max(MOST_MB, self.kept_mb + ROOM_MB):
             give_memory_back()
             self.kept_mb = resident_mb()
 

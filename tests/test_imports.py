@@ -1,6 +1,7 @@
 """The floors of the house: who may import whom, read from the syntax trees."""
 
 import ast
+import functools
 import importlib
 import os
 import subprocess
@@ -36,6 +37,7 @@ MODULES = {
 LIBRARY = [name for name in MODULES if name.split(".")[0] == "ibjax"]
 
 
+@functools.cache
 def imported_names(source: str) -> list[str]:
     """Dotted names that a source imports, anywhere in it; relative imports begin with a dot."""
     names = []

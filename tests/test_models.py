@@ -164,6 +164,7 @@ def test_gradient_equals_finite_differences(x, y):
                 assert got == pytest.approx(difference, abs=1e-6), (layer, name, at)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("full_products")
 def test_gradients_of_stacked_networks_are_those_of_each(x, y):
     widths, activations = (4, 3, 2), ("tanh", "relu")

@@ -61,6 +61,7 @@ def test_shuffled_keeps_ixt_and_loses_the_labels(network, seen):
     assert float(seen["ity"][shuffled, 0, 0]) == pytest.approx(float(expected.ity), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_rescaled_has_the_norms_of_the_trained_network_and_other_directions(network, seen):
     params, data, split = network
     control = rescaled(data.directions, params)

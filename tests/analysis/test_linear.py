@@ -104,6 +104,7 @@ def test_full_size_within_the_stated_error():
     assert 0 < mi.ity < 0.5 * np.log2(1 + 2 * 1.0)
 
 
+@pytest.mark.slow
 def test_no_layer_is_above_the_bottleneck_of_its_task(data, params):
     signal = float((data.teacher**2).sum() / D)
     rho2 = signal / (signal + float(data.noise_variance))

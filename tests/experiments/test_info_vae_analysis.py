@@ -93,6 +93,7 @@ def test_one_loss_is_every_objective():
     assert float(objective(terms, alpha, lam)) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_fixed_widths_are_1_and_the_floor_holds(vae):
     wide = vae._replace(log_width=jnp.array([2.0, -2.0]))
     assert np.asarray(encodings(wide, 0.0).width).tolist() == [1.0, 1.0]

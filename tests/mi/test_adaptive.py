@@ -169,6 +169,7 @@ def test_jit_and_vmap_agree_with_eager():
     assert len(traces) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3.4e38])
 def test_traced_nan_gives_nan_in_its_own_lane(bad):
     t, y = lanes_of_layers()

@@ -309,6 +309,7 @@ def test_jit_and_vmap_agree_with_eager(correction):
     assert TRACES[correction] == 1
 
 
+@pytest.mark.slow
 @every_correction
 def test_traced_counts_that_are_none_give_nan_in_their_own_lane(correction):
     lanes = np.random.default_rng(1).integers(1, 9, (3, SIZE)).astype(np.float32)

@@ -194,6 +194,7 @@ def test_differentiable():
     assert slope == pytest.approx(expected, rel=2e-3)
 
 
+@pytest.mark.slow
 def test_jit_vmap_and_order():
     rng = np.random.default_rng(5)
     t = jnp.asarray(rng.normal(size=(3, 37, 2)), jnp.float32)

@@ -290,6 +290,7 @@ def test_vectors_are_one_column(samples):
     assert ksg_mi(x.tolist(), y) == ksg_mi(x, y)
 
 
+@pytest.mark.slow
 @VARIANTS
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_not_a_number(samples, variant, bad):

@@ -183,6 +183,7 @@ def test_exact_where_nothing_is_random():
     assert noisy_mi(t, np.full(32, 7), **options).ity == pytest.approx(0.0, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_jit_vmap_one_trace_and_what_is_not_a_number():
     rng = np.random.default_rng(5)
     t = jnp.asarray(rng.normal(size=(3, 19, 2, 2)), jnp.float32)

@@ -19,6 +19,7 @@ def test_nsb_as_published_by_another_library():
     assert entropy_of(counts, "nsb", 100) / BITS == pytest.approx(2.8060922529931225, abs=6e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("K", "nats"), [(1e5, 11.4941029), (1e8, 12.0222213)])  # by 60-digit arithmetic
 def test_nsb_of_samples_that_nearly_all_differ(K, nats):
     """10,000 samples, 500 pairs of which agree; the posterior's deviation is 0.014 and 0.046 nats."""

@@ -204,6 +204,7 @@ def test_number_of_classes_is_no_part_of_the_program(samples):
     assert len(traces) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_not_a_number(samples, bad):
     x, labels = (jnp.stack([v] * 3) for v in samples)

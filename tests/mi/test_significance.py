@@ -184,6 +184,7 @@ def subsample_twin(x, y, key, numbers):
     return np.sqrt(total / sum(k - 1 for k in numbers) / n)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("numbers", [(4, 7), tuple(range(2, 11))])
 def test_standard_deviation_equals_twin(numbers):
     x, y = map(np.asarray, gaussian(0.7, (203,)))

@@ -107,6 +107,7 @@ def test_infonce_of_a_heavy_tail():
     assert got == pytest.approx(bits(0.139910), abs=0.07)
 
 
+@pytest.mark.slow
 def test_infonce_of_a_copy_is_at_its_ceiling():
     x, _ = bivariate(0.0)
     info = known(x, x)

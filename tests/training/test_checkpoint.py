@@ -152,10 +152,10 @@ OTHER_SETTINGS = [
     ({"config": dataclasses.replace(CONFIG, learning_rate=0.5)}, "0.1.*0.5"),
     slow({"config": dataclasses.replace(CONFIG, split="first_rows")}, "first_rows"),
     slow({"seeds": [0, 1, 3]}, "blocks"),
-    ({"seeds": [0, 1]}, "blocks"),
+    slow({"seeds": [0, 1]}, "blocks"),
     slow({"seeds_per_batch": 1}, "blocks"),
     slow({"schedule": [1]}, "recorded"),
-    ({"lanes": 3}, "lanes"),
+    slow({"lanes": 3}, "lanes"),
     ({"data": Dataset(DATA.x, 1 - DATA.y)}, "data"),
 ]
 

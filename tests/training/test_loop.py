@@ -109,14 +109,14 @@ def test_records_do_not_depend_on_which_epochs_are_recorded(straight):
     assert_identical(every.params, straight.params)
 
 
-@pytest.mark.parametrize("seeds_per_batch", [1, 2, 50])
+@pytest.mark.parametrize("seeds_per_batch", [1, slow(2), slow(50)])
 def test_results_do_not_depend_on_seeds_per_batch(straight, seeds_per_batch):
     history = quick_fit(CONFIG, DATA, seeds=SEEDS, seeds_per_batch=seeds_per_batch)
     assert_identical(all_of(history), all_of(straight))
 
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="equal bits need equal devices")
-@pytest.mark.parametrize("which", [[0], [1], [1, 0]])
+@pytest.mark.parametrize("which", [slow([0]), slow([1]), [1, 0]])
 def test_results_do_not_depend_on_devices(straight, which):
     cpus = jax.local_devices(backend="cpu")
     assert len(cpus) == 2

@@ -71,8 +71,8 @@ OTHERS = [
         {"optimizer": optax.sgd(optax.exponential_decay(0.1, 10, 0.8))},
         "optimizer_steps",
     ),
-    ({"draw_labels": labels(0.5)}, {"draw_labels": labels(0.6)}, "draw_labels"),
-    ({}, {"purpose_seeds": {"init": [0, 0, 0]}}, "purpose_seeds"),
+    slow({"draw_labels": labels(0.5)}, {"draw_labels": labels(0.6)}, "draw_labels"),
+    slow({}, {"purpose_seeds": {"init": [0, 0, 0]}}, "purpose_seeds"),
     ({"draw_labels": drawn}, {}, "draw_labels"),
 ]
 
@@ -101,6 +101,7 @@ def test_the_message_tells_functions_from_values(tmp_path):
     assert len(text) < 400
 
 
+@pytest.mark.slow
 def test_the_random_numbers_that_keys_draw_are_part_of_a_run(tmp_path, monkeypatch):
     small_fit(checkpoint_dir=tmp_path)
     bits = jax.random.bits

@@ -107,6 +107,7 @@ def test_a_run_resumes_under_other_settings(tmp_path, set_option):
     assert_same_bits(again, one)
 
 
+@pytest.mark.slow
 def test_networks_and_splits_do_not_depend_on_settings(set_option):
     model = make_model(TrainConfig(widths=(5, 3), init="glorot", noise_variance=0.1))
 
