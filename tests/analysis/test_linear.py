@@ -56,6 +56,7 @@ def mi_of_blocks(covariance, a, b):
 # Information.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [slow(0), 1, slow(2)])
 def test_information_is_that_of_the_joint_covariance(data, params, layer):
     w = linear.layer_maps(params)[layer]

@@ -129,6 +129,7 @@ def in_two_widths(t, y):
     return jax.tree.map(lambda *bits: jnp.stack(bits), *mi)
 
 
+@pytest.mark.slow
 def test_several_estimators_see_what_each_sees_alone(params, data, split):
     record = planes_record(MODEL, [binned_mi, by_width], rows="test")
     got = record(params, data, split)
@@ -185,6 +186,7 @@ def test_an_estimator_for_each_layer_and_no_more():
         plane_record(MODEL, (binned_mi, binned_mi))
 
 
+@pytest.mark.usefixtures("as_users")
 def test_a_joint_record_measures_what_its_parts_measure(params, data, split):
     def first_bias(params, data, split):
         return {"bias": params["params"]["layer_1"]["bias"]}

@@ -46,6 +46,7 @@ def test_two_independent_bits_split_one_after_the_other():
     assert found.after.tolist() == [2, 4]
 
 
+@pytest.mark.slow
 def test_counts_agree_with_the_curve_in_any_order():
     p_xy = random_joint(4, 8, 3)
     betas = np.geomspace(100, 0.5, 50)

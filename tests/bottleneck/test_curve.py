@@ -141,6 +141,7 @@ def test_deterministic_bottleneck_is_the_best_hard_clustering(seed):
         assert curve.ht[i] - beta * curve.ity[i] == pytest.approx(best, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, slow(1), slow(2), slow(3)])
 def test_soft_encoders_are_no_worse_than_any_hard_one(seed):
     p_xy = random_joint(seed, 6, 3)
@@ -196,6 +197,7 @@ def test_the_curve_rises_and_is_concave_and_below_the_information_of_x_and_y(p_x
     assert (np.diag(gains) <= gains.min(axis=1) + CLOSE * np.maximum(BETAS, 1)).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=3, deadline=None)
 @given(joints, st.sampled_from([0.3, 1.0]))
 def test_encoders_solve_the_equations_and_have_the_stated_information(p_xy, alpha):

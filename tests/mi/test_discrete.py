@@ -14,6 +14,7 @@ from scipy.stats import norm
 
 from ibjax.mi.discrete import discrete_mi
 from ibjax.mi.entropies import CORRECTIONS
+from tests.marks import slow
 from tests.mi.test_entropies import BITS, entropy_twin
 
 # --------------------------------------------------------------------------------------------------
@@ -71,7 +72,9 @@ def test_symmetric_channel_of_ten_symbols(p, nats):
     assert discrete_mi(x, y) / BITS == pytest.approx(nats, abs=1e-6)
 
 
-@pytest.mark.parametrize(("bins", "nats"), [(2, 0.15381), (4, 0.28949), (10, 0.37225), (30, 0.40261)])
+@pytest.mark.parametrize(
+    ("bins", "nats"), [slow(2, 0.15381), slow(4, 0.28949), (10, 0.37225), slow(30, 0.40261)]
+)
 def test_equally_filled_bins_of_a_normal(bins, nats):
     """Correlation 0.75: what binning converges to, from a million samples in exact proportion."""
     x = norm.ppf((np.arange(1000 * bins) + 0.5) / (1000 * bins)).reshape(bins, 1000, 1)

@@ -266,6 +266,7 @@ def test_symmetries():
     assert f(*jnp.stack([y, x])) == pytest.approx(float(f(x, y)), abs=0.2)  # other shifts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [0.0, 0.3, -3e38])
 def test_constant_gives_exactly_nothing(value):
     y = lanes()[1][1]
@@ -274,6 +275,7 @@ def test_constant_gives_exactly_nothing(value):
     assert f(jnp.full((N, 2), int(value > 0)), y) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_not_a_number(bad):
     x, y = lanes()

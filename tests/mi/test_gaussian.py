@@ -175,6 +175,7 @@ def test_corrected_estimate_of_independent_variables_may_be_negative():
 # Singular covariances.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [0.0, 0.3, -3e38, 1e-30])
 def test_constant_gives_exactly_nothing(value):
     y = np.random.default_rng(7).normal(size=(40, 2))

@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 from scipy.special import digamma
 
 from ibjax.mi.ksg import ksg_mi
+from tests.marks import slow
 
 VARIANTS = pytest.mark.parametrize("variant", [1, 2])
 LANES, N = 16, 1000
@@ -162,7 +163,7 @@ def samples():
     return x.astype(np.float32), y.astype(np.float32)
 
 
-@pytest.mark.parametrize(("k", "variant"), [(1, 1), (3, 1), (3, 2), (20, 2)])
+@pytest.mark.parametrize(("k", "variant"), [slow(1, 1), (3, 1), (3, 2), slow(20, 2)])
 def test_agrees_with_twin(samples, k, variant):
     x, y = samples
     assert ksg_mi(x, y, k=k, variant=variant) == pytest.approx(ksg_twin(x, y, k, variant), abs=1e-5)

@@ -248,6 +248,7 @@ def test_labels_for_counts_are_warned_of():
     entropy(digits.astype(float))
 
 
+@pytest.mark.slow
 def test_cells_that_merge_discrete_values_are_flagged():
     words = (np.arange(256)[:, None] >> np.arange(8) & 1).astype(float)
     info = edge_info(words, words, key=KEY)

@@ -162,6 +162,7 @@ def test_widths_and_order_may_be_traced(samples):
 # Contract.
 
 
+@pytest.mark.slow
 def test_constant_variable_gives_none(samples):
     for constant in (np.full(60, 0.3), np.full(60, -1e30), np.zeros(60)):
         assert renyi_mi(samples[0], constant) == pytest.approx(0.0, abs=1e-6)
@@ -190,6 +191,7 @@ def test_jit_and_vmap_agree_with_eager(samples):
     np.testing.assert_allclose(jax.vmap(renyi_mi)(*lanes), loop, atol=3e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_not_a_number(samples, bad):
     lanes = [jnp.stack([v.reshape(60, -1)] * 3) for v in samples]

@@ -104,7 +104,7 @@ each_call = calls(CALLS.keys() - LONG)
     "setting",
     [(slow if name in OF_KEYS else pytest.param)(f, id=name) for name, f in SETTINGS.items()],
 )
-@calls(("binned", "exact", "noisy", "discrete", "ksg", "gaussian", "edge"))
+@calls(("binned", "noisy", "gaussian", "edge"))
 def test_settings_change_no_bit(call, setting, expected):
     with setting():
         assert_same(call(jnp.asarray(T[0]), jnp.asarray(Y[0])), expected(call, 0))

@@ -189,6 +189,7 @@ def test_curves_and_steps(lanes):
     assert info.at_ceiling.dtype == bool
 
 
+@pytest.mark.slow
 def test_mi_is_the_bits_of_info(lanes):
     x, y, keys = lanes
     options = {**quick.keywords, "key": keys[0]}

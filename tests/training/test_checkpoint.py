@@ -73,13 +73,14 @@ def saved_epochs(directory):
     return {int(p.name) for p in Path(directory).glob("seeds_*/*") if p.name.isdigit()}
 
 
+@pytest.mark.slow
 def test_saving_does_not_change_the_results(tmp_path, straight, save_always):
     assert_same_history(small_fit(checkpoint_dir=tmp_path), straight)
     # The newest and the one before; older ones are gone.
     assert saved_epochs(tmp_path) == {NUM_RECORDED - 1, NUM_RECORDED}
 
 
-@pytest.mark.parametrize("num_calls", [1, 2, 5, 8, 13])
+@pytest.mark.parametrize("num_calls", [slow(1), 2, slow(5), 8, slow(13)])
 def test_a_resumed_run_is_the_straight_run_bit_for_bit(tmp_path, straight, save_always, num_calls):
     interrupted_fit(tmp_path, num_calls)
     assert saved_epochs(tmp_path)

@@ -101,6 +101,7 @@ def test_epoch_e_is_the_network_after_exactly_e_epochs(config):
     assert min(jax.tree.leaves(moved)) > 1e-3
 
 
+@pytest.mark.slow
 def test_records_do_not_depend_on_which_epochs_are_recorded(straight):
     every = quick_fit(CONFIG, DATA, seeds=SEEDS, schedule=range(7))
     assert straight.epochs.tolist() == [0, 1, 3, 6]

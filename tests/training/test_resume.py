@@ -87,6 +87,7 @@ def test_other_functions_of_the_same_name_are_refused_by_name(tmp_path, options,
     small_fit(checkpoint_dir=tmp_path, resume=True, **options)
 
 
+@pytest.mark.slow
 def test_the_message_tells_functions_from_values(tmp_path):
     small_fit(checkpoint_dir=tmp_path, record=plane(bins=30))
     changed = dataclasses.replace(CONFIG, learning_rate=0.2)

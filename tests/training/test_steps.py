@@ -125,6 +125,7 @@ def test_epochs_equal_a_loop_by_hand(batch_size, num_train, shuffle):
         assert_close(run(network, recipe, epoch + 1).params, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [8, None])
 def test_linear_layers_learn_one_by_one(batch_size):
     """Merged in training, they still move as by gradient descent on each."""
@@ -279,7 +280,7 @@ def test_optimizers_equal_optax_applied_by_hand(optimizer, batch_size):
     assert_close(trained.opt_state, opt_state, atol=1e-5)
 
 
-@pytest.mark.parametrize("batch_size", [8, None])
+@pytest.mark.parametrize("batch_size", [8, slow(None)])
 def test_noise_changes_training_only_where_it_has_variance(batch_size):
     quiet, noisy = (make_recipe(batch_size, noise_variance=v) for v in (0.0, 0.1))
     network = make_network(quiet)
@@ -302,6 +303,7 @@ def output_gradient(state):
     return np.asarray(state.opt_state["params"]["layer_2"]["kernel"])
 
 
+@pytest.mark.slow
 def test_every_batch_and_epoch_has_its_own_noise():
     recipe = make_recipe(8, optimizer=gradients_only(), noise_variance=1.0)
     network = silent_network(recipe, [0] * 8)
