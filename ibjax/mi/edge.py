@@ -87,12 +87,12 @@ def edge_mi(
         many samples reached the cap, and the estimate of each shift.
 
     Bias:
-        Of either sign, depending on the width. Upward because of empty cells, by about (cells of (x, y)
-        - cells of x - cells of y) / (2 n ln 2) bits while cells hold many samples, and by up to log2 n
-          if most samples are alone in their cell, as happens beyond about 5 columns. Downward because
-          cells merge values, more so for stronger dependence. For Gaussian x and y of one column each, n
-          = 1000 and the default width, the estimate is .07 for 0 bits, .58 for .60, and 1.4 for 1.68. A
-          cap only lowers the estimate.
+        Of either sign, depending on the width. Upward because of empty cells: by about
+        (cells of (x, y) - cells of x - cells of y) / (2 n ln 2) bits while cells hold many samples, and
+        by up to log2 n if most samples are alone in their cell, as happens beyond about 5 columns.
+        Downward because cells merge values, more so for stronger dependence. For Gaussian x and y of one
+        column each, n = 1000 and the default width, the estimate is .07 for 0 bits, .58 for .60, and 1.4
+        for 1.68. A cap only lowers the estimate.
 
     Differences to the original code:
         The original replaces every log-ratio below .001 by .001, which biases independent variables
