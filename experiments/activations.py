@@ -116,7 +116,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def verdict(summary: xr.Dataset, activation: str) -> str:
-    """Whether hidden layers compress, by either estimator, and whether the claim holds."""
+    """Say whether hidden layers compress, by either estimator, and whether the claim holds."""
     seen, facts = {}, []
     for name in summary.estimator.values:
         hidden = summary.sel(activation=activation, estimator=name).isel(layer=slice(0, -1))

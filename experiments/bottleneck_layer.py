@@ -152,7 +152,7 @@ def arms_of(results: xr.Dataset):
 
 
 def verdict(arm: tuple[str, ...], values: np.ndarray, end: Interval) -> str:
-    """How many networks seem to violate the inequality; that exact states cannot is checked."""
+    """Say how many networks seem to violate the inequality; that exact states cannot is checked."""
     ever, last = (values > 0).any(axis=1).sum(), (values[:, -1] > 0).sum()
     text = (
         f"{', '.join(arm)}: layer {NARROW} shows less than layer {WIDE} in {ever} of {len(values)} "

@@ -106,7 +106,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """Where each estimator violates the inequality, the estimates along the layers, what follows."""
+    """Figures of violations and of estimates along the layers, the tables and what follows."""
     summary = violation_summary(results)
     seeds = f"{results.sizes['seed']} seeds"
     figures = {

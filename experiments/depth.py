@@ -135,7 +135,7 @@ def depth_table(results: xr.Dataset, needed: xr.Dataset) -> Table:
 
 
 def verdict(needed: xr.Dataset, name: str) -> str:
-    """Whether epochs fall with depth: rank correlations within seeds, with their interval."""
+    """Say whether epochs fall with depth: rank correlations within seeds, with their interval."""
     epochs, depths = needed[name].transpose("seed", "depth").values, needed.depth.values.astype(float)
     within = np.array([rank_correlation(depths, of_seed).estimate for of_seed in epochs])
     rho = mean_interval(within)

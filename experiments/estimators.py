@@ -153,7 +153,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def verdict(summary: xr.Dataset, activation: str) -> str:
-    """How many of the estimators see a hidden layer compress."""
+    """Say how many of the estimators see a hidden layer compress."""
     hidden = summary.sel(activation=activation).isel(layer=slice(0, -1))
     sees = (hidden.compression_low > NEGLIGIBLE_BITS).any("layer")
     found = [

@@ -124,7 +124,7 @@ def parts_table(results: xr.Dataset) -> Table:
 
 
 def verdict(falls: dict[tuple[int, str], list[float]], layer: int) -> str:
-    """What follows for one layer from the intervals of how far the parts fall."""
+    """Say what follows for one layer from the intervals of how far the parts fall."""
 
     def say(part: str) -> str:
         amount, low, high = falls[layer, part]

@@ -140,7 +140,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def learnt(results: xr.Dataset, optimizer: str) -> Interval:
-    """Of what the best learner of the same samples gains, the share gained at the end, over seeds."""
+    """Share of the best learner's gain on the same samples that is reached at the end, over seeds."""
     test = results.test_loss.sel(optimizer=optimizer).transpose("seed", "epoch")
     return mean_interval(((test[:, 0] - test[:, -1]) / (test[:, 0] - results.optimal_loss)).values)
 

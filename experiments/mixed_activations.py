@@ -80,7 +80,7 @@ def outcomes(results: xr.Dataset) -> xr.Dataset:
 
 
 def effects(found: xr.Dataset) -> xr.Dataset:
-    """Of ``first``, ``later`` and their interaction within seeds: tanh less relu, bits.
+    """Effects of ``first``, ``later`` and their interaction within seeds: tanh less relu, bits.
 
     Dims: effect, dataset, layer, seed.
     """
@@ -173,7 +173,7 @@ def effects_table(found: xr.Dataset, sizes: xr.Dataset) -> Table:
 
 
 def verdict(effect: xr.DataArray, outcome: str) -> str:
-    """In which later layers the first ones' activation matters, and how stable that is."""
+    """Say in which later layers the first ones' activation matters, and how stable that is."""
     later = effect.sel(effect="first", layer=effect.layer > NUM_FIRST)
     clear, unclear = [], []
     for layer in later.layer.values:

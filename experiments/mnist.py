@@ -79,7 +79,7 @@ class Config(LabConfig):
 
     @property
     def num_epochs(self) -> int:
-        """Of training, by the options."""
+        """Number of epochs of training that the options ask for."""
         return self.epochs or (SMOKE_EPOCHS if self.smoke else PAPER_EPOCHS if self.full else EPOCHS)
 
     @property
@@ -199,7 +199,7 @@ def at_ceiling(arm: xr.Dataset, num_samples: int) -> np.ndarray:
 
 
 def verdict(arm: str, summary: xr.Dataset, ceiling: np.ndarray) -> str:
-    """What follows for the hidden layers of one arm, and what does not."""
+    """Say what follows for the hidden layers of one arm, and what does not."""
     hidden = summary.isel(layer=slice(0, -1))
     blind = hidden.layer.values[ceiling[:-1] == 1].tolist()
     found = hidden.isel(layer=(hidden.compression_low > NEGLIGIBLE_BITS).values).compression

@@ -253,7 +253,7 @@ def together_table(results: xr.Dataset) -> Table:
 
 
 def verdict(some: xr.Dataset, kind: str) -> str:
-    """How far gaps range over the conditions of one kind of network, and what follows."""
+    """Say how far gaps range over the conditions of one kind of network, and what follows."""
     gaps = mean_interval(gap(some).values, axis=1)
     hidden = some.isel(layer=slice(int(some.num_layers[0]) - 1))
     amounts = [

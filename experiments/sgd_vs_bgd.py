@@ -148,7 +148,7 @@ def difference_table(results: xr.Dataset) -> Table:
 
 
 def verdict(results: xr.Dataset, activation: str) -> str:
-    """What follows for one activation, and what does not, from the intervals of hidden layers."""
+    """Say what follows for one activation, and what does not, from the intervals of hidden layers."""
     arms = {name: results.sel(activation=activation, optimizer=name) for name in OPTIMIZERS}
     hidden = {"layer": slice(0, -1)}
     summary = {name: compression_summary(arm).isel(hidden) for name, arm in arms.items()}

@@ -60,7 +60,7 @@ class Config(LabConfig):
 
     @property
     def num_epochs(self) -> int:
-        """Of training, by the options."""
+        """Number of epochs of training that the options ask for."""
         return self.epochs or (SMOKE_EPOCHS if self.smoke else SNAPSHOTS[-1])
 
 
@@ -120,7 +120,7 @@ def snapshot_table(results: xr.Dataset, epochs: list[int]) -> Table:
 
 
 def verdict(results: xr.Dataset, epochs: list[int]) -> str:
-    """What the hidden layers gain until the middle snapshot, and lose and keep after it."""
+    """Say what the hidden layers gain until the middle snapshot, and lose and keep after it."""
     first, middle, last = epochs[0], epochs[-2], epochs[-1]
     gained, lost, forgot = [], [], []
     for layer in results.layer.values[:-1]:
@@ -140,7 +140,7 @@ def verdict(results: xr.Dataset, epochs: list[int]) -> str:
 
 
 def agreement(results: xr.Dataset, epochs: list[int]) -> str:
-    """Whether networks lie closer together at the last snapshot than at the first.
+    """Say whether networks lie closer together at the last snapshot than at the first.
 
     Compared is each network's distance from the median network, at both; intervals are of the mean
     difference over networks (Brown & Forsythe's measure of spread, in pairs).

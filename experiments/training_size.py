@@ -131,7 +131,7 @@ def verdict(arm: str, falls: xr.Dataset) -> str:
 
 
 def seeds_table(results: xr.Dataset) -> Table:
-    """How well the networks do, and diverged and dead seeds, none dropped in silence."""
+    """Losses and accuracies of the networks, and diverged and dead seeds, none dropped in silence."""
     quality = "train_loss test_loss train_accuracy test_accuracy".split()
     header = ["network", "training", "seeds", "diverged", "dead", *quality, *interval_columns("gap")]
     rows = []

@@ -157,7 +157,7 @@ def variance_table(results: xr.Dataset, parts: xr.Dataset) -> Table:
 
 
 def verdict(parts: xr.Dataset, first: str, later: str) -> str:
-    """In which layers weights or data account for differences between networks."""
+    """Say in which layers weights or data account for differences between networks."""
     own = parts.sel(first=first, later=later)
     told = []
     for source in ("rows", "columns"):

@@ -262,7 +262,7 @@ def layers_table(results: xr.Dataset) -> Table:
 
 
 def verdict(arm: str, rho: xr.DataArray, end: xr.Dataset, summary: xr.Dataset) -> str:
-    """Whether I(X;T) falls where activations gather in the outermost bins, and what is lost how."""
+    """Say whether I(X;T) falls where activations gather in the outermost bins, and what is lost how."""
     falls, rises = [], []
     for layer in rho.layer.values[:-1]:
         found = mean_interval(rho.sel(what="extreme", layer=layer).values)

@@ -130,7 +130,7 @@ def without_classes(one: Trained) -> tuple[Trained, xr.Dataset]:
 
 
 def distances(results: xr.Dataset) -> xr.DataArray:
-    """Of every layer from (H(X), I(X;Y)), bits, at the end: (dataset, activation, bins, seed, layer)."""
+    """Distance of every layer from (H(X), I(X;Y)) at the end, bits, (dataset, activation, ..., layer)."""
     end = results.isel(epoch=-1)
     away = np.hypot(results.hx - end.ixt, results.ixy - end.ity)
     return away.transpose("dataset", "activation", "bins", "seed", "layer")
@@ -189,7 +189,7 @@ def drift_table(results: xr.Dataset, away: xr.DataArray) -> Table:
 
 
 def verdict(results: xr.Dataset, away: xr.DataArray) -> str:
-    """Whether layers come nearer as bins shrink, seed by seed, and which do not arrive."""
+    """Say whether layers come nearer as bins shrink, seed by seed, and which do not arrive."""
     steps = away.diff("bins").transpose("bins", "layer", "seed").values  # wide to fine, then exact
     nearer = mean_interval(steps, axis=-1)
     moves = f"{int((nearer.high < 0).sum())} of {nearer.high.size}"

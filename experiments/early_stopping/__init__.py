@@ -200,7 +200,7 @@ def share_reached(phase: np.ndarray, stop: np.ndarray) -> tuple[float, float, fl
 
 
 def compression_until_stops(arm: xr.Dataset) -> xr.DataArray:
-    """Of I(X;T), bits: (stopping, layer, seed)."""
+    """Compression of I(X;T) until training stops, bits: (stopping, layer, seed)."""
     ixt = arm.ixt.transpose("layer", "seed", "epoch").values
     values = [
         [compression_at(layer, arm.stop.sel(stopping=stopping).values) for layer in ixt]

@@ -265,7 +265,7 @@ def bounds_table(results: xr.Dataset) -> Table:
 
 
 def verdict(results: xr.Dataset) -> str:
-    """Whether the bounds hold, and whether they say anything where the estimates are good already."""
+    """Say whether the bounds hold, and whether they tell anything where estimates are good already."""
     worst, promised = float(inside(results).mean("repeat").min()), 1 - results.delta
     found = {str(e): needed(results, str(e)) for e in results.encoder.values}
     largest = int(results.num_samples.max())

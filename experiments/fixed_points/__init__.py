@@ -206,7 +206,7 @@ def beta_falls(at_epoch: xr.Dataset) -> dict[str, np.ndarray]:
 
 
 def verdict(results: xr.Dataset, rule: str) -> str:
-    """What the intervals say of the claim's three parts, and what they do not."""
+    """Say what the intervals say of the claim's three parts, and what they do not."""
     arm = results.sel(rule=rule)
     end = arm.isel(epoch=-1).transpose("seed", "layer", ...)
     gaps = {k: mean_interval(end[k].values) for k in ("below", "irrelevant", "distance")}

@@ -153,7 +153,7 @@ def agreement_table(arms: dict[str, xr.Dataset], phases: dict[str, xr.Dataset]) 
 
 
 def verdict(name: str, arm: xr.Dataset, phases: xr.Dataset) -> str:
-    """What follows for one activation from its hidden layers, and what does not."""
+    """Say what follows for one activation from its hidden layers, and what does not."""
     diffusion = median_interval(phases.network_diffusion.values)
     facts = f"{name}: diffusion starts in {diffusion.num_seeds} of {arm.sizes['seed']} networks"
     if diffusion.num_seeds:

@@ -254,7 +254,7 @@ def seeds_sentence(results: xr.Dataset) -> str:
 
 
 def verdict(results: xr.Dataset) -> str:
-    """Whether gaps shrink along the layers and over training, and where bounds say anything."""
+    """Say whether gaps shrink along the layers and over training, and where bounds say anything."""
     end = results.isel(epoch=-1).transpose("seed", "layer", ...)
     gap = end.complexity_gap.values
     step = [mean_interval(gap[:, i] - gap[:, i + 1]) for i in range(gap.shape[1] - 1)]

@@ -174,7 +174,7 @@ def ends_table(results: xr.Dataset, sentences: list[str]) -> Table:
 
 
 def verdict(results: xr.Dataset, encoder: str) -> str:
-    """Whether KL(q(z)||p(z)) grows as the floor falls, by objective, within seeds; and by what."""
+    """Say whether KL(q(z)||p(z)) grows as the floor falls, by objective, within seeds; and by what."""
     arm = results.sel(encoder=encoder).isel(step=-1)
     floors = np.sort(arm.floor.values)
     low, high = arm.sel(floor=floors[0]), arm.sel(floor=floors[-1])

@@ -109,7 +109,7 @@ def losses(results: xr.Dataset) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """What is lost over training, the tables and what follows."""
+    """Figures of what is lost over training, the tables and what follows."""
     lost = losses(results)
     seeds = f"{results.sizes['seed']} seeds, {results.optimizer}"
     figures = {

@@ -149,7 +149,7 @@ def hidden_distances(arm: xr.Dataset) -> np.ndarray:
 
 
 def removable(arm: xr.Dataset, threshold: float) -> int:
-    """How many hidden layers at the end are similar to those before; 0 if all networks are dead."""
+    """Count the last hidden layers that are similar to those before; 0 if all networks are dead."""
     mean = mean_interval(hidden_distances(arm)).estimate
     return similar_end_layers(mean, threshold) if len(mean) and np.isfinite(mean).all() else 0
 
@@ -231,7 +231,7 @@ def steps_table(results: xr.Dataset, found: dict) -> Table:
 
 
 def verdict(arm: tuple[str, str], accuracies: list[np.ndarray]) -> str:
-    """What pruning costs from the first step to the last, within seeds alive in both."""
+    """Say what pruning costs from the first step to the last, within seeds alive in both."""
     if len(accuracies) == 1:
         return f"{', '.join(arm)}: no end layer is similar to the one before; nothing is removed."
     change = mean_interval(accuracies[-1] - accuracies[0])

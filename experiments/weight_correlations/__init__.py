@@ -207,13 +207,13 @@ def verdict(results: xr.Dataset, end: xr.Dataset, activation: str) -> str:
 
 
 def is_random(layer: xr.Dataset) -> bool:
-    """Whether neither within nor between networks a layer differs from random weights by ``SMALL``."""
+    """Tell whether a layer is within ``SMALL`` of random weights, within and between networks."""
     limits = [layer[f"{k}_excess_{end}"] for k in ("within", "matched") for end in ("low", "high")]
     return all(abs(float(limit)) < SMALL for limit in limits)
 
 
 def kind(low: float, high: float) -> str:
-    """What an excess with this interval is; ``hardly more`` is less than ``SMALL``."""
+    """Name what an excess with this interval is; ``hardly more`` is less than ``SMALL``."""
     if low <= 0 <= high:
         return "as random"
     if high < 0:
