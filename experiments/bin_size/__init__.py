@@ -130,7 +130,7 @@ def without_classes(one: Trained) -> tuple[Trained, xr.Dataset]:
 
 
 def distances(results: xr.Dataset) -> xr.DataArray:
-    """Distance of every layer from (H(X), I(X;Y)) at the end, bits, (dataset, activation, ..., layer)."""
+    """Distance of all layers from (H(X), I(X;Y)) at the end, bits: (dataset, ..., layer)."""
     end = results.isel(epoch=-1)
     away = np.hypot(results.hx - end.ixt, results.ixy - end.ity)
     return away.transpose("dataset", "activation", "bins", "seed", "layer")
