@@ -14,7 +14,7 @@ Expect:   ELBO: KL(q(z)||p(z)) grows as the floor falls, from 0.5 to 0.8 bits wh
 Data x = -1 and 1, latent z of one dimension with prior N(0, 1), encoder N(mu_x, sigma_x^2) with four
 free numbers, decoder N(m(z), s(z)^2) by a network 1-16-16-2 of tanh units; every expectation is a
 quadrature, so that steps have no sampling noise. ELBO; beta-VAE with beta = 4 on the whole
-KL(q(z|x) || p(z)); InfoVAE with alpha = 1, lambda = 20 and KL as its divergence (ibjax.analysis.info_vae
+KL(q(z|x) || p(z)); InfoVAE with alpha = 1, lambda = 20 and KL as its divergence (analysis.py
 has the loss). The ELBO is unbounded where s(z) may fall to 0; here s(z) is at least 0.1, 0.03 or 0.01,
 and what happens as that falls is the claim. "width 1" fixes sigma_x = 1: means are then all that can
 move. 50 random encoders and decoders an arm, 3000 steps of Adam, rate 0.01 falling to 0; ``--epochs`` is
