@@ -79,8 +79,7 @@ def _lines(arms: int) -> Callable[[str], OnAdvance]:
             done += advance.fraction
             now = time.monotonic()
             if now - last >= SECONDS_BETWEEN_LINES:
-                left = (now - started) * (arms - done) / done
-                say(f"{_position(arm, advance)}; about {_duration(left)} left")
+                say(_position(arm, advance) + _time_left(now - started, done / arms))
 
         return on_advance
 
@@ -92,6 +91,10 @@ def _position(arm: str, advance: Advance) -> str:
     return f"{arm}: epoch {advance.epoch}, training loss {loss:.3f}"
 
 
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{max(minutes, 1)} min"
+def _time_left(seconds: float, share: float) -> str:
+    """What is left after ``seconds`` for a ``share`` of the run; nothing is known before any training."""
+    if share == 0:
+        return ""
+    minutes = round(seconds * (1 - share) / share / 60)
+    left = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{max(minutes, 1)} min"
+    return f"; about {left} left"

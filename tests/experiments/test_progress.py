@@ -54,3 +54,12 @@ def test_hours_are_hours(clock, capsys):
         clock(600)
         on_advance(advance(0.1, 5))
     assert "about 1 h 30 min left" in capsys.readouterr().err
+
+
+def test_untrained_networks_tell_no_time_left(clock, capsys):
+    """Compiling may take more than a minute, and nothing of the run is done at epoch 0."""
+    with progress_bar(1) as on_advance_of:
+        on_advance = on_advance_of("tanh")
+        clock(SECONDS_BETWEEN_LINES)
+        on_advance(advance(0.0, 0))
+    assert capsys.readouterr().err.splitlines()[1:] == ["tanh: epoch 0, training loss 0.500"]

@@ -346,7 +346,7 @@ def finish(out, *options, **settings):
 
 def beside_progress(errors):
     """What is said beside how far the run is."""
-    return re.sub(r"^[\w ]+: (compiling|epoch .* left)\n", "", errors, flags=re.MULTILINE)
+    return re.sub(r"^[\w ]+: (compiling|epoch .*)\n", "", errors, flags=re.MULTILINE)
 
 
 def wait_until(condition, process):
