@@ -28,15 +28,14 @@ MOST_MB, ROOM_MB = 1000, 100
 
 def pytest_configure(config):
     config.pluginmanager.register(Memory())
-    # Workers, processes of tests, and modules after others' memory was given back: each program that
-    # holds no host callback is compiled once for all of them.
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        folder = tempfile.mkdtemp(prefix="programs-")
-        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
-        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-        jax.config.update("jax_compilation_cache_dir", folder)
-        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    # A program without host callbacks is compiled once for a worker, after it has given memory back too,
+    # and for the processes that its tests start. Workers do not share: files are not written at once.
+    folder = tempfile.mkdtemp(prefix="programs-")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    jax.config.update("jax_compilation_cache_dir", folder)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 class Memory:

@@ -55,6 +55,11 @@ def ends_on_signals(last_words: Callable[[], str]) -> Iterator[None]:
                 time.sleep(SECONDS)
                 end(number)
 
+    def unraisable(args: "sys.UnraisableHookArgs") -> None:
+        # The signal came while Python was in a callback, which cannot raise it; the thread ends the run.
+        if args.exc_type is not KeyboardInterrupt:
+            former_hook(args)
+
     def interrupt(number: int, frame: FrameType | None) -> None:
         if not received:  # a second Ctrl-C does not interrupt the cleanup
             received.append(number)
@@ -62,6 +67,7 @@ def ends_on_signals(last_words: Callable[[], str]) -> Iterator[None]:
 
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()
+    former_hook, sys.unraisablehook = sys.unraisablehook, unraisable
     former_writer, former = signal.set_wakeup_fd(writer, warn_on_full_buffer=False), {}
     try:
         for number in SIGNALS:
@@ -70,6 +76,7 @@ def ends_on_signals(last_words: Callable[[], str]) -> Iterator[None]:
     finally:
         if received:
             end(received[0])
+        sys.unraisablehook = former_hook
         signal.set_wakeup_fd(former_writer)
         for number, handler in former.items():
             signal.signal(number, handler)

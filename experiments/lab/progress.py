@@ -92,7 +92,7 @@ def _position(arm: str, advance: Advance) -> str:
 
 
 def _time_left(seconds: float, share: float) -> str:
-    """What is left after ``seconds`` for a ``share`` of the run; nothing is known before any training."""
+    """Tell what is left after ``seconds`` for a ``share`` of the run; nothing where that is 0."""
     if share == 0:
         return ""
     minutes = round(seconds * (1 - share) / share / 60)

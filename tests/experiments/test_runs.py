@@ -320,6 +320,24 @@ def test_signals_end_the_process_with_one_line(number, code, tidies):
     assert errors == f"interrupted by {number.name}: the last words\n"
 
 
+def test_a_signal_in_a_callback_of_the_collector_ends_with_one_line():
+    """Where no exception can be raised, nothing is said of it, and the run ends all the same."""
+    script = """
+        import gc, os, signal, time
+        from experiments.lab.ending import ends_on_signals
+        def callback(phase, info):
+            gc.callbacks.clear()
+            os.kill(os.getpid(), signal.SIGTERM)
+        with ends_on_signals(lambda: "the last words"):
+            gc.callbacks.append(callback)
+            gc.collect()
+            time.sleep(60)
+    """
+    arguments = [sys.executable, "-c", textwrap.dedent(script)]
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, done.stderr) == (143, "interrupted by SIGTERM: the last words\n")
+
+
 def test_signals_are_as_before_when_a_run_has_ended(quick):
     handlers = [signal.getsignal(number) for number, _ in SIGNALS]
     quick()
