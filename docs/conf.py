@@ -4,13 +4,13 @@ import shutil
 import sys
 from pathlib import Path
 
+from docutils.parsers.rst.states import Inliner
+
+from ibjax import __version__
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 sys.path.insert(0, str(ROOT))  # the experiments, which are not installed
-
-from docutils.parsers.rst.states import Inliner  # noqa: E402
-
-from ibjax import __version__  # noqa: E402
 
 # Sphinx reads its own folder alone; the tutorials are the notebooks with their stored outputs.
 shutil.copytree(

@@ -42,7 +42,7 @@ from experiments.lab import (
     train_tasks,
 )
 from ibjax.analysis.intervals import mean_interval
-from ibjax.analysis.records import planes_record, select_estimator
+from ibjax.analysis.records import joint_record, planes_record, select_estimator
 from ibjax.mi import exact_mi
 from ibjax.presets import revisiting_estimators
 from ibjax.results import history_to_dataset, stack_arms
@@ -94,8 +94,7 @@ def planes_and_zeros(training: TrainConfig) -> Record:
     """Exact states, bins, and exact zeros."""
     model = make_model(training)
     binned = revisiting_estimators(training.activations, BIN_WIDTH)
-    planes, zeros = planes_record(model, [exact_mi, binned], rows="train"), zeros_record(model)
-    return lambda params, data, split: planes(params, data, split) | zeros(params, data, split)
+    return joint_record(planes_record(model, [exact_mi, binned], rows="train"), zeros_record(model))
 
 
 def losses(results: xr.Dataset) -> xr.Dataset:
