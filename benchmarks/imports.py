@@ -10,7 +10,7 @@ ROUNDS = 7
 
 
 def cpu_seconds(statement: str) -> float:
-    """Of a new process that does nothing else, the start of Python included."""
+    """Measure the CPU time of a new process that does nothing else, in seconds, Python's start included."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-c", statement], check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

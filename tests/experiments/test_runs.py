@@ -363,8 +363,10 @@ def finish(out, *options, **settings):
 
 
 def beside_progress(errors):
-    """What is said beside how far the run is."""
-    return re.sub(r"^[\w ]+: (compiling|epoch .*)\n", "", errors, flags=re.MULTILINE)
+    """What is said beside how far the run is, and beside half a program that a killed run has left."""
+    progress = r"[\w ]+: (?:compiling|epoch .*)"
+    half_a_program = r"warning: Error reading persistent compilation cache entry .*"
+    return re.sub(rf"^(?:{progress}|{half_a_program})\n", "", errors, flags=re.MULTILINE)
 
 
 def wait_until(condition, process):
