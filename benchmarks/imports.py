@@ -10,7 +10,7 @@ ROUNDS = 7
 
 
 def cpu_seconds(statement: str) -> float:
-    """Measure the CPU time of a new process that does nothing else, in seconds, Python's start included."""
+    """Return the CPU time in seconds of a new process that runs the statement alone."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-c", statement], check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
