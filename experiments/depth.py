@@ -27,19 +27,28 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, interval_columns, main, plane_attributes, train_arms
-from ibjax.analysis.compression import compression_summary, dead_seeds
+from experiments.lab import (
+    Arm,
+    LabConfig,
+    Scale,
+    Table,
+    interval_cells,
+    main,
+    scale_of,
+    seeds_table,
+    table_of_rows,
+    train,
+)
+from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.intervals import mean_interval, median_interval, rank_correlation
 from ibjax.analysis.phases import compression_end, reaching_epoch
-from ibjax.analysis.records import plane_record
-from ibjax.datasets import symmetric_task
+from ibjax.analysis.records import PlaneRecord
 from ibjax.plots import plot_by_level, plot_information_plane
 from ibjax.presets import preset
-from ibjax.results import stack_arms
 from ibjax.training import TrainConfig, make_model
 
-HIDDEN = (12, 10, 8, 6, 4, 2)
-FULL_EPOCHS, SMOKE_EPOCHS = 8000, 10
+HIDDEN, SMOKE_HIDDEN = (12, 10, 8, 6, 4, 2), (12, 10, 8)
+FULL, SMOKE = Scale(epochs=8000), Scale(epochs=10)
 
 # I(T;Y) that counts as fitted, of H(Y) = 0.999 bits.
 FITTED_BITS = 0.9
@@ -58,31 +67,25 @@ class Config(LabConfig):
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure networks of every depth; checkpoints go to ``folder`` if given."""
-    convention = preset("paper")
-    num_epochs = config.epochs or (SMOKE_EPOCHS if config.smoke else FULL_EPOCHS)
-    depths = (1, 2, 3) if config.smoke else range(1, len(HIDDEN) + 1)
-    arms = {
-        (str(depth),): TrainConfig(
-            widths=(*HIDDEN[:depth], 2), num_epochs=num_epochs, **convention.training
-        )
-        for depth in depths
-    }
-    found = train_arms(
+    convention, scale = preset("paper"), scale_of(config, FULL, SMOKE)
+    depths = range(1, len(SMOKE_HIDDEN if config.smoke else HIDDEN) + 1)
+    arms = {}
+    for depth in depths:
+        widths = (*HIDDEN[:depth], 2)
+        training = TrainConfig(**convention.training, **scale.training, widths=widths)
+        record = PlaneRecord(make_model(training), convention.estimator)
+        arms[(str(depth),)] = Arm(training, scale.task, record)
+    results = train(
         config,
         arms,
-        symmetric_task(),
-        lambda training: plane_record(make_model(training), convention.estimator),
+        factors=("depth",),
+        source="Shwartz-Ziv & Tishby (2017), figure 5",
         schedule=convention.schedule,
         folder=folder,
+        binning=convention.binning,
     )
-    results = stack_arms(found, ("depth",))
-    results = results.assign_coords(
-        depth=("depth", list(depths), {"units": "1", "long_name": "hidden layers"})
-    )
-    source = "Shwartz-Ziv & Tishby (2017), figure 5"
-    return results.assign_attrs(
-        plane_attributes(config, "depth", convention, source), schedule=convention.schedule
-    )
+    hidden_layers = ("depth", list(depths), {"units": "1", "long_name": "hidden layers"})
+    return results.assign_coords(depth=hidden_layers)
 
 
 def epochs_needed(results: xr.Dataset) -> xr.Dataset:
@@ -111,27 +114,26 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
             results, column="depth", title=f"{title}; columns: number of hidden layers"
         ),
     }
-    return figures, [depth_table(results, needed), seeds_table(results)]
+    seeds = seeds_table(results, ["train_loss", "test_accuracy"])
+    return figures, [depth_table(results, needed), seeds]
 
 
 def depth_table(results: xr.Dataset, needed: xr.Dataset) -> Table:
     """Per depth: median epochs with intervals, how many seeds get there, and the last layer's loss."""
-    header = ["depth"]
-    for name in MEASURES:
-        header += [*interval_columns(name), f"{name}_seeds"]
-    header += interval_columns("compression")
     rows = []
     for depth in needed.depth.values:
-        row = [int(depth)]
+        row = {"depth": int(depth)}
         for name in MEASURES:
-            row += list(median_interval(needed[name].sel(depth=depth).values))
-        arm = compression_summary(results.sel(depth=depth)).sel(layer=depth)
-        rows.append([*row, *(arm[f"compression{end}"].item() for end in ("", "_low", "_high"))])
+            median = median_interval(needed[name].sel(depth=depth).values)
+            row |= {**interval_cells(name, median), f"{name}_seeds": median.num_seeds}
+        last = compression_summary(results.sel(depth=depth)).sel(layer=depth)
+        limits = ("compression", "compression_low", "compression_high")
+        rows.append(row | {name: last[name].item() for name in limits})
     note = (
         "_seeds: those that get there at all; medians are over them. compression: of I(X;T) of the last "
         "hidden layer, bits, with its 95% interval"
     )
-    return Table("depth", header, rows, [note, *(verdict(needed, name) for name in MEASURES)])
+    return table_of_rows("depth", rows, [note, *(verdict(needed, name) for name in MEASURES)])
 
 
 def verdict(needed: xr.Dataset, name: str) -> str:
@@ -149,22 +151,6 @@ def verdict(needed: xr.Dataset, name: str) -> str:
     if rho.low > 0:
         return text + "More layers need more epochs."
     return text + "That more layers need fewer epochs does not follow."
-
-
-def seeds_table(results: xr.Dataset) -> Table:
-    """Diverged and dead seeds, none dropped in silence, and how well the networks do."""
-    rows = []
-    for depth in results.depth.values:
-        arm = results.sel(depth=depth, layer=slice(1, int(depth) + 1))
-        end = arm.isel(epoch=-1)
-        counts = arm.sizes["seed"], int(arm.diverged.sum()), int(dead_seeds(arm).sum())
-        rows.append([int(depth), *counts, float(end.train_loss.mean()), float(end.test_accuracy.mean())])
-    header = "depth seeds diverged dead train_loss test_accuracy".split()
-    note = (
-        "diverged: not finite at the end, left out of means; dead: a hidden layer ends constant over "
-        "all inputs, kept"
-    )
-    return Table("seeds", header, rows, [note])
 
 
 if __name__ == "__main__":

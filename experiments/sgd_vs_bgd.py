@@ -26,19 +26,29 @@ from typing import Literal
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, columns, main, progress_bar
+from experiments.lab import (
+    Arm,
+    LabConfig,
+    Scale,
+    Table,
+    layer_rows,
+    main,
+    scale_of,
+    seeds_table,
+    symmetric,
+    table_of_rows,
+    train,
+)
 from ibjax.analysis.compression import (
     NEGLIGIBLE_BITS,
     compression_summary,
     dead_seeds,
     optimizer_difference,
 )
-from ibjax.analysis.records import plane_record
-from ibjax.datasets import symmetric_task
+from ibjax.analysis.records import PlaneRecord
 from ibjax.plots import plot_compression, plot_information_plane
 from ibjax.presets import preset
-from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
-from ibjax.training import TrainConfig, fit, make_model
+from ibjax.training import TrainConfig, make_model
 
 ACTIVATIONS = ("tanh", "relu", "linear")
 OPTIMIZERS = ("sgd", "bgd")
@@ -59,42 +69,29 @@ class Config(LabConfig):
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure all arms; checkpoints go to ``folder`` if given."""
     convention = preset(config.preset)
-    data = symmetric_task()
     arms = {}
-    with progress_bar(len(ACTIVATIONS) * len(OPTIMIZERS)) as on_advance_of:
-        for activation, optimizer in itertools.product(ACTIVATIONS, OPTIMIZERS):
-            training = arm_config(config, activation, optimizer)
-            record = plane_record(make_model(training), convention.estimator)
-            history = fit(
-                training,
-                data,
-                record=record,
-                schedule=convention.schedule,
-                on_advance=on_advance_of(f"{activation} {optimizer}"),
-                **config.fit_options(folder, f"{activation}_{optimizer}"),
-            )
-            arms[activation, optimizer] = history_to_dataset(history, training.as_dict())
-    return stack_arms(arms, ("activation", "optimizer")).assign_attrs(
-        experiment="sgd_vs_bgd",
-        preset=config.preset,
+    for activation, optimizer in itertools.product(ACTIVATIONS, OPTIMIZERS):
+        training = arm_config(config, activation, optimizer)
+        record = PlaneRecord(make_model(training), convention.estimator)
+        arms[activation, optimizer] = Arm(training, symmetric(), record)
+    return train(
+        config,
+        arms,
+        factors=("activation", "optimizer"),
         source=convention.source,
-        dataset="ibjax.datasets.symmetric_task(): 4096 binary words, hard labels",
-        estimator=describe_function(convention.estimator),
-        binning=convention.binning,
-        measured_on="all 4096 inputs",
-        num_samples=len(data.y),
-        noise_variance=0.0,
         schedule=convention.schedule,
-        seed=config.seed,
-        **environment(),
+        folder=folder,
+        preset=config.preset,
+        binning=convention.binning,
     )
 
 
 def arm_config(config: Config, activation: str, optimizer: str) -> TrainConfig:
     """One arm's training: the preset's, with full batches and their rate for "bgd"."""
-    options = {"num_epochs": FULL_EPOCHS, **preset(config.preset).training}
-    if config.epochs or config.smoke:
-        options["num_epochs"] = config.epochs or SMOKE_EPOCHS
+    options = preset(config.preset).training
+    # The preset "saxe" has its own number of epochs.
+    full = Scale(epochs=options.get("num_epochs", FULL_EPOCHS))
+    options = options | scale_of(config, full, Scale(epochs=SMOKE_EPOCHS)).training
     if optimizer == "bgd":
         options["batch_size"] = None
         if config.preset == "paper":
@@ -111,7 +108,8 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
         ),
         "compression.png": plot_compression(results, title=f"{title}, mean with 95% band"),
     }
-    return figures, [compression_table(results), difference_table(results), seeds_table(results)]
+    seeds = seeds_table(results, ["train_loss", "test_accuracy"])
+    return figures, [compression_table(results), difference_table(results), seeds]
 
 
 def compression_table(results: xr.Dataset) -> Table:
@@ -119,7 +117,6 @@ def compression_table(results: xr.Dataset) -> Table:
 
     Arms with dead seeds are shown once more without them.
     """
-    header = columns("activation optimizer layer peak peak_epoch final compression+- seeds")
     rows = []
     for activation, optimizer in itertools.product(ACTIVATIONS, OPTIMIZERS):
         arm = results.sel(activation=activation, optimizer=optimizer)
@@ -127,24 +124,17 @@ def compression_table(results: xr.Dataset) -> Table:
         if dead.any() and not dead.all():
             shown[f"{optimizer} alive"] = arm.isel(seed=~dead)
         for name, seeds in shown.items():
-            summary = compression_summary(seeds)
-            for i, layer in enumerate(summary.layer.values):
-                values = [column.values[i] for column in summary.data_vars.values()]
-                rows.append([activation, name, layer, *values])
-    return Table("compression", header, rows)
+            rows += layer_rows(compression_summary(seeds), activation=activation, optimizer=name)
+    return table_of_rows("compression", rows)
 
 
 def difference_table(results: xr.Dataset) -> Table:
     """SGD - BGD of the compression, at the last epoch and at equal training loss; and the verdict."""
-    header = columns("activation layer at_end+- at_equal_loss+-")
     rows = []
     for activation in ACTIVATIONS:
         arms = [results.sel(activation=activation, optimizer=name) for name in OPTIMIZERS]
-        difference = optimizer_difference(*arms)
-        for i, layer in enumerate(difference.layer.values):
-            values = [column.values[i] for column in difference.data_vars.values()]
-            rows.append([activation, layer, *values])
-    return Table("sgd_minus_bgd", header, rows, [verdict(results, a) for a in ACTIVATIONS])
+        rows += layer_rows(optimizer_difference(*arms), activation=activation)
+    return table_of_rows("sgd_minus_bgd", rows, [verdict(results, a) for a in ACTIVATIONS])
 
 
 def verdict(results: xr.Dataset, activation: str) -> str:
@@ -152,23 +142,23 @@ def verdict(results: xr.Dataset, activation: str) -> str:
     arms = {name: results.sel(activation=activation, optimizer=name) for name in OPTIMIZERS}
     hidden = {"layer": slice(0, -1)}
     summary = {name: compression_summary(arm).isel(hidden) for name, arm in arms.items()}
-    found = {
+    compressing = {
         name: s.layer[s.compression_low > NEGLIGIBLE_BITS].values.tolist() for name, s in summary.items()
     }
 
     def amount(name: str) -> str:
-        if not found[name]:
+        if not compressing[name]:
             return f"no hidden layer compresses under {name.upper()}"
-        largest = float(summary[name].compression.sel(layer=found[name]).max())
-        layers = ", ".join(map(str, found[name]))
+        largest = float(summary[name].compression.sel(layer=compressing[name]).max())
+        layers = ", ".join(map(str, compressing[name]))
         return f"hidden layers {layers} compress under {name.upper()} (by up to {largest:.2f} bits)"
 
     facts = f"{activation}: {amount('sgd')}; {amount('bgd')}."
     limits = "This is compression of the layers as binned; whether the bins or the network lose"
-    if found["bgd"]:
+    if compressing["bgd"]:
         follows = "Noise is not needed: descent without any compresses."
         limits += " information, and whether it serves generalisation, does not follow."
-    elif found["sgd"]:
+    elif compressing["sgd"]:
         difference = optimizer_difference(arms["sgd"], arms["bgd"]).isel(hidden)
         equal = bool((difference.at_equal_loss_low > 0).any())
         follows = "Only SGD compresses" + (", at equal training loss too" if equal else "")
@@ -179,23 +169,6 @@ def verdict(results: xr.Dataset, activation: str) -> str:
         follows = "With this activation training does not compress, with noise or without."
         limits += " information is not at issue; that the network keeps every bit does not follow."
     return f"{facts} {follows} {limits}"
-
-
-def seeds_table(results: xr.Dataset) -> Table:
-    """Diverged and dead seeds, none dropped in silence, and how well the networks do."""
-    header = "activation optimizer seeds diverged dead train_loss test_accuracy".split()
-    rows = []
-    for activation, optimizer in itertools.product(ACTIVATIONS, OPTIMIZERS):
-        arm = results.sel(activation=activation, optimizer=optimizer)
-        end = arm.isel(epoch=-1)
-        diverged, dead = int(arm.diverged.sum()), int(dead_seeds(arm).sum())
-        quality = float(end.train_loss.mean()), float(end.test_accuracy.mean())
-        rows.append([activation, optimizer, arm.sizes["seed"], diverged, dead, *quality])
-    note = (
-        "diverged: not finite at the end, left out of means; "
-        "dead: a hidden layer ends constant over all inputs, kept in means but for rows of the alive"
-    )
-    return Table("seeds", header, rows, [note])
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ from ibjax.checks import (
     check_same_length,
     kind_of,
 )
+from ibjax.functions import describe_function
 from ibjax.mi import binned_mi
-from ibjax.results import describe_function, environment
+from ibjax.results import environment
 from ibjax.types import MI, Estimator
 
 __all__ = ["information_plane"]

@@ -166,13 +166,10 @@ def revisiting_estimators(
     for name in activations:
         revisiting_edges(name, bin_width)  # raises for unusable arguments
     bin_width = float(bin_width)
-    return tuple(_revisiting_estimator(name, bin_width) for name in (*activations, "softmax"))
-
-
-@functools.lru_cache(maxsize=64)
-def _revisiting_estimator(activation: str, bin_width: float) -> Estimator:
-    """Return the same function for equal arguments, so that its programs are compiled once."""
-    return functools.partial(revisiting_binned_mi, activation=activation, bin_width=bin_width)
+    return tuple(
+        functools.partial(revisiting_binned_mi, activation=name, bin_width=bin_width)
+        for name in (*activations, "softmax")
+    )
 
 
 PRESETS = {

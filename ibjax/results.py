@@ -2,27 +2,25 @@
 
 import datetime
 import errno
-import functools
 import importlib.metadata
 import itertools
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import jax
 import numpy as np
 import xarray as xr
 
 from ibjax.checks import kind_of
-from ibjax.types import History
+from ibjax.types import History, Record
 from ibjax.version import __version__
 
 __all__ = [
-    "describe_function",
     "environment",
     "history_to_dataset",
     "load_results",
@@ -30,77 +28,64 @@ __all__ = [
     "stack_arms",
 ]
 
-# Known records, by name: dims after seed and epoch, units, long name.
-Variable: TypeAlias = tuple[tuple[str, ...], str, str]
-
-VARIABLES: dict[str, Variable] = {
-    "ixt": (("layer",), "bits", "I(X;T)"),
-    "ity": (("layer",), "bits", "I(T;Y)"),
-    "train_loss": ((), "nats", "training cross-entropy"),
-    "test_loss": ((), "nats", "test cross-entropy"),
-    "train_accuracy": ((), "1", "training accuracy"),
-    "test_accuracy": ((), "1", "test accuracy"),
-    "gradient_mean": (("layer",), "nats", "norm of the mean of minibatch gradients"),
-    "gradient_std": (("layer",), "nats", "norm of the standard deviation of minibatch gradients"),
-    "gradient_snr": (("layer",), "1", "signal-to-noise ratio of minibatch gradients"),
-    "weight_norm": (("layer",), "1", "norm of the kernel"),
-    "saturated": (("layer",), "1", "share of units and inputs at a flat part of the activation"),
-}
-
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "xarray")
 
 
 def history_to_dataset(
-    history: History,
-    attributes: Mapping[str, Any] | None = None,
-    *,
-    variables: Mapping[str, Variable] | None = None,
+    history: History, record: Record, attributes: Mapping[str, Any] | None = None
 ) -> xr.Dataset:
-    """Convert a history with the records of ``plane_record``, and others, to a labelled Dataset.
+    """Convert a history to a labelled Dataset.
 
     Args:
-        history: result of ``fit`` with S seeds, E recorded epochs and L layers.
+        history: result of ``fit`` with S seeds and E recorded epochs.
+        record: record that measured it, such as ``PlaneRecord``; it declares its variables.
         attributes: provenance of the numbers (config, binning, dataset, ...), kept as attributes; values
             that are not numbers or strings are written as JSON.
-        variables: descriptions of records with other names: (dims after seed and epoch, units, long
-            name).
 
     Returns:
-        Dataset with ``ixt``, ``ity`` (seed, epoch, layer) in bits; losses in nats and accuracies
-        (seed, epoch); ``diverged`` (seed,); coordinates ``seed``, ``epoch``, ``layer`` = 1..L, the
-        softmax output last, and ``num_layers``. Every variable has ``units``.
+        Dataset with the record's variables, for ``PlaneRecord`` ``ixt`` and ``ity`` (seed, epoch,
+        layer), bits, losses in nats and accuracies (seed, epoch); the axes of the record's ``coords``
+        come first. ``diverged`` (seed,); coordinates ``seed``, ``epoch``, and for variables of layers
+        ``layer`` = 1..L, the output last, and ``num_layers``. Every variable has ``units``.
 
     Raises:
-        ValueError: for anything but a history, and for records without ``ixt`` or with unknown names.
+        ValueError: for anything but a history and a record that declares exactly its variables.
     """
-    known = VARIABLES | dict(variables or {})
     if not isinstance(history, History):
         raise ValueError(f"history: expected a History, as fit returns it, got {kind_of(history)}")
-    if not isinstance(history.records, Mapping) or "ixt" not in history.records:
-        names = list(history.records) if isinstance(history.records, Mapping) else "no dict"
-        raise ValueError(f"history: expected records by name, ixt among them, got {names}")
-    if unknown := sorted(set(history.records) - set(known)):
+    if isinstance(record, type) or not isinstance(record, Record):
+        wanted = "one that declares its variables, such as PlaneRecord"
+        raise ValueError(f"record: expected {wanted}, got {kind_of(record)}")
+    recorded = history.records if isinstance(history.records, Mapping) else {}
+    if set(recorded) != set(record.variables):
         raise ValueError(
-            f"variables: expected a description of each record by another name than "
-            f"{', '.join(VARIABLES)}; got none of {', '.join(unknown)}"
+            f"record: expected the one that measured {', '.join(map(str, recorded)) or 'no names'}, "
+            f"got one that measures {', '.join(record.variables)}"
         )
-    arrays = {}
-    for name, values in history.records.items():
-        dims, units, long_name = known[name]
-        attrs = {"units": units, "long_name": long_name}
-        arrays[name] = (("seed", "epoch", *dims), np.asarray(values), attrs)
+    arrays: dict[str, Any] = {
+        name: (
+            ("seed", "epoch", *described.dims),
+            np.asarray(recorded[name]),
+            {"units": described.units, "long_name": described.long_name},
+        )
+        for name, described in record.variables.items()
+    }
     flag = {"units": "1", "long_name": "final parameters are not all finite"}
     arrays["diverged"] = (("seed",), history.diverged, flag)
-    num_layers = np.shape(history.records["ixt"])[-1]
     result = xr.Dataset(
         arrays,
         {
             "seed": ("seed", history.seeds, {"units": "1", "long_name": "random seed"}),
             "epoch": ("epoch", history.epochs, {"units": "epochs", "long_name": "epochs trained"}),
-            "layer": ("layer", np.arange(1, num_layers + 1), {"units": "1", "long_name": "layer"}),
-            "num_layers": ((), num_layers, {"units": "1", "long_name": "layers of the network"}),
+            **{name: (name, list(levels)) for name, levels in record.coords.items()},
         },
-    )
+    ).transpose(*record.coords, "seed", "epoch", ...)
+    if "layer" in result.dims:
+        numbers = np.arange(1, result.sizes["layer"] + 1)
+        result = result.assign_coords(
+            layer=("layer", numbers, {"units": "1", "long_name": "layer"}),
+            num_layers=((), len(numbers), {"units": "1", "long_name": "layers of the network"}),
+        )
     return result.assign_attrs({k: _plain(v) for k, v in (attributes or {}).items()})
 
 
@@ -165,19 +150,6 @@ def environment() -> dict[str, str]:
         "device": f"{device.platform}: {device.device_kind}, {jax.local_device_count()} in use",
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-
-
-def describe_function(function: Callable) -> str:
-    """Return a function's name with the arguments that ``functools.partial`` has fixed.
-
-    Example:
-        >>> describe_function(functools.partial(round, ndigits=2))
-        'round(ndigits=2)'
-    """
-    if isinstance(function, functools.partial):
-        fixed = [*map(repr, function.args), *(f"{k}={v!r}" for k, v in function.keywords.items())]
-        return f"{describe_function(function.func)}({', '.join(fixed)})"
-    return getattr(function, "__name__", repr(function))
 
 
 def save_results(results: xr.Dataset, path: str | Path) -> Path:

@@ -7,7 +7,7 @@ Axis order: ``(..., seed, epoch, layer, ...)``. Leading axes are an experiment's
 Units: information is in bits and losses are in nats wherever they leave a function.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -21,9 +21,11 @@ __all__ = [
     "History",
     "PyTree",
     "Record",
+    "RecordFunction",
     "Samples",
     "Split",
     "TrainState",
+    "Variable",
 ]
 
 PyTree = Any
@@ -93,8 +95,76 @@ class History(NamedTuple):
     params: PyTree
 
 
-# estimator(t, y) -> MI: t is (n, width) activations, y is (n,) integer labels.
-Estimator = Callable[..., MI]
+class Variable(NamedTuple):
+    """Description of a recorded variable.
 
-# record(params, data, split) -> pytree of arrays, for one network; data are its Samples.
-Record = Callable[[PyTree, Any, Split], PyTree]
+    Attributes:
+        dims: names of its axes after seed and epoch.
+        units: its units, "bits", "nats" or "1".
+        long_name: description for the labels of figures.
+    """
+
+    dims: tuple[str, ...]
+    units: str
+    long_name: str
+
+
+@runtime_checkable
+class Estimator(Protocol):
+    """An estimator of one layer: a pure function that works under ``jit`` and ``vmap``.
+
+    All estimators of ``ibjax.mi`` that take ``(t, y)`` are of this kind once their options are fixed,
+    for example by ``functools.partial``.
+    """
+
+    def __call__(self, t: Any, y: Any, /) -> MI:
+        """Estimate I(X;T) and I(T;Y).
+
+        Args:
+            t: (n, width) activations of the layer on n inputs.
+            y: (n,) integer labels.
+        """
+        ...
+
+
+# A record: anything that ``fit`` can call as record(params, data, split) -> pytree of arrays.
+RecordFunction = Callable[[PyTree, Any, Split], PyTree]
+
+
+@runtime_checkable
+class Record(Protocol):
+    """Measures one network at a recorded epoch and declares what it measures.
+
+    A record is a value: a frozen dataclass of its settings. Records with equal settings are equal, so
+    that ``fit`` compiles one program for them, and ``str(record)`` names the settings for provenance.
+    ``fit`` itself takes any function of these arguments; :func:`ibjax.results.history_to_dataset` needs
+    the declarations.
+    """
+
+    def __call__(self, params: PyTree, data: Any, split: Split, /) -> dict[str, Any]:
+        """Measure one network, under ``jit`` and ``vmap``.
+
+        Args:
+            params: parameters of the network.
+            data: its samples.
+            split: row numbers of its training and test samples.
+
+        Returns:
+            Arrays by the names of ``variables``.
+        """
+        ...
+
+    @property
+    def variables(self) -> Mapping[str, Variable]:
+        """Descriptions of the recorded variables, by name."""
+        ...
+
+    @property
+    def coords(self) -> Mapping[str, tuple[str, ...]]:
+        """Names along axes that are factors of the measurement, such as "estimator"; none by default."""
+        return {}
+
+    @property
+    def rows(self) -> str:
+        """Samples on which information is measured: "all" (the default), "train" or "test"."""
+        return "all"

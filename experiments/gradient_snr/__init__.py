@@ -29,21 +29,27 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.gradient_snr.figures import plot_gradient_phases, plot_phase_epochs
-from experiments.lab import LabConfig, Table, columns, paper_training, progress_bar
+from experiments.lab import (
+    Arm,
+    LabConfig,
+    Scale,
+    Table,
+    interval_cells,
+    layer_rows,
+    scale_of,
+    table_of_rows,
+    train,
+)
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression, compression_summary
-from ibjax.analysis.gradients import SATURATED_SLOPE, gradient_record
+from ibjax.analysis.gradients import SATURATED_SLOPE, GradientRecord
 from ibjax.analysis.intervals import mean_interval, median_interval
 from ibjax.analysis.phases import phase_agreement, phase_epochs, running_median
-from ibjax.analysis.records import joint_record, plane_record
-from ibjax.datasets import symmetric_task
+from ibjax.analysis.records import JointRecord, PlaneRecord
 from ibjax.presets import preset
-from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
-from ibjax.training import fit, make_model
+from ibjax.training import TrainConfig, make_model
 
 ACTIVATIONS = ("tanh", "relu")
-FULL_EPOCHS, SMOKE_EPOCHS = 8000, 30
-
-SMOKE_WIDTHS = (4, 3, 2)
+FULL, SMOKE = Scale(epochs=8000), Scale(epochs=30, widths=(4, 3, 2))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,44 +62,23 @@ class Config(LabConfig):
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure both activations; checkpoints go to ``folder`` if given."""
-    convention, data = preset("paper"), symmetric_task()
+    convention, scale = preset("paper"), scale_of(config, FULL, SMOKE)
     arms = {}
-    with progress_bar(len(ACTIVATIONS)) as on_advance_of:
-        for activation in ACTIVATIONS:
-            training = paper_training(
-                config,
-                epochs=FULL_EPOCHS,
-                smoke_epochs=SMOKE_EPOCHS,
-                smoke_widths=SMOKE_WIDTHS,
-                activation=activation,
-            )
-            model = make_model(training)
-            history = fit(
-                training,
-                data,
-                record=joint_record(
-                    plane_record(model, convention.estimator),
-                    gradient_record(model, batch_size=config.batch_size),
-                ),
-                schedule=convention.schedule,
-                on_advance=on_advance_of(activation),
-                **config.fit_options(folder, activation),
-            )
-            arms[(activation,)] = history_to_dataset(history, training.as_dict())
-    return stack_arms(arms, ("activation",)).assign_attrs(
-        experiment="gradient_snr",
-        source=convention.source,
-        dataset="ibjax.datasets.symmetric_task(): 4096 binary words, hard labels",
-        estimator=describe_function(convention.estimator),
-        binning=convention.binning,
-        measured_on="all 4096 inputs; gradients on the training rows",
-        num_samples=len(data.y),
-        noise_variance=0.0,
-        gradients=f"kernels, batches of {config.batch_size} at fixed parameters, ddof 0",
-        saturated=f"slope of the activation below {SATURATED_SLOPE} of its steepest",
+    for activation in ACTIVATIONS:
+        training = TrainConfig(activation=activation, **convention.training, **scale.training)
+        model = make_model(training)
+        gradients = GradientRecord(model, config.batch_size)
+        record = JointRecord([PlaneRecord(model, convention.estimator), gradients])
+        arms[(activation,)] = Arm(training, scale.task, record)
+    return train(
+        config,
+        arms,
+        factors=("activation",),
+        source="Shwartz-Ziv & Tishby (2017), section 3.4, figure 4",
         schedule=convention.schedule,
-        seed=config.seed,
-        **environment(),
+        folder=folder,
+        binning=convention.binning,
+        saturated=f"slope of the activation below {SATURATED_SLOPE} of its steepest",
     )
 
 
@@ -116,40 +101,58 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 def phase_table(phases: dict[str, xr.Dataset]) -> Table:
     """Per layer, and for the network: how many seeds have each phase, and its median epoch."""
-    header = "activation layer diffuse diffusion+- compresses lose_bits compression+-"
     rows = []
-    for name, found in phases.items():
-        diffusion = median_interval(found.network_diffusion.values)
-        rows.append([name, "all", diffusion.num_seeds, *diffusion[:3], *["-"] * 5])
-        for layer in found.layer.values:
-            one = found.sel(layer=layer)
-            diffusion, start = map(median_interval, (one.diffusion.values, one.compression.values))
-            of_start = "yes" if one.compresses else "no", start.num_seeds, *start[:3]
-            rows.append([name, layer, diffusion.num_seeds, *diffusion[:3], *of_start])
+    for name, epochs in phases.items():
+        whole = median_interval(epochs.network_diffusion.values)
+        unknown = dict.fromkeys([*interval_cells("compression", whole)], "-")
+        rows.append(
+            {
+                "activation": name,
+                "layer": "all",
+                "diffuse": whole.num_seeds,
+                **interval_cells("diffusion", whole),
+                "compresses": "-",
+                "lose_bits": "-",
+                **unknown,
+            }
+        )
+        for layer in epochs.layer.values:
+            of_layer = epochs.sel(layer=layer)
+            diffusion = median_interval(of_layer.diffusion.values)
+            start = median_interval(of_layer.compression.values)
+            rows.append(
+                {
+                    "activation": name,
+                    "layer": layer,
+                    "diffuse": diffusion.num_seeds,
+                    **interval_cells("diffusion", diffusion),
+                    "compresses": "yes" if of_layer.compresses else "no",
+                    "lose_bits": start.num_seeds,
+                    **interval_cells("compression", start),
+                }
+            )
     note = (
         "diffuse: seeds whose SNR falls below 1 for good, and the median epoch of that; compresses: the "
         f"95% interval of the layer's compression lies above {NEGLIGIBLE_BITS} bits; lose_bits: seeds "
         "that end as much below their own largest I(X;T), as some do by chance alone, and the median "
         "epoch at which a tenth of it is lost"
     )
-    return Table("phases", columns(header), rows, [note])
+    return table_of_rows("phases", rows, [note])
 
 
 def agreement_table(arms: dict[str, xr.Dataset], phases: dict[str, xr.Dataset]) -> Table:
     """Per layer that compresses: its start against the network's and the layer's own diffusion."""
-    header = columns("activation layer ratio+- rho+- rho_seeds rho_own+- rho_own_seeds")
     rows = []
-    for name, found in phases.items():
-        agreement = phase_agreement(found)
-        for layer in found.layer[found.compresses].values:
-            values = [column.item() for column in agreement.sel(layer=layer).data_vars.values()]
-            rows.append([name, layer, *values])
+    for name, epochs in phases.items():
+        rows += layer_rows(phase_agreement(epochs).isel(layer=epochs.compresses.values), activation=name)
+    columns = ["activation", "layer", *phase_agreement(next(iter(phases.values())))]
     note = (
         "ratio: epoch at which compression starts over that at which the network's diffusion does, "
         "geometric mean; rho: Spearman's correlation of the two over seeds, with Fisher's interval; "
         "rho_own: with the layer's own diffusion"
     )
-    return Table("agreement", header, rows, [note, *(verdict(n, arms[n], phases[n]) for n in arms)])
+    sentences = [note, *(verdict(name, arms[name], phases[name]) for name in arms)]
+    return table_of_rows("agreement", rows, sentences, columns=columns)
 
 
 def verdict(name: str, arm: xr.Dataset, phases: xr.Dataset) -> str:
@@ -159,22 +162,22 @@ def verdict(name: str, arm: xr.Dataset, phases: xr.Dataset) -> str:
     if diffusion.num_seeds:
         facts += f", at epoch {diffusion.estimate:.0f} ({diffusion.low:.0f} to {diffusion.high:.0f})"
     hidden = phases.isel(layer=slice(0, -1))
-    found = phase_agreement(hidden).sel(layer=hidden.layer[hidden.compresses])
-    if not found.sizes["layer"]:
+    agreement = phase_agreement(hidden).sel(layer=hidden.layer[hidden.compresses])
+    if not agreement.sizes["layer"]:
         most = float(compression_summary(arm).compression_high.isel(layer=slice(0, -1)).max())
         facts += f"; no hidden layer compresses (upper limits: at most {most:.2f} bits)."
         most_diffuse = 2 * diffusion.num_seeds > arm.sizes["seed"]
         return facts + (" Diffusion does not bring compression." if most_diffuse else "")
-    for layer in found.layer.values:
-        r = {k: float(v) for k, v in found.sel(layer=layer).items()}
+    for layer in agreement.layer.values:
+        r = {k: float(v) for k, v in agreement.sel(layer=layer).items()}
         facts += (
             f"; layer {layer} starts to compress at {r['ratio']:.2f} ({r['ratio_low']:.2f} to "
             f"{r['ratio_high']:.2f}) times that epoch, correlation {r['rho']:.2f} ({r['rho_low']:.2f} "
             f"to {r['rho_high']:.2f})"
         )
     before, related = (
-        ", ".join(map(str, found.layer[chosen].values)) or "none"
-        for chosen in (found.ratio_high < 1, found.rho_low > 0)
+        ", ".join(map(str, agreement.layer[chosen].values)) or "none"
+        for chosen in (agreement.ratio_high < 1, agreement.rho_low > 0)
     )
     return (
         f"{facts}. Layers that start to compress before diffusion does: {before}; with starts that go "
@@ -184,7 +187,6 @@ def verdict(name: str, arm: xr.Dataset, phases: xr.Dataset) -> str:
 
 def saturation_table(arms: dict[str, xr.Dataset]) -> Table:
     """Saturated units of hidden layers beside the norm of the gradient, at the start and the end."""
-    header = "activation saturated_first saturated_last+- fall+- fall_per_nat+-"
     rows, sentences = [], []
     for name, arm in arms.items():
         arm = arm.transpose("seed", "epoch", "layer")
@@ -196,7 +198,15 @@ def saturation_table(arms: dict[str, xr.Dataset]) -> Table:
             mean_interval(compression(running_median(np.log10(values), arm.epoch.values)))
             for values in (norm, norm / arm.train_loss.values)
         )
-        rows.append([name, first.estimate, *last[:3], *fall[:3], *per_nat[:3]])
+        rows.append(
+            {
+                "activation": name,
+                "saturated_first": first.estimate,
+                **interval_cells("saturated_last", last),
+                **interval_cells("fall", fall),
+                **interval_cells("fall_per_nat", per_nat),
+            }
+        )
         sentences.append(
             f"{name}: {first.estimate:.0%} of units saturated at first, {last.estimate:.0%} "
             f"({last.low:.0%} to {last.high:.0%}) at last; the gradient falls from its peak by "
@@ -210,4 +220,4 @@ def saturation_table(arms: dict[str, xr.Dataset]) -> Table:
         "last, in powers of ten; most of it is the loss's own, hence the fall of norm / training loss: "
         "where that is positive, the same error moves the weights less than it did"
     )
-    return Table("saturation", columns(header), rows, [note, *sentences])
+    return table_of_rows("saturation", rows, [note, *sentences])

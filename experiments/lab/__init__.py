@@ -1,51 +1,33 @@
 """Code shared by the experiments: command line, training of arms, tables."""
 
-from experiments.lab.arms import paper_training, plane_attributes, train_arms
 from experiments.lab.command import LabConfig, main
-from experiments.lab.progress import progress_bar
-from experiments.lab.revisiting import (
-    BIN_WIDTH,
-    BINNING,
-    EDGES,
-    NUM_FIRST,
-    RevisitingConfig,
-    Task,
-    Trained,
-    activation_arms,
-    binned_plane,
-    mixed_arms,
-    revisiting_attributes,
-    revisiting_training,
-    stopping_epochs,
-    train_tasks,
+from experiments.lab.scale import Scale, scale_of
+from experiments.lab.tables import (
+    Table,
+    interval_cells,
+    interval_text,
+    layer_rows,
+    seeds_table,
+    table_of,
+    table_of_rows,
 )
-from experiments.lab.tables import Table, columns, interval_columns, interval_text, seeds_table, table_of
+from experiments.lab.tasks import Task, symmetric
+from experiments.lab.training import Arm, train
 
 __all__ = [
-    "BINNING",
-    "BIN_WIDTH",
-    "EDGES",
-    "NUM_FIRST",
+    "Arm",
     "LabConfig",
-    "RevisitingConfig",
+    "Scale",
     "Table",
     "Task",
-    "Trained",
-    "activation_arms",
-    "binned_plane",
-    "columns",
-    "interval_columns",
+    "interval_cells",
     "interval_text",
+    "layer_rows",
     "main",
-    "mixed_arms",
-    "paper_training",
-    "plane_attributes",
-    "progress_bar",
-    "revisiting_attributes",
-    "revisiting_training",
+    "scale_of",
     "seeds_table",
-    "stopping_epochs",
+    "symmetric",
     "table_of",
-    "train_arms",
-    "train_tasks",
+    "table_of_rows",
+    "train",
 ]

@@ -165,7 +165,9 @@ def _results(
         results = _finished(file, options)
     else:
         results = run(config, folder=checkpoints)
-        results = results.assign_attrs(options=json.dumps(options), smoke=json.dumps(config.smoke))
+        results = results.assign_attrs(
+            experiment=folder.name, options=json.dumps(options), smoke=json.dumps(config.smoke)
+        )
         save_results(results, file)
     discard(folder, [checkpoints])
     return results

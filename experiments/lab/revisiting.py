@@ -4,20 +4,19 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 
-import jax
 import numpy as np
 
 from experiments.lab.command import LabConfig
-from experiments.lab.progress import progress_bar
-from ibjax.analysis.records import plane_record
-from ibjax.datasets import mnist, select_classes, symmetric_task
+from experiments.lab.tasks import Task, symmetric
+from experiments.lab.training import Arm
+from ibjax.analysis.records import PlaneRecord
+from ibjax.datasets import mnist, select_classes
 from ibjax.datasets.splits import num_training_samples
 from ibjax.presets import preset, revisiting_estimators
-from ibjax.results import environment
-from ibjax.training import TrainConfig, fit, log_spaced_epochs, make_model
-from ibjax.types import ArrayLike, Dataset, History, Record
+from ibjax.training import TrainConfig, log_spaced_epochs, make_model
+from ibjax.types import Record
 
 __all__ = [
     "BINNING",
@@ -25,15 +24,13 @@ __all__ = [
     "EDGES",
     "NUM_FIRST",
     "RevisitingConfig",
-    "Task",
-    "Trained",
-    "activation_arms",
+    "activation_trainings",
     "binned_plane",
-    "mixed_arms",
-    "revisiting_attributes",
+    "dataset_arms",
+    "mixed_trainings",
+    "provenance",
     "revisiting_training",
     "stopping_epochs",
-    "train_tasks",
 ]
 
 # The paper's classes of MNIST, and the samples per class; 900 if only the test images are at hand.
@@ -48,10 +45,7 @@ FULL_EPOCHS, SMOKE_EPOCHS = 8000, 8
 NUM_FIRST, NUM_LATER = 2, 3
 BIN_WIDTH = 0.07
 EDGES = "edges by activation: tanh [-1, 1], softmax [0, 1], relu from 0 without end"
-BINNING = {
-    "estimator": f"revisiting_binned_mi(bin_width={BIN_WIDTH})",
-    "binning": f"bins of {BIN_WIDTH}, edges by activation",
-}
+BINNING = f"bins of {BIN_WIDTH}, edges by activation"
 
 # Largest number of epochs between records: the resolution of early stopping.
 STEP = 25
@@ -93,32 +87,6 @@ class RevisitingConfig(LabConfig):
         return self.epochs or (SMOKE_EPOCHS if self.smoke else FULL_EPOCHS)
 
 
-class Task(NamedTuple):
-    """A task for networks to learn.
-
-    Attributes:
-        name: "symmetric" or "mnist".
-        data: all samples.
-        num_classes: number of classes.
-        train_fraction: fraction of samples used for training, on which information is measured.
-        description: description for provenance.
-    """
-
-    name: str
-    data: Dataset
-    num_classes: int
-    train_fraction: float
-    description: str
-
-
-class Trained(NamedTuple):
-    """A trained arm of an experiment: its task, training configuration and history."""
-
-    task: Task
-    training: TrainConfig
-    history: History
-
-
 def revisiting_training(
     config: RevisitingConfig,
     task: Task,
@@ -136,31 +104,30 @@ def revisiting_training(
         hidden: widths of the hidden layers.
         smoke_hidden: hidden widths in a smoke run, small because it mostly compiles, layer by layer.
     """
-    num_train = num_training_samples(len(task.data.y), task.train_fraction)
-    options = preset("revisiting").training | OPTIMIZERS[config.optimizer]
+    num_train = num_training_samples(task.num_samples, task.split["train_fraction"])
+    options = preset("revisiting").training | OPTIMIZERS[config.optimizer] | task.split
     options |= {
         "widths": (*(smoke_hidden if config.smoke else hidden), task.num_classes),
         "activation": activation,
-        "train_fraction": task.train_fraction,
         "batch_size": min(options["batch_size"], num_train),
         "num_epochs": config.num_epochs,
     }
     return TrainConfig(**options)
 
 
-def activation_arms(
+def activation_trainings(
     config: RevisitingConfig, activations: Sequence[str]
 ) -> Callable[[Task], dict[tuple[str, ...], TrainConfig]]:
-    """Return arms for ``train_tasks``: the paper's network with each activation in all hidden layers."""
+    """Return, for ``dataset_arms``, the paper's network with each activation in all hidden layers."""
     return lambda task: {
         (name,): revisiting_training(config, task, activation=name) for name in activations
     }
 
 
-def mixed_arms(
+def mixed_trainings(
     config: RevisitingConfig, levels: Sequence[str]
 ) -> Callable[[Task], dict[tuple[str, ...], TrainConfig]]:
-    """Return the paper's mixes for ``train_tasks``, by the first and the later layers' activation."""
+    """Return, for ``dataset_arms``, the paper's mixes by the first and the later layers' activation."""
     return lambda task: {
         (first, later): revisiting_training(
             config,
@@ -172,89 +139,45 @@ def mixed_arms(
     }
 
 
+def dataset_arms(
+    config: RevisitingConfig,
+    trainings_of: Callable[[Task], Mapping[tuple[str, ...], TrainConfig]],
+    record_of: Callable[[Task, TrainConfig], Record],
+) -> dict[tuple[str, ...], Arm]:
+    """Return arms for ``train`` whose first factor is the dataset.
+
+    Args:
+        config: options from the command line.
+        trainings_of: function from a task to the training configurations by their levels.
+        record_of: function from a task and a training configuration to the arm's record.
+    """
+    return {
+        (task.name, *levels): Arm(training, task, record_of(task, training))
+        for task in (TASKS[name](config) for name in config.datasets)
+        for levels, training in trainings_of(task).items()
+    }
+
+
+def provenance(config: RevisitingConfig) -> dict[str, str]:
+    """Return the attributes, for ``train``, that all results of these experiments have."""
+    return {"preset": preset("revisiting").source, "optimizer": config.optimizer}
+
+
 def stopping_epochs(num_epochs: int) -> np.ndarray:
     """Return recorded epochs for early stopping: log-spaced ones and every 25th."""
     return np.union1d(log_spaced_epochs(num_epochs), np.arange(0, num_epochs, STEP))
 
 
-def binned_plane(task: Task, training: TrainConfig) -> Record:
-    """Return a ``plane_record`` of the training samples, with bins of ``BIN_WIDTH`` by activation."""
+def binned_plane(_: Task, training: TrainConfig) -> Record:
+    """Return a ``PlaneRecord`` of the training samples, with bins of ``BIN_WIDTH`` by activation."""
     estimators = revisiting_estimators(training.activations, BIN_WIDTH)
-    return plane_record(make_model(training), estimators, rows="train")
-
-
-def train_tasks(
-    config: RevisitingConfig,
-    arms_of: Callable[[Task], Mapping[tuple[str, ...], TrainConfig]],
-    record_of: Callable[[Task, TrainConfig], Record],
-    *,
-    folder: Path | None,
-    schedule: str | ArrayLike = "log",
-    **options: Any,
-) -> dict[tuple[str, ...], Trained]:
-    """Train and record every arm on every dataset, with a live bar; return them by (dataset, *arm).
-
-    Args:
-        config: options from the command line.
-        arms_of: function from a task to the training configuration of each arm.
-        record_of: function from a task and configuration to the arm's record function.
-        folder: folder for checkpoints, or None.
-        schedule: schedule for ``fit``.
-        options: further options for ``fit``.
-    """
-    arms = {
-        (task.name, *key): (task, training)
-        for task in (TASKS[name](config) for name in config.datasets)
-        for key, training in arms_of(task).items()
-    }
-    found = {}
-    cpu = jax.default_backend() == "cpu"
-    with progress_bar(len(arms)) as on_advance_of:
-        for key, (task, training) in arms.items():
-            one_by_one = cpu and task.name == "mnist"
-            history = fit(
-                training,
-                task.data,
-                record=record_of(task, training),
-                schedule=schedule,
-                on_advance=on_advance_of(" ".join(key)),
-                **({"lanes": 1} if one_by_one else {}),
-                **config.fit_options(folder, "_".join(key)),
-                **options,
-            )
-            found[key] = Trained(task, training, history)
-    return found
-
-
-def revisiting_attributes(
-    config: RevisitingConfig, name: str, trained: Mapping[tuple[str, ...], Trained], source: str
-) -> dict[str, Any]:
-    """Provenance of the results, with the number of measured samples of each dataset."""
-    tasks = {one.task.name: one.task for one in trained.values()}
-    return {
-        "experiment": name,
-        "source": source,
-        "preset": preset("revisiting").source,
-        "optimizer": config.optimizer,
-        **{f"dataset_{name}": task.description for name, task in tasks.items()},
-        **{
-            f"num_samples_{name}": num_training_samples(len(task.data.y), task.train_fraction)
-            for name, task in tasks.items()
-        },
-        "measured_on": "the training samples",
-        "noise_variance": 0.0,
-        "seed": config.seed,
-        **environment(),
-    }
+    return PlaneRecord(make_model(training), estimators, rows="train")
 
 
 def _symmetric(config: RevisitingConfig) -> Task:
-    data = symmetric_task()
-    text = "ibjax.datasets.symmetric_task(): 4096 binary words, hard labels"
-    if config.smoke:
-        data = Dataset(data.x[::SMOKE_STEP], data.y[::SMOKE_STEP])
-        text += f"; every {SMOKE_STEP}th"
-    return Task("symmetric", data, 2, preset("revisiting").training["train_fraction"], text)
+    fraction = preset("revisiting").training["train_fraction"]
+    task = symmetric(SMOKE_STEP if config.smoke else 1)
+    return task._replace(split={"train_fraction": fraction})
 
 
 def _mnist(config: RevisitingConfig) -> Task:
@@ -264,8 +187,16 @@ def _mnist(config: RevisitingConfig) -> Task:
         f"ibjax.datasets.mnist(): the first {count} {config.train_split} images of each of the "
         f"classes {', '.join(map(str, CLASSES))}"
     )
-    # Half of the samples are used for training and measured: H(X) = log2 1500 = 10.55 bits.
-    return Task("mnist", data, len(CLASSES), 0.5, text)
+    return Task(
+        "mnist",
+        data,
+        len(CLASSES),
+        len(data.y),
+        text,
+        # Half of the samples are used for training and measured: H(X) = log2 1500 = 10.55 bits.
+        split={"train_fraction": 0.5},
+        one_by_one=True,
+    )
 
 
 TASKS = {"symmetric": _symmetric, "mnist": _mnist}

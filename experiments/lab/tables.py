@@ -1,12 +1,12 @@
 """Tables of results, printed and written as CSV and text."""
 
-import csv
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from ibjax.analysis.compression import dead_seeds
@@ -15,11 +15,12 @@ from ibjax.results import whole_file
 
 __all__ = [
     "Table",
-    "columns",
-    "interval_columns",
+    "interval_cells",
     "interval_text",
+    "layer_rows",
     "seeds_table",
     "table_of",
+    "table_of_rows",
     "with_caution",
 ]
 
@@ -29,24 +30,24 @@ FEW_SEEDS = 10
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table of results: a name, a header, rows of words and numbers, and plain sentences.
+    """A table of results: a name, rows of words and numbers by column, and plain sentences.
 
     The sentences include notes that explain the columns; unlike conclusions from the numbers, notes do
     not end with a full stop.
     """
 
     name: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[object]]
+    frame: pd.DataFrame
     sentences: Sequence[str] = ()
 
     def __post_init__(self):
-        names = list(self.header)
+        names = list(map(str, self.frame.columns))
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"header: expected a name for each column, got {', '.join(twice)} twice")
+            raise ValueError(f"frame: expected a name for each column, got {', '.join(twice)} twice")
 
     def __str__(self) -> str:
-        cells = [list(self.header), *([_cell(x) for x in row] for row in self.rows)]
+        rows = self.frame.itertuples(index=False, name=None)
+        cells = [list(map(str, self.frame.columns)), *([_cell(x) for x in row] for row in rows)]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in cells]
         return "\n".join([self.name, *lines, *([""] if self.sentences else []), *self.sentences])
@@ -54,11 +55,50 @@ class Table:
     def save(self, folder: Path) -> list[Path]:
         """Write ``NAME.csv`` with the rows and ``NAME.txt`` as printed, and return the paths."""
         numbers, text = folder / f"{self.name}.csv", folder / f"{self.name}.txt"
-        with whole_file(numbers) as partial, partial.open("w", newline="") as file:
-            csv.writer(file).writerows([self.header, *self.rows])
+        with whole_file(numbers) as partial:
+            self.frame.to_csv(partial, index=False, na_rep="nan")
         with whole_file(text) as partial:
             partial.write_text(f"{self}\n")
         return [numbers, text]
+
+
+def table_of_rows(
+    name: str,
+    rows: Sequence[Mapping[str, object]],
+    sentences: Sequence[str] = (),
+    *,
+    columns: Sequence[str] = (),
+) -> Table:
+    """Make a table of rows, each a mapping of the same column names to cells.
+
+    Args:
+        name: name of the table and of its files.
+        rows: the rows.
+        sentences: sentences below the table.
+        columns: names of the columns, needed where there may be no row.
+
+    Raises:
+        ValueError: for rows whose columns differ.
+    """
+    names = list(columns or (rows[0] if rows else ()))
+    for row in rows:
+        if set(row) != set(names):
+            raise ValueError(f"rows: expected columns {', '.join(names)}, got {', '.join(row)}")
+    # Objects, so that whole numbers stay whole beside NaN and words.
+    return Table(name, pd.DataFrame(list(rows), columns=names, dtype=object), sentences)
+
+
+def layer_rows(summary: xr.Dataset, **arm: object) -> list[dict[str, object]]:
+    """Return a row per layer of variables over ``layer``, for ``table_of_rows``.
+
+    Args:
+        summary: Dataset whose variables all have the dim ``layer`` alone.
+        **arm: cells that all rows begin with, such as the arm's levels.
+    """
+    return [
+        {**arm, "layer": layer, **{str(k): v.item() for k, v in summary.sel(layer=layer).items()}}
+        for layer in summary.layer.values.tolist()
+    ]
 
 
 def table_of(name: str, data: xr.Dataset, sentences: Sequence[str] = ()) -> Table:
@@ -66,31 +106,41 @@ def table_of(name: str, data: xr.Dataset, sentences: Sequence[str] = ()) -> Tabl
     dims = [str(d) for d in next(iter(data.data_vars.values())).dims]
     others = [str(k) for k, v in data.coords.items() if v.dims and k not in dims]
     frame = data.transpose(*dims, missing_dims="ignore").to_dataframe(dim_order=dims).reset_index()
-    header = [*dims, *others, *map(str, data.data_vars)]
-    return Table(name, header, frame[header].to_numpy(object).tolist(), sentences)
+    columns = [*dims, *others, *map(str, data.data_vars)]
+    return Table(name, frame.loc[:, columns], sentences)
 
 
-def seeds_table(results: xr.Dataset) -> Table:
-    """Make a table of each arm's diverged and dead seeds, none dropped silently, and of its accuracies.
+def seeds_table(
+    results: xr.Dataset, quality: Sequence[str] = ("train_accuracy", "test_accuracy")
+) -> Table:
+    """Make a table of each arm's diverged and dead seeds, none dropped silently, and of their quality.
 
     Args:
-        results: Dataset with ``ixt`` (factors..., seed, epoch, layer), by one estimator, and
-            ``train_accuracy`` and ``test_accuracy`` without ``layer``.
+        results: Dataset with ``ixt`` (factors..., seed, epoch, layer), by one estimator, and the
+            variables of ``quality`` without ``layer``.
+        quality: names of losses and accuracies, whose means at the end are shown.
     """
-    factors = [str(d) for d in results.train_accuracy.dims if d not in ("seed", "epoch")]
+    factors = [str(d) for d in results[quality[0]].dims if d not in ("seed", "epoch")]
     rows = []
     for levels in itertools.product(*(results[factor].values for factor in factors)):
-        arm = results.sel(dict(zip(factors, levels, strict=True)))
+        names = dict(zip(factors, levels, strict=True))
+        arm = results.sel(names)
+        arm = arm.isel(layer=slice(int(arm.num_layers)))
         end = arm.isel(epoch=-1)
-        counts = arm.sizes["seed"], int(arm.diverged.sum()), int(dead_seeds(arm).sum())
-        quality = (float(end[name].mean()) for name in ("train_accuracy", "test_accuracy"))
-        rows.append([*levels, *counts, *quality])
-    header = [*factors, *"seeds diverged dead train_accuracy test_accuracy".split()]
+        rows.append(
+            {
+                **names,
+                "seeds": arm.sizes["seed"],
+                "diverged": int(arm.diverged.sum()),
+                "dead": int(dead_seeds(arm).sum()),
+                **{name: float(end[name].mean()) for name in quality},
+            }
+        )
     note = (
         "diverged: not finite at the end, left out of means; dead: a hidden layer ends in one state for "
         "all samples measured, kept"
     )
-    return Table("seeds", header, rows, [note])
+    return table_of_rows("seeds", rows, [note])
 
 
 def with_caution(table: Table, num_seeds: int | None, *, smoke: bool) -> Table:
@@ -107,7 +157,9 @@ def with_caution(table: Table, num_seeds: int | None, *, smoke: bool) -> Table:
         size = "" if num_seeds is None else f", of {num_seeds} networks and few epochs,"
         said = f"A smoke run{size} shows that everything works; nothing follows from its numbers."
         return dataclasses.replace(table, sentences=[*notes, said])
-    concludes = len(notes) < len(table.sentences) or any(h.endswith("low") for h in table.header)
+    concludes = len(notes) < len(table.sentences) or any(
+        str(name).endswith("low") for name in table.frame
+    )
     if num_seeds is None or num_seeds >= FEW_SEEDS or not concludes:
         return table
     said = f"With {num_seeds} networks per arm, fewer than {FEW_SEEDS}, these intervals say little."
@@ -125,25 +177,15 @@ def interval_text(interval: Interval, digits: int = 2) -> str:
     return f"{middle} ({low} to {high})"
 
 
-def interval_columns(name: str) -> list[str]:
-    """Names of the columns of an estimate and of the limits of its interval.
+def interval_cells(name: str, interval: Interval) -> dict[str, float]:
+    """Return a row's cells, by column, of an estimate and the limits of its interval.
 
     Example:
-        >>> interval_columns("gain")
-        ['gain', 'gain_low', 'gain_high']
+        >>> interval_cells("gain", Interval(1.0, 0.5, 2.25, 50))
+        {'gain': 1.0, 'gain_low': 0.5, 'gain_high': 2.25}
     """
-    return [name, f"{name}_low", f"{name}_high"]
-
-
-def columns(names: str) -> list[str]:
-    """Split names of columns at spaces; "gain+-" stands for an estimate and its interval's limits.
-
-    Example:
-        >>> columns("layer gain+-")
-        ['layer', 'gain', 'gain_low', 'gain_high']
-    """
-    each = (interval_columns(name[:-2]) if name.endswith("+-") else [name] for name in names.split())
-    return [*itertools.chain(*each)]
+    names = (name, f"{name}_low", f"{name}_high")
+    return dict(zip(names, map(float, interval[:3]), strict=True))
 
 
 def _cell(x: object) -> str:

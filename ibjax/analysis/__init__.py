@@ -1,5 +1,5 @@
 """Analysis of training records: functions on arrays and labelled Datasets."""
 
-from ibjax.analysis.records import plane_record
+from ibjax.analysis.records import PlaneRecord
 
-__all__ = ["plane_record"]
+__all__ = ["PlaneRecord"]

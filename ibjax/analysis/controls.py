@@ -1,21 +1,21 @@
 """Controls for claims about trained networks: the same measurement where nothing was learned."""
 
-import functools
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, NamedTuple, cast
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ibjax.analysis.inputs import as_dataset, check_model, known_layers
-from ibjax.analysis.records import planes_record
+from ibjax.analysis.records import PlanesRecord
 from ibjax.checks import as_key, kind_of
 from ibjax.models import MLP
 from ibjax.tracing import own_settings
-from ibjax.types import Dataset, Estimator, PyTree, Record, Split
+from ibjax.types import Dataset, Estimator, PyTree, Record, Split, Variable
 
-__all__ = ["CONTROLS", "ControlledTask", "controls_record", "draw_controls", "rescaled"]
+__all__ = ["CONTROLS", "ControlledTask", "ControlsRecord", "draw_controls", "rescaled"]
 
 # Names of the controls, in the order of the records' first axis.
 CONTROLS = ("trained", "shuffled", "rescaled")
@@ -93,8 +93,9 @@ def rescaled(directions: PyTree, params: PyTree) -> PyTree:
     return jax.tree.map(scaled, directions, params)
 
 
-def controls_record(model: MLP, estimators: Sequence[Estimator]) -> Record:
-    """Return a ``planes_record`` of the trained network and two controls, for ``draw_controls`` data.
+@dataclasses.dataclass(frozen=True)
+class ControlsRecord(Record):
+    """Record as ``PlanesRecord``, of the trained network and two controls, for ``draw_controls`` data.
 
     - "trained": the network.
     - "shuffled": its activations, permuted over the samples. They keep every entropy, hence I(X;T) of a
@@ -102,26 +103,25 @@ def controls_record(model: MLP, estimators: Sequence[Estimator]) -> Record:
     - "rescaled": an untrained network with random directions, whose kernels and biases have the trained
       network's norms at that epoch.
 
+    ``record(params, data, split)`` returns what a ``PlanesRecord`` does, with a leading axis in the
+    order of ``CONTROLS`` on every array: ``ixt`` and ``ity`` are (control, estimator, layer), bits.
+
     Args:
         model: the network.
-        estimators: one or more estimators, as for ``planes_record``.
-
-    Returns:
-        A record function as from ``planes_record``, with a leading axis in the order of ``CONTROLS`` on
-        every leaf: ``ixt`` and ``ity`` are (control, estimator, layer), bits.
+        estimators: estimators by name, as for ``PlanesRecord``.
 
     Raises:
-        ValueError: as ``planes_record``.
+        ValueError: as ``PlanesRecord``.
     """
-    planes_record(model, estimators)  # raises for unusable arguments
-    return _controls_record(cast(Hashable, model), tuple(estimators))
 
+    model: MLP
+    estimators: Mapping[str, Estimator] | tuple[tuple[str, Any], ...]
 
-@functools.lru_cache(maxsize=64)
-def _controls_record(model: Any, estimators: tuple[Estimator, ...]) -> Record:
-    plane = planes_record(model, estimators)
+    def __post_init__(self):
+        planes = PlanesRecord(self.model, self.estimators)
+        object.__setattr__(self, "estimators", planes.estimators)
 
-    def record(params, data: ControlledTask, split: Split):
+    def __call__(self, params: PyTree, data: ControlledTask, split: Split) -> dict[str, Any]:
         arms = (
             (params, data.y),
             (params, data.y[data.order]),
@@ -129,6 +129,24 @@ def _controls_record(model: Any, estimators: tuple[Estimator, ...]) -> Record:
         )
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *arms)
         # Run one after the other, by one program.
-        return jax.lax.map(lambda arm: plane(arm[0], Dataset(data.x, arm[1]), split), stacked)
+        return jax.lax.map(lambda arm: self._planes(arm[0], Dataset(data.x, arm[1]), split), stacked)
 
-    return record
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """Descriptions of the recorded variables, by name."""
+        return {
+            name: variable._replace(dims=("control", *variable.dims))
+            for name, variable in self._planes.variables.items()
+        }
+
+    @property
+    def coords(self) -> dict[str, tuple[str, ...]]:
+        """Names of the controls and of the estimators."""
+        return {"control": CONTROLS, **self._planes.coords}
+
+    @property
+    def _planes(self) -> PlanesRecord:
+        return PlanesRecord(self.model, dict(self.estimators))
+
+    def __str__(self) -> str:
+        return str(self._planes)

@@ -5,16 +5,16 @@ then has p(t|c), the fraction of the class's words in it. I(C;T) is the part of 
 bottleneck would keep; the rest tells apart words of the same class. Everything is float64 NumPy.
 """
 
+import dataclasses
 import functools
-from collections.abc import Hashable
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
 from ibjax.analysis.compression import ROUNDING_BITS
 from ibjax.analysis.inputs import as_curve, as_integers, as_numbers, as_probabilities, check_model
-from ibjax.analysis.records import plane_record
+from ibjax.analysis.records import PlaneRecord
 from ibjax.bottleneck import encoder_beta
 from ibjax.bottleneck.joint import checked_conditional, checked_joint, entropy_bits
 from ibjax.checks import as_whole, check_positive, check_same_length
@@ -22,17 +22,17 @@ from ibjax.mi import binned_mi
 from ibjax.mi.states import binned_states
 from ibjax.models import MLP
 from ibjax.numerics import output_units
-from ibjax.types import MI, ArrayLike, Dataset, Record, Split
+from ibjax.types import MI, ArrayLike, PyTree, Record, Samples, Split, Variable
 
 __all__ = [
     "FixedPoints",
+    "StatesRecord",
     "best_relevance",
     "class_encoder",
     "class_joint",
     "encoder_information",
     "fixed_points",
     "rate_needed",
-    "states_record",
 ]
 
 # More classes would take too much memory.
@@ -59,38 +59,48 @@ class FixedPoints(NamedTuple):
     at_bound: np.ndarray
 
 
-def states_record(model: MLP, bin_width: float | int) -> Record:
-    """Return a ``plane_record`` with ``binned_mi`` that also records ``states`` (layer, n).
+@dataclasses.dataclass(frozen=True)
+class StatesRecord(Record):
+    """Record as ``PlaneRecord`` with ``binned_mi``, and of the layers' ``states`` (layer, n).
+
+    ``states`` are whole numbers in the smallest type that holds n - 1, for the hidden layers and last
+    the output; meaningless where ``ixt`` is NaN.
 
     Args:
         model: the network.
         bin_width: width of the bins, for information and states.
 
-    Returns:
-        A record function. ``states`` are whole numbers in the smallest type that holds n - 1, for the
-        hidden layers and last the output; meaningless where ``ixt`` is NaN.
-
     Raises:
         ValueError: for anything but an ``MLP``, and a width that is not positive.
     """
-    check_model(model)
-    check_positive("bin_width", bin_width)
-    bin_width = float(bin_width)
-    return _states_record(cast(Hashable, model), bin_width)
 
+    model: MLP
+    bin_width: float | int
 
-@functools.lru_cache(maxsize=64)
-def _states_record(model, bin_width: float) -> Record:
-    plane = plane_record(model, functools.partial(binned_mi, bin_width=bin_width))
+    def __post_init__(self):
+        check_model(self.model)
+        check_positive("bin_width", self.bin_width)
+        object.__setattr__(self, "bin_width", float(self.bin_width))
 
-    def record(params, data: Dataset, split: Split):
-        logits, hidden = model.apply(params, data.x.T, method="feature_major")
+    def __call__(self, params: PyTree, data: Samples, split: Split) -> dict[str, Any]:
+        logits, hidden = self.model.apply(params, data.x.T, method="feature_major")
         layers = [t.T for t in [*hidden, output_units(logits)]]
-        states = jnp.stack([binned_states(t, bin_width) for t in layers])
+        states = jnp.stack([binned_states(t, self.bin_width) for t in layers])
         states = states.astype(np.min_scalar_type(len(data.x) - 1))
-        return {**plane(params, data, split), "states": states}
+        return {**self._plane(params, data, split), "states": states}
 
-    return record
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """Descriptions of the recorded variables, by name."""
+        states = Variable(("layer", "input"), "1", "number of the input's state")
+        return self._plane.variables | {"states": states}
+
+    @property
+    def _plane(self) -> PlaneRecord:
+        return PlaneRecord(self.model, functools.partial(binned_mi, bin_width=self.bin_width))
+
+    def __str__(self) -> str:
+        return str(self._plane)
 
 
 def class_joint(classes: ArrayLike, probability: ArrayLike) -> np.ndarray:

@@ -8,9 +8,8 @@ Two definitions of the curves, over the minibatches b of one epoch and the kerne
 Their ratio, the signal-to-noise ratio, is the same. Biases are left out.
 """
 
-import functools
-from collections.abc import Hashable
-from typing import cast
+import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -32,13 +31,13 @@ from ibjax.models import ACTIVATIONS, MLP
 from ibjax.numerics import product
 from ibjax.tracing import own_settings
 from ibjax.training.config import LOSSES
-from ibjax.types import ArrayLike, PyTree, Record, Samples, Split
+from ibjax.types import ArrayLike, PyTree, Record, Samples, Split, Variable
 
 __all__ = [
     "DEFINITIONS",
     "SATURATED_SLOPE",
+    "GradientRecord",
     "gradient_curves",
-    "gradient_record",
     "minibatch_gradients",
     "saturated_share",
 ]
@@ -50,40 +49,50 @@ DEFINITIONS = ("saxe", "normalised")
 SATURATED_SLOPE = 0.1
 
 
-def gradient_record(
-    model: MLP, *, batch_size: int | np.integer = 256, loss: str = "cross_entropy"
-) -> Record:
-    """Return a record function of the gradients' signal and noise, for use beside ``plane_record``.
+VARIABLES = {
+    "gradient_mean": Variable(("layer",), "nats", "norm of the mean of minibatch gradients"),
+    "gradient_std": Variable(
+        ("layer",), "nats", "norm of the standard deviation of minibatch gradients"
+    ),
+    "gradient_snr": Variable(("layer",), "1", "signal-to-noise ratio of minibatch gradients"),
+    "weight_norm": Variable(("layer",), "1", "norm of the kernel"),
+    "saturated": Variable(("layer",), "1", "share of units and inputs at a flat part of the activation"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class GradientRecord(Record):
+    """Record of the gradients' signal and noise, for use beside ``PlaneRecord``.
+
+    ``record(params, data, split)`` returns a dict of (layer,) arrays, the output last:
+    ``gradient_mean`` and ``gradient_std`` by :func:`minibatch_gradients` on the training rows;
+    ``gradient_snr``, their ratio, NaN if all gradients are 0 (a dead layer); ``weight_norm``, that of
+    the kernel; ``saturated``, by :func:`saturated_share` on all inputs. All are NaN if an output of the
+    network is not finite.
 
     Args:
         model: the network, measured without the noise that its training may add.
         batch_size: size of the minibatches measured, whatever the network is trained with.
         loss: a name from ``ibjax.training.config.LOSSES``.
 
-    Returns:
-        ``record(params, data, split)``, which returns a dict of (layer,) arrays, the output last:
-        ``gradient_mean`` and ``gradient_std`` by :func:`minibatch_gradients` on the training rows;
-        ``gradient_snr``, their ratio, NaN if all gradients are 0 (a dead layer); ``weight_norm``, that
-        of the kernel; ``saturated``, by :func:`saturated_share` on all inputs. All are NaN if an output
-        of the network is not finite. The same arguments give the same function, so that its program is
-        compiled once.
-
     Raises:
         ValueError: for anything but an ``MLP``, a batch size that is not a whole number or an unknown
             loss; by the record, for a batch of more than half the training rows.
     """
-    check_model(model)
-    batch_size = as_whole("batch_size", batch_size)
-    check_known("loss", loss, LOSSES)
-    return _gradient_record(cast(Hashable, model), batch_size, loss)
 
+    model: MLP
+    batch_size: int | np.integer = 256
+    loss: str = "cross_entropy"
 
-@functools.lru_cache(maxsize=64)
-def _gradient_record(model, batch_size: int, loss: str) -> Record:
-    def record(params, data: Samples, split: Split):
-        options = {"batch_size": batch_size, "loss": loss}
-        mean, std = minibatch_gradients(model, params, data, split.train, **options)
-        outputs, _ = model.apply(params, data.x.T, method="feature_major")
+    def __post_init__(self):
+        check_model(self.model)
+        object.__setattr__(self, "batch_size", as_whole("batch_size", self.batch_size))
+        check_known("loss", self.loss, LOSSES)
+
+    def __call__(self, params: PyTree, data: Samples, split: Split) -> dict[str, Any]:
+        options = {"batch_size": self.batch_size, "loss": self.loss}
+        mean, std = minibatch_gradients(self.model, params, data, split.train, **options)
+        outputs, _ = self.model.apply(params, data.x.T, method="feature_major")
         # With NaN among the weights of relu units, gradients can still be finite (0).
         finite = jnp.isfinite(outputs).all()
         measured = {
@@ -91,11 +100,17 @@ def _gradient_record(model, batch_size: int, loss: str) -> Record:
             "gradient_std": std,
             "gradient_snr": mean / std,
             "weight_norm": _norms(_kernels(params)),
-            "saturated": saturated_share(model, params, data.x),
+            "saturated": saturated_share(self.model, params, data.x),
         }
         return {name: jnp.where(finite, values, jnp.nan) for name, values in measured.items()}
 
-    return record
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """Descriptions of the recorded variables, by name."""
+        return VARIABLES
+
+    def __str__(self) -> str:
+        return f"gradients of {self.loss} in batches of {self.batch_size} at fixed parameters"
 
 
 @own_settings()

@@ -5,14 +5,13 @@ from the weights; no samples are drawn. T is a layer's activations plus noise N(
 which belongs to the measurement and not to the network.
 """
 
+import dataclasses
 import functools
-from collections.abc import Hashable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import xarray as xr
 from jaxtyping import Array, Float
 
 from ibjax.analysis.inputs import as_floats, check_model, known_layers
@@ -21,15 +20,13 @@ from ibjax.checks import as_whole, check_positive, check_rank, kind_of
 from ibjax.datasets.linear_teacher import TeacherSamples
 from ibjax.models import MLP
 from ibjax.numerics import squared_error, to_bits
-from ibjax.results import history_to_dataset
 from ibjax.tracing import own_settings
-from ibjax.types import MI, ArrayLike, History, PyTree, Record, Split
+from ibjax.types import MI, ArrayLike, PyTree, Record, Split, Variable
 
 __all__ = [
+    "LinearRecord",
     "generalisation_error",
     "layer_maps",
-    "linear_dataset",
-    "linear_record",
     "optimal_test_error",
     "parts_mi",
     "teacher_mi",
@@ -40,29 +37,32 @@ BLOCK = 34
 
 _product = functools.partial(jnp.matmul, precision="float32")
 
+VARIABLES = {
+    "ixt": Variable(("layer",), "bits", "I(X;T)"),
+    "ity": Variable(("layer",), "bits", "I(T;Y)"),
+    "train_loss": Variable((), "1", "mean squared error, training samples"),
+    "test_loss": Variable((), "1", "mean squared error, new samples, exact"),
+}
 PARTS = {
-    "ixt_relevant": "I(X_rel;T), of the inputs that the teacher looks at",
-    "ixt_irrelevant": "I(X_irr;T), of the inputs that it does not",
+    "ixt_relevant": Variable(("layer",), "bits", "I(X_rel;T), of the inputs that the teacher looks at"),
+    "ixt_irrelevant": Variable(("layer",), "bits", "I(X_irr;T), of the inputs that it does not"),
 }
 
 
-def linear_record(
-    model: MLP, *, noise_variance: float | int, num_relevant: int | np.integer | None = None
-) -> Record:
-    """Return a record function for deep linear networks that learn from ``linear_teacher``.
+@dataclasses.dataclass(frozen=True)
+class LinearRecord(Record):
+    """Record of deep linear networks that learn from ``linear_teacher``.
+
+    ``record(params, data, split)`` returns a dict of ``ixt`` and ``ity`` (layer,), bits, for the hidden
+    layers and last the output, and of the scalars ``train_loss`` and ``test_loss``, the mean squared
+    errors on the training samples and on new ones; with ``num_relevant`` also ``ixt_relevant`` and
+    ``ixt_irrelevant`` (layer,), bits.
 
     Args:
         model: network with one output whose hidden layers are all linear.
         noise_variance: variance of the Gaussian noise that makes the information finite.
         num_relevant: if given, information about the first ``num_relevant`` inputs and about the others
             is recorded as well.
-
-    Returns:
-        ``record(params, data, split)``, which returns a dict of ``ixt`` and ``ity`` (layer,), bits, for
-        the hidden layers and last the output, and of the scalars ``train_loss`` and ``test_loss``,
-        the mean squared errors on the training samples and on new ones; with ``num_relevant`` also
-        ``ixt_relevant`` and ``ixt_irrelevant`` (layer,), bits. The same arguments give the same
-        function.
 
     Raises:
         ValueError: for anything but an ``MLP``, a nonlinear layer, more than one output, a variance that
@@ -72,36 +72,48 @@ def linear_record(
     References:
         Saxe et al. (2018), sections 3 and 5.
     """
-    check_model(model)
-    check_positive("noise_variance", noise_variance)
-    num_relevant = None if num_relevant is None else as_whole("num_relevant", num_relevant)
-    if set(model.activations) - {"linear"} or model.widths[-1] != 1:
-        raise ValueError(
-            "model: expected linear hidden layers and one output, "
-            f"got {', '.join(model.activations)} and {model.widths[-1]}"
-        )
-    return _linear_record(cast(Hashable, model), float(noise_variance), num_relevant)
 
+    model: MLP
+    noise_variance: float | int
+    num_relevant: int | np.integer | None = None
 
-@functools.lru_cache(maxsize=64)
-def _linear_record(model, noise_variance: float, num_relevant: int | None) -> Record:
-    def record(params, data: TeacherSamples, split: Split):
+    def __post_init__(self):
+        model = self.model
+        check_model(model)
+        check_positive("noise_variance", self.noise_variance)
+        if set(model.activations) - {"linear"} or model.widths[-1] != 1:
+            raise ValueError(
+                "model: expected linear hidden layers and one output, "
+                f"got {', '.join(model.activations)} and {model.widths[-1]}"
+            )
+        object.__setattr__(self, "noise_variance", float(self.noise_variance))
+        if self.num_relevant is not None:
+            object.__setattr__(self, "num_relevant", as_whole("num_relevant", self.num_relevant))
+
+    def __call__(self, params: PyTree, data: TeacherSamples, split: Split) -> dict[str, Any]:
         maps = layer_maps(params)
-        layers = [teacher_mi(w, data, noise_variance=noise_variance) for w in maps]
-        outputs, _ = model.apply(params, data.x.T, method="feature_major")
+        layers = [teacher_mi(w, data, noise_variance=self.noise_variance) for w in maps]
+        outputs, _ = self.model.apply(params, data.x.T, method="feature_major")
         recorded = {
             "ixt": jnp.stack([mi.ixt for mi in layers]),
             "ity": jnp.stack([mi.ity for mi in layers]),
             "train_loss": squared_error(outputs, data.y.T)[split.train].mean(),
             "test_loss": generalisation_error(params, data),
         }
-        if num_relevant is not None:
-            parts = [parts_mi(w, num_relevant, noise_variance=noise_variance) for w in maps]
+        if self.num_relevant is not None:
+            options = {"noise_variance": self.noise_variance}
+            parts = [parts_mi(w, self.num_relevant, **options) for w in maps]
             for name, of_layers in zip(PARTS, zip(*parts, strict=True), strict=True):
                 recorded[name] = jnp.stack(of_layers)
         return recorded
 
-    return record
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """Descriptions of the recorded variables, by name."""
+        return VARIABLES if self.num_relevant is None else VARIABLES | PARTS
+
+    def __str__(self) -> str:
+        return f"exact, from covariances, with noise of variance {self.noise_variance:g}"
 
 
 @own_settings()
@@ -251,37 +263,6 @@ def parts_mi(
     given_relevant = _input_mi(w[num_relevant:], d, variance)
     given_irrelevant = _input_mi(w[:num_relevant], d, variance)
     return total - given_relevant, total - given_irrelevant
-
-
-def linear_dataset(history: History, attributes: Mapping[str, Any] | None = None) -> xr.Dataset:
-    """Convert a history with the records of ``linear_record``, as ``history_to_dataset`` does.
-
-    ``train_loss`` and ``test_loss`` are mean squared errors, in squared units of the labels;
-    ``ixt_relevant`` and ``ixt_irrelevant`` (seed, epoch, layer), bits, where recorded.
-
-    Args:
-        history: training history with the records of ``linear_record``.
-        attributes: provenance, as for ``history_to_dataset``.
-
-    Raises:
-        ValueError: for anything but a history of that record.
-    """
-    recorded = history.records if isinstance(history, History) else ()
-    if not isinstance(recorded, Mapping) or not {"ixt", "ity", "train_loss", "test_loss"} <= set(
-        recorded
-    ):
-        raise ValueError(f"history: expected a History of linear_record, got {kind_of(history)}")
-    named = isinstance(attributes, Mapping) and all(isinstance(name, str) for name in attributes)
-    if not (attributes is None or named):
-        raise ValueError(f"attributes: expected a mapping of names to values, got {kind_of(attributes)}")
-    of_plane = {k: v for k, v in history.records.items() if k not in PARTS}
-    results = history_to_dataset(history._replace(records=of_plane), attributes)
-    for name, where in (("train_loss", "training samples"), ("test_loss", "new samples, exact")):
-        results[name].attrs = {"units": "1", "long_name": f"mean squared error, {where}"}
-    for name in PARTS.keys() & history.records.keys():
-        attrs = {"units": "bits", "long_name": PARTS[name]}
-        results[name] = (results.ixt.dims, np.asarray(history.records[name]), attrs)
-    return results
 
 
 def _check_teacher(data) -> None:

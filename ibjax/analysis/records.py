@@ -1,155 +1,203 @@
-"""Record functions for ``training.fit``, which measure one network at a recorded epoch."""
+"""Records of the information plane, for ``training.fit``: they measure one network at an epoch."""
 
+import dataclasses
 import functools
 import operator
-from collections.abc import Hashable, Sequence
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 
 from ibjax.analysis.inputs import as_estimators, as_sequence, check_model
-from ibjax.checks import as_whole, check_function, check_known, kind_of
+from ibjax.checks import check_function, check_known, kind_of
+from ibjax.functions import by_value, describe_function
 from ibjax.models import MLP
 from ibjax.numerics import cross_entropy, output_units, two_logits
-from ibjax.types import Dataset, Estimator, History, Record, Split
+from ibjax.types import Estimator, PyTree, Record, Split, Variable
 
-__all__ = ["joint_record", "plane_record", "planes_record", "select_estimator"]
+__all__ = ["ROWS", "JointRecord", "PlaneRecord", "PlanesRecord"]
 
+# Samples on which information is measured.
 ROWS = ("all", "train", "test")
 
+QUALITY = {
+    "train_loss": Variable((), "nats", "training cross-entropy"),
+    "test_loss": Variable((), "nats", "test cross-entropy"),
+    "train_accuracy": Variable((), "1", "training accuracy"),
+    "test_accuracy": Variable((), "1", "test accuracy"),
+}
 
-def plane_record(model: MLP, estimator: Estimator | Sequence[Estimator], *, rows: str = "all") -> Record:
-    """Return a record function of the information plane and of the network's losses and accuracies.
+
+@dataclasses.dataclass(frozen=True)
+class PlaneRecord(Record):
+    """Record of the information plane and of the network's losses and accuracies.
+
+    ``record(params, data, split)`` returns a dict of ``ixt`` and ``ity`` (layer,), bits, for the hidden
+    layers and last the output, softmax or one sigmoid unit; and of the scalars ``train_loss``,
+    ``test_loss`` (mean cross-entropy, nats), ``train_accuracy`` and ``test_accuracy``.
 
     Args:
         model: the network.
         estimator: function ``estimator(t, y) -> MI`` for one layer; or one for each layer, the output
-            last.
+            last. A ``functools.partial`` of plain options compares by their values.
         rows: samples on which information is measured: "all", "train" or "test".
-
-    Returns:
-        ``record(params, data, split)``, which returns a dict of ``ixt`` and ``ity`` (layer,), bits,
-        for the hidden layers and last the output, softmax or one sigmoid unit; and of the scalars
-        ``train_loss``, ``test_loss`` (mean cross-entropy, nats), ``train_accuracy`` and
-        ``test_accuracy``. The same arguments give the same function, so that its program is compiled
-        once.
 
     Raises:
         ValueError: for anything but an ``MLP``, unknown ``rows``, estimators that are not functions,
             more or fewer of them than layers.
     """
-    check_model(model)
-    check_known("rows", rows, ROWS)
-    of_layers = as_estimators("estimator", estimator, len(model.widths))
-    return _plane_record(cast(Hashable, model), of_layers, rows)
+
+    model: MLP
+    estimator: Estimator | Sequence[Estimator]
+    rows: str = "all"
+
+    def __post_init__(self):
+        check_model(self.model)
+        check_known("rows", self.rows, ROWS)
+        of_layers = as_estimators("estimator", self.estimator, len(self.model.widths))
+        object.__setattr__(self, "estimator", tuple(map(by_value, of_layers)))
+
+    def __call__(self, params: PyTree, data: Any, split: Split) -> dict[str, Any]:
+        planes = _measured(self.model, (self.estimator,), self.rows, params, data, split)
+        return planes | {name: planes[name][0] for name in ("ixt", "ity")}
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """Descriptions of the recorded variables, by name."""
+        return _plane_variables(("layer",)) | QUALITY
+
+    def __str__(self) -> str:
+        return _describe_layers(self.estimator)
 
 
-def planes_record(
-    model: MLP, estimators: Sequence[Estimator | Sequence[Estimator]], *, rows: str = "all"
-) -> Record:
-    """Return a ``plane_record`` with several estimators: ``ixt`` and ``ity`` are (estimator, layer).
-
-    If an estimator returns arrays, one value per setting, their axes come in between:
-    (estimator, setting, layer).
-
-    Raises:
-        ValueError: as ``plane_record``, and for no estimators.
-    """
-    check_model(model)
-    check_known("rows", rows, ROWS)
-    of_layers = tuple(
-        as_estimators("estimators", estimator, len(model.widths))
-        for estimator in as_sequence("estimators", estimators, "estimators")
-    )
-    return _planes_record(cast(Hashable, model), of_layers, rows)
-
-
-def joint_record(*records: Record) -> Record:
-    """Return a record function that measures what several measure, for example planes and gradients.
-
-    Args:
-        *records: record functions that return dicts; of equal names, the last counts.
-
-    Returns:
-        ``record(params, data, split)``, which returns the dicts as one. The same arguments give the
-        same function, so that its program is compiled once.
-
-    Raises:
-        ValueError: for no records, and for anything but functions.
-    """
-    if not records:
-        raise ValueError("records: expected one or more record functions, got none")
-    for record in records:
-        check_function("records", record, "of params, data and split")
-    return _joint_record(records)
-
-
-def select_estimator(history: History, *index: int) -> History:
-    """Select one estimator (and setting) from the records of ``planes_record``.
+@dataclasses.dataclass(frozen=True)
+class PlanesRecord(Record):
+    """Record as ``PlaneRecord``, with several estimators: ``ixt`` and ``ity`` are (estimator, layer).
 
     Args:
-        history: training history with the records of ``planes_record``.
-        index: index of the estimator, and of its setting if it has several.
+        model: the network.
+        estimators: estimators by name, each one function or one for each layer.
+        rows: samples on which information is measured: "all", "train" or "test".
+        settings: names of the settings if every estimator measures in several: its ``MI`` then holds
+            (setting,) arrays, and ``ixt`` and ``ity`` are (estimator, setting, layer).
+        factor: name of the estimators' axis.
 
     Raises:
-        ValueError: for anything but a history of that record, and an index that it does not have.
+        ValueError: as ``PlaneRecord``, and for no estimators.
     """
-    if not isinstance(history, History) or not {"ixt", "ity"} <= set(history.records):
-        raise ValueError(f"history: expected a History of planes_record, got {kind_of(history)}")
-    index = tuple(as_whole("index", i, at_least=0) for i in index)
-    sizes = np.shape(history.records["ixt"])[2:-1]  # (seed, epoch, estimator, settings..., layer)
-    if len(index) > len(sizes) or any(i >= n for i, n in zip(index, sizes, strict=False)):
-        raise ValueError(f"index: expected numbers below {sizes}, got {index}")
-    seen = {k: history.records[k][:, :, *index] for k in ("ixt", "ity")}
-    return history._replace(records=history.records | seen)
+
+    model: MLP
+    estimators: Mapping[str, Estimator | Sequence[Estimator]] | tuple[tuple[str, Any], ...]
+    rows: str = "all"
+    settings: tuple[str, ...] = ()
+    factor: str = "estimator"
+
+    def __post_init__(self):
+        check_model(self.model)
+        check_known("rows", self.rows, ROWS)
+        named = self.estimators
+        if not isinstance(named, Mapping) or not named:
+            wanted = "one or more estimators by name"
+            raise ValueError(f"estimators: expected {wanted}, got {kind_of(named)}")
+        of_layers = (as_estimators("estimators", e, len(self.model.widths)) for e in named.values())
+        pairs = zip(map(str, named), (tuple(map(by_value, e)) for e in of_layers), strict=True)
+        object.__setattr__(self, "estimators", tuple(pairs))
+        object.__setattr__(self, "settings", tuple(self.settings))
+
+    def __call__(self, params: PyTree, data: Any, split: Split) -> dict[str, Any]:
+        estimators = tuple(of_layers for _, of_layers in self.estimators)
+        return _measured(self.model, estimators, self.rows, params, data, split)
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """Descriptions of the recorded variables, by name."""
+        return _plane_variables((*self.coords, "layer")) | QUALITY
+
+    @property
+    def coords(self) -> dict[str, tuple[str, ...]]:
+        """Names of the estimators and of their settings."""
+        settings = {"setting": self.settings} if self.settings else {}
+        return {self.factor: tuple(name for name, _ in self.estimators), **settings}
+
+    def __str__(self) -> str:
+        return "; ".join(f"{name}: {_describe_layers(e)}" for name, e in self.estimators)
 
 
-@functools.lru_cache(maxsize=64)
-def _joint_record(records: tuple[Record, ...]) -> Record:
-    def joint(params, data: Dataset, split: Split):
-        return functools.reduce(operator.or_, (record(params, data, split) for record in records))
+@dataclasses.dataclass(frozen=True)
+class JointRecord(Record):
+    """Record of what several records measure, for example planes and gradients.
 
-    return joint
+    Args:
+        records: records to join; of variables of equal names, the last record's counts.
+
+    Raises:
+        ValueError: for no records, and for anything but records.
+    """
+
+    records: Sequence[Record]
+
+    def __post_init__(self):
+        records = as_sequence("records", self.records, "records")
+        for record in records:
+            check_function("records", record, "of params, data and split")
+            if not isinstance(record, Record):
+                wanted = "records that declare their variables, such as PlaneRecord"
+                raise ValueError(f"records: expected {wanted}, got {kind_of(record)}")
+        object.__setattr__(self, "records", records)
+
+    def __call__(self, params: PyTree, data: Any, split: Split) -> dict[str, Any]:
+        return functools.reduce(operator.or_, (r(params, data, split) for r in self.records))
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """Descriptions of the recorded variables, by name."""
+        return functools.reduce(operator.or_, (dict(r.variables) for r in self.records))
+
+    @property
+    def coords(self) -> dict[str, tuple[str, ...]]:
+        """Names along the records' own axes."""
+        return functools.reduce(operator.or_, (dict(r.coords) for r in self.records))
+
+    @property
+    def rows(self) -> str:
+        """Samples on which the first record measures."""
+        return self.records[0].rows
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.records))
 
 
-@functools.lru_cache(maxsize=64)
-def _plane_record(model, estimator: tuple[Estimator, ...], rows: str) -> Record:
-    planes = _planes_record(model, (estimator,), rows)
-
-    def record(params, data: Dataset, split: Split):
-        seen = planes(params, data, split)
-        return seen | {k: seen[k][0] for k in ("ixt", "ity")}
-
-    return record
+def _plane_variables(dims: tuple[str, ...]) -> dict[str, Variable]:
+    return {"ixt": Variable(dims, "bits", "I(X;T)"), "ity": Variable(dims, "bits", "I(T;Y)")}
 
 
-@functools.lru_cache(maxsize=64)
-def _planes_record(model, estimators: tuple[tuple[Estimator, ...], ...], rows: str) -> Record:
-    def record(params, data: Dataset, split: Split):
-        logits, hidden = model.apply(params, data.x.T, method="feature_major")
-        chosen = slice(None) if rows == "all" else getattr(split, rows)
-        layers = [t.T[chosen] for t in [*hidden, output_units(logits)]]
-        seen = [
-            [measure(t, data.y[chosen]) for measure, t in zip(of_layers, layers, strict=True)]
-            for of_layers in estimators
-        ]
-        loss = cross_entropy(logits, data.y)
-        # A network whose outputs are not finite has no accuracy, whatever argmax returns.
-        predicted = jnp.argmax(two_logits(logits), axis=0)
-        correct = jnp.where(jnp.isfinite(loss), predicted == data.y, jnp.nan)
+def _describe_layers(of_layers) -> str:
+    """Return the estimator's description, or, if layers' differ, each layer's once."""
+    return ", ".join(dict.fromkeys(map(describe_function, of_layers)))
 
-        def stacked(name):  # (estimator, ..., layer)
-            of_each = [jnp.stack([getattr(mi, name) for mi in of_layers], -1) for of_layers in seen]
-            return jnp.stack(of_each)
 
-        return {
-            "ixt": stacked("ixt"),
-            "ity": stacked("ity"),
-            "train_loss": loss[split.train].mean(),
-            "test_loss": loss[split.test].mean(),
-            "train_accuracy": correct[split.train].mean(),
-            "test_accuracy": correct[split.test].mean(),
-        }
+def _measured(model, estimators, rows: str, params, data, split: Split) -> dict[str, Any]:
+    logits, hidden = model.apply(params, data.x.T, method="feature_major")
+    chosen = slice(None) if rows == "all" else getattr(split, rows)
+    layers = [t.T[chosen] for t in [*hidden, output_units(logits)]]
+    measured = [
+        [measure(t, data.y[chosen]) for measure, t in zip(of_layers, layers, strict=True)]
+        for of_layers in estimators
+    ]
+    loss = cross_entropy(logits, data.y)
+    # A network whose outputs are not finite has no accuracy, whatever argmax returns.
+    predicted = jnp.argmax(two_logits(logits), axis=0)
+    correct = jnp.where(jnp.isfinite(loss), predicted == data.y, jnp.nan)
 
-    return record
+    def stacked(name):  # (estimator, ..., layer)
+        of_each = [jnp.stack([getattr(mi, name) for mi in of_layers], -1) for of_layers in measured]
+        return jnp.stack(of_each)
+
+    return {
+        "ixt": stacked("ixt"),
+        "ity": stacked("ity"),
+        "train_loss": loss[split.train].mean(),
+        "test_loss": loss[split.test].mean(),
+        "train_accuracy": correct[split.train].mean(),
+        "test_accuracy": correct[split.test].mean(),
+    }
