@@ -8,10 +8,10 @@ from jaxtyping import Array, Bool
 
 from ibjax.arrays import as_array, is_wide
 from ibjax.checks import as_whole, check_number, check_positive, check_rank, is_concrete
-from ibjax.mi.binnings import BY_EDGES, BY_WIDTH, LARGEST, TINY, Binning, total_order
-from ibjax.mi.inputs import checked_layer, float32_of
-from ibjax.mi.patterns import label_ranks, pattern_entropies
-from ibjax.mi.wide_bins import are_too_fine, is_too_fine, ranks_by_edges, ranks_by_width
+from ibjax.mi._binnings import BY_EDGES, BY_WIDTH, LARGEST, TINY, Binning, total_order
+from ibjax.mi._inputs import checked_layer, float32_of
+from ibjax.mi._patterns import label_ranks, pattern_entropies
+from ibjax.mi._wide_bins import are_too_fine, is_too_fine, ranks_by_edges, ranks_by_width
 from ibjax.tracing import own_settings
 from ibjax.types import MI, ArrayLike
 

@@ -9,8 +9,8 @@ from jaxtyping import Array, Int
 
 from ibjax.arrays import as_array, as_float32
 from ibjax.checks import check_positive, check_rank
-from ibjax.mi.binnings import BY_EDGES, BY_WIDTH
-from ibjax.mi.patterns import hashed_words
+from ibjax.mi._binnings import BY_EDGES, BY_WIDTH
+from ibjax.mi._patterns import hashed_words
 from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike
 
