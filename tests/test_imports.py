@@ -185,6 +185,13 @@ def test_public_names_are_listed_and_exist(module):
     assert [name for name in listed if not hasattr(loaded, name)] == []
 
 
+def test_estimators_in_files_without_an_underscore_are_public():
+    """Users need not know the other files of ``ibjax.mi``."""
+    stub = imported_names((ROOT / "ibjax/mi/__init__.pyi").read_text())
+    files = {path.stem for path in (ROOT / "ibjax/mi").glob("*.py")}
+    assert {name.split(".")[1] for name in stub} == {name for name in files if name[0] != "_"}
+
+
 def test_importing_does_no_device_work_and_changes_no_configuration():
     script = f"""
         import importlib
