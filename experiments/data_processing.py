@@ -34,9 +34,9 @@ from ibjax.analysis.compression import dead_seeds
 from ibjax.analysis.data_processing import ROUNDING_BITS, violation_summary
 from ibjax.analysis.records import planes_record, select_estimator
 from ibjax.datasets import symmetric_task
-from ibjax.mi import binned_mi, exact_mi, kde_mi, quantised_mi
+from ibjax.mi import adaptive_binned_mi, binned_mi, exact_mi, kde_mi, quantised_mi
 from ibjax.plots import plot_along_layers, plot_violations
-from ibjax.presets import SAXE_NOISE_VARIANCE, adaptive_binned_mi, preset
+from ibjax.presets import SAXE_NOISE_VARIANCE, preset
 from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
 from ibjax.training import TrainConfig, fit, make_model
 from ibjax.types import Dataset

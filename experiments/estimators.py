@@ -36,9 +36,9 @@ from experiments.lab import LabConfig, Table, main, progress_bar, table_of
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
 from ibjax.analysis.records import planes_record, select_estimator
 from ibjax.datasets import symmetric_task
-from ibjax.mi import binned_mi, kde_mi, noisy_mi, quantised_mi
+from ibjax.mi import adaptive_binned_mi, binned_mi, kde_mi, noisy_mi, quantised_mi
 from ibjax.plots import plot_compression_table, plot_curves
-from ibjax.presets import adaptive_binned_mi, preset
+from ibjax.presets import preset
 from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
 from ibjax.training import TrainConfig, fit, make_model
 from ibjax.types import MI, Dataset

@@ -103,8 +103,8 @@ def test_imports_only_from_the_floors_above(module):
         ("ibjax.training.loop", "from ibjax.analysis.records import plane_record"),
         ("ibjax.training.loop", "import ibjax.results as r"),
         ("ibjax.analysis.records", "import numpy, ibjax.plots"),
-        ("ibjax.mi.binned", "from .patterns import label_ranks"),
-        ("ibjax.mi.binned", "from . import patterns"),
+        ("ibjax.mi.binned", "from ._patterns import label_ranks"),
+        ("ibjax.mi.binned", "from . import _patterns"),
         ("ibjax.plots", "import ibjax"),
         ("ibjax.plots", "from ibjax import information_plane"),
         ("ibjax.plots", "from ibjax import *"),
@@ -128,7 +128,7 @@ def test_sees_imports_against_the_arrows(module, source):
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("ibjax.mi.binned", "from ibjax.mi.patterns import label_ranks\nimport jax.numpy as jnp"),
+        ("ibjax.mi.binned", "from ibjax.mi._patterns import label_ranks\nimport jax.numpy as jnp"),
         ("ibjax.mi.binned", "from ibjax import numerics, types"),
         ("ibjax.training.loop", "from ibjax.datasets import random_split"),
         ("ibjax.plane", "from ibjax.analysis import plane_record\nimport ibjax.training"),
@@ -183,6 +183,13 @@ def test_public_names_are_listed_and_exist(module):
     listed = loaded.__all__
     assert len(set(listed)) == len(listed)
     assert [name for name in listed if not hasattr(loaded, name)] == []
+
+
+def test_estimators_in_files_without_an_underscore_are_public():
+    """Users need not know the other files of ``ibjax.mi``."""
+    stub = imported_names((ROOT / "ibjax/mi/__init__.pyi").read_text())
+    files = {path.stem for path in (ROOT / "ibjax/mi").glob("*.py")}
+    assert {name.split(".")[1] for name in stub} == {name for name in files if name[0] != "_"}
 
 
 def test_importing_does_no_device_work_and_changes_no_configuration():

@@ -59,8 +59,8 @@ from experiments.lab import (
 from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.intervals import mean_interval
 from ibjax.analysis.records import planes_record
-from ibjax.mi import exact_mi
-from ibjax.presets import revisiting_edges, revisiting_estimators
+from ibjax.mi import exact_mi, revisiting_edges
+from ibjax.presets import revisiting_estimators
 from ibjax.results import history_to_dataset, stack_arms
 from ibjax.training import TrainConfig, log_spaced_epochs, make_model
 from ibjax.types import Record

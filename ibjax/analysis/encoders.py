@@ -18,8 +18,7 @@ from ibjax.analysis.records import PlaneRecord
 from ibjax.bottleneck import encoder_beta
 from ibjax.bottleneck.joint import checked_conditional, checked_joint, entropy_bits
 from ibjax.checks import as_whole, check_positive, check_same_length
-from ibjax.mi import binned_mi
-from ibjax.mi.states import binned_states
+from ibjax.mi import binned_mi, binned_states
 from ibjax.models import MLP
 from ibjax.numerics import output_units
 from ibjax.types import MI, ArrayLike, PyTree, Record, Samples, Split, Variable

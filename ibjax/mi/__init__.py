@@ -1,7 +1,8 @@
 """Mutual-information estimators: pure functions, in bits, under ``jit`` and ``vmap``.
 
 Estimators for a layer, ``f(t, y, *, ...) -> MI(ixt, ity)``: ``binned_mi`` (with ``adaptive_edges``),
-``exact_mi``, ``kde_mi``, ``noisy_mi``, ``quantised_mi``. Estimators for two variables,
+``exact_mi``, ``kde_mi``, ``noisy_mi``, ``quantised_mi``; with the bins of the papers' codes
+``adaptive_binned_mi``, ``idnns_binned_mi``, ``revisiting_binned_mi``. Estimators for two variables,
 ``f(x, y, *, ...) -> bits``: ``discrete_mi``, ``edge_mi``, ``gaussian_mi``, ``ksg_mi``, ``renyi_mi``,
 ``ross_mi``, ``variational_mi``. Where an estimator can report more than the estimate, ``NAME_info``
 returns it.

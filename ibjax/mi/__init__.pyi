@@ -1,5 +1,11 @@
 from .adaptive import adaptive_edges
 from .binned import binned_mi
+from .conventions import (
+    adaptive_binned_mi,
+    idnns_binned_mi,
+    revisiting_binned_mi,
+    revisiting_edges,
+)
 from .discrete import discrete_mi
 from .edge import EdgeInfo, edge_info, edge_mi
 from .entropies import entropy
@@ -15,6 +21,7 @@ from .quantised import quantised_mi
 from .renyi import renyi_mi
 from .ross import ross_mi
 from .significance import ShuffleTest, shuffle_test, subsample_std
+from .states import binned_states
 from .variational import VariationalInfo, variational_info, variational_mi
 
 __all__ = [
@@ -23,8 +30,10 @@ __all__ = [
     "NoisyInfo",
     "ShuffleTest",
     "VariationalInfo",
+    "adaptive_binned_mi",
     "adaptive_edges",
     "binned_mi",
+    "binned_states",
     "diagnostics",
     "discrete_mi",
     "discrete_p_value",
@@ -34,6 +43,7 @@ __all__ = [
     "exact_mi",
     "gaussian_mi",
     "gaussian_p_value",
+    "idnns_binned_mi",
     "kde_mi",
     "ksg_mi",
     "linear_gaussian_mi",
@@ -41,6 +51,8 @@ __all__ = [
     "noisy_mi",
     "quantised_mi",
     "renyi_mi",
+    "revisiting_binned_mi",
+    "revisiting_edges",
     "ross_mi",
     "shuffle_test",
     "subsample_std",

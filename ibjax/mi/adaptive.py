@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ibjax.checks import as_whole
-from ibjax.mi.binnings import from_order, sorted_order
-from ibjax.mi.inputs import checked_variable, float32_columns
+from ibjax.mi._binnings import from_order, sorted_order
+from ibjax.mi._inputs import checked_variable, float32_columns
 from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike
 

@@ -8,10 +8,19 @@ from jaxtyping import Array, Bool
 
 from ibjax.arrays import as_array, is_wide
 from ibjax.checks import as_whole, check_number, check_positive, check_rank, is_concrete
-from ibjax.mi.binnings import BY_EDGES, BY_WIDTH, LARGEST, TINY, Binning, total_order
-from ibjax.mi.inputs import checked_layer, float32_of
-from ibjax.mi.patterns import label_ranks, pattern_entropies
-from ibjax.mi.wide_bins import are_too_fine, is_too_fine, ranks_by_edges, ranks_by_width
+from ibjax.mi._binnings import (
+    BY_EDGES,
+    BY_WIDTH,
+    TINY,
+    Binning,
+    checked_edges,
+    checked_width,
+    increase,
+    total_order,
+)
+from ibjax.mi._inputs import checked_layer, float32_of
+from ibjax.mi._patterns import label_ranks, pattern_entropies
+from ibjax.mi._wide_bins import are_too_fine, is_too_fine, ranks_by_edges, ranks_by_width
 from ibjax.tracing import own_settings
 from ibjax.types import MI, ArrayLike
 
@@ -102,11 +111,11 @@ def binned_mi(
         check_positive("bin_width", bin_width)
         if is_wide(t) and is_concrete(bin_width) and is_too_fine(t, float(bin_width)):
             t, bin_width = ranks_by_width(t, bin_width), 1.0
-        return _mi_by_width(float32_of("t", t), labels, _checked_width(bin_width))
+        return _mi_by_width(float32_of("t", t), labels, checked_width(bin_width))
     name, edges = _edges(bins, range)
-    if is_wide(t) and is_concrete(edges) and _increase(edges) and are_too_fine(edges):
+    if is_wide(t) and is_concrete(edges) and increase(edges) and are_too_fine(edges):
         return _mi_by_width(jnp.asarray(ranks_by_edges(t, edges)), labels, jnp.float32(1))
-    return _mi_by_edges(float32_of("t", t), labels, _checked_edges(name, edges))
+    return _mi_by_edges(float32_of("t", t), labels, checked_edges(name, edges))
 
 
 @jax.jit
@@ -140,12 +149,6 @@ def _wider(bounds, others):
     return jnp.minimum(bounds[0], others[0]), jnp.maximum(bounds[1], others[1])
 
 
-def _checked_width(bin_width):
-    if is_concrete(bin_width) and not float(TINY) <= float(bin_width) <= float(LARGEST):
-        raise ValueError(f"bin_width: expected a normal float32 number, got {bin_width!r}")
-    return jnp.asarray(bin_width, jnp.float32)
-
-
 def _edges(bins, range):
     """Return the name of the edges' source for messages, and (edges,), not yet cast to float32."""
     bins = DEFAULT_BINS if bins is None else bins
@@ -174,19 +177,3 @@ def _equal_width_edges(bins, limits) -> np.ndarray:
         check_number("range", limit)
     with np.errstate(all="ignore"):  # edges that are not finite are refused later
         return np.linspace(low, high, bins + 1)
-
-
-def _increase(edges) -> bool:
-    edges = np.asarray(edges)
-    return bool(np.isfinite(edges).all() and (edges[1:] > edges[:-1]).all())
-
-
-def _checked_edges(name, edges):
-    """Return the edges as float32, checked if they are concrete."""
-    if not is_concrete(edges):
-        return jnp.asarray(edges, jnp.float32)
-    with np.errstate(over="ignore", under="ignore"):
-        narrow = np.asarray(edges, np.float32)
-    if not _increase(narrow):
-        raise ValueError(f"{name}: expected finite, increasing float32 edges, got {narrow}")
-    return jnp.asarray(narrow)

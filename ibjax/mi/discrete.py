@@ -12,8 +12,8 @@ from jaxtyping import Array, Bool, Float, Shaped, UInt32
 
 from ibjax.arrays import as_array
 from ibjax.checks import check_integer, check_known, check_nonempty, check_same_length, is_concrete
+from ibjax.mi._patterns import as_words, rank_of_pairs
 from ibjax.mi.entropies import CORRECTIONS, entropy_of_tally, run_lengths, tally
-from ibjax.mi.patterns import as_words, rank_of_pairs
 from ibjax.numerics import to_bits
 from ibjax.sorting import sort_words, sort_words_64
 from ibjax.tracing import own_settings

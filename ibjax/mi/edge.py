@@ -10,10 +10,10 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from ibjax.checks import as_key, as_whole, check_positive, is_concrete
-from ibjax.mi.binnings import sort_floats
-from ibjax.mi.columns import standardised
-from ibjax.mi.inputs import checked_variables, scaled
-from ibjax.mi.patterns import blockwise_sum, hashed_words, shift_in
+from ibjax.mi._binnings import sort_floats
+from ibjax.mi._columns import standardised
+from ibjax.mi._inputs import checked_variables, scaled
+from ibjax.mi._patterns import blockwise_sum, hashed_words, shift_in
 from ibjax.numerics import to_bits, to_nats
 from ibjax.sorting import sort_words_64
 from ibjax.tracing import own_settings

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ibjax.arrays import as_array
 from ibjax.checks import check_count, check_known, check_nonempty, check_rank, is_concrete
-from ibjax.mi.nsb import nsb_entropy
+from ibjax.mi._nsb import nsb_entropy
 from ibjax.numerics import to_bits
 from ibjax.sorting import sort_words
 from ibjax.tracing import own_settings

@@ -5,8 +5,8 @@ import numpy as np
 from jax import lax
 
 from ibjax.arrays import is_wide
+from ibjax.mi._inputs import checked_layer
 from ibjax.mi.binned import binned_mi
-from ibjax.mi.inputs import checked_layer
 from ibjax.tracing import own_settings
 from ibjax.types import MI, ArrayLike
 

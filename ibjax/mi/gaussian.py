@@ -9,8 +9,8 @@ from jaxtyping import Array, Bool, Float
 from scipy.special import digamma
 
 from ibjax.checks import check_flag
-from ibjax.mi.columns import standardised
-from ibjax.mi.inputs import check_num_samples, checked_variables, scaled
+from ibjax.mi._columns import standardised
+from ibjax.mi._inputs import check_num_samples, checked_variables, scaled
 from ibjax.numerics import to_bits
 from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike

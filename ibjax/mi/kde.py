@@ -9,8 +9,8 @@ from jaxtyping import Array, Float, Shaped
 
 from ibjax.batching import map_rows
 from ibjax.checks import check_known, check_positive, is_concrete
-from ibjax.mi.inputs import centred, checked_layer
-from ibjax.mi.patterns import label_ranks
+from ibjax.mi._inputs import centred, checked_layer
+from ibjax.mi._patterns import label_ranks
 from ibjax.numerics import squared_distances, to_bits
 from ibjax.tracing import own_settings
 from ibjax.types import MI, ArrayLike

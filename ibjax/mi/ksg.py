@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ibjax.checks import as_whole
-from ibjax.mi.inputs import checked_variables, scaled
-from ibjax.mi.neighbours import (
+from ibjax.mi._inputs import checked_variables, scaled
+from ibjax.mi._neighbours import (
     count,
     digamma_table,
     distances,

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ibjax.arrays import as_array, is_wide
 from ibjax.checks import check_positive, check_rank, is_concrete
-from ibjax.mi.inputs import checked_variable
+from ibjax.mi._inputs import checked_variable
 from ibjax.numerics import scaled_to_one, to_bits
 from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from ibjax.arrays import as_array
 from ibjax.batching import map_rows
 from ibjax.checks import as_key, as_whole, check_nonempty
-from ibjax.mi.inputs import centred, checked_layer
+from ibjax.mi._inputs import centred, checked_layer
 from ibjax.mi.kde import checked_noise_variance, comparable, label_counts
 from ibjax.numerics import sum_over_columns, to_bits
 from ibjax.tracing import own_settings

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from ibjax.arrays import as_array
 from ibjax.checks import as_whole, check_count
-from ibjax.mi.inputs import check_num_samples
+from ibjax.mi._inputs import check_num_samples
 from ibjax.numerics import to_nats
 from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ibjax.checks import as_whole
+from ibjax.mi._binnings import TINY
+from ibjax.mi._inputs import checked_layer, smallest_to_zero
 from ibjax.mi.binned import binned_mi
-from ibjax.mi.binnings import TINY
-from ibjax.mi.inputs import checked_layer, smallest_to_zero
 from ibjax.tracing import own_settings
 from ibjax.types import MI, ArrayLike
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ibjax.checks import check_positive, is_concrete
-from ibjax.mi.inputs import checked_variables, scaled
+from ibjax.mi._inputs import checked_variables, scaled
 from ibjax.numerics import scaled_to_one, squared_distances, to_bits
 from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike

@@ -9,8 +9,8 @@ from jaxtyping import Array, Float, Int
 
 from ibjax.arrays import as_labels
 from ibjax.checks import as_whole, is_concrete
-from ibjax.mi.inputs import check_num_samples, checked_variable, scaled
-from ibjax.mi.neighbours import (
+from ibjax.mi._inputs import check_num_samples, checked_variable, scaled
+from ibjax.mi._neighbours import (
     count,
     digamma_table,
     distances,
@@ -19,7 +19,7 @@ from ibjax.mi.neighbours import (
     map_samples,
     standardised,
 )
-from ibjax.mi.patterns import label_ranks
+from ibjax.mi._patterns import label_ranks
 from ibjax.numerics import to_bits
 from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike

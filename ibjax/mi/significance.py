@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from ibjax.arrays import as_32_bits, as_array
 from ibjax.checks import as_key, as_whole, check_function, check_nonempty, check_same_length
-from ibjax.mi.inputs import check_num_samples
+from ibjax.mi._inputs import check_num_samples
 from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike
 

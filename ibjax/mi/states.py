@@ -8,9 +8,9 @@ from jax import lax
 from jaxtyping import Array, Int
 
 from ibjax.arrays import as_array, as_float32
-from ibjax.checks import check_positive, check_rank
-from ibjax.mi.binnings import BY_EDGES, BY_WIDTH
-from ibjax.mi.patterns import hashed_words
+from ibjax.checks import check_nonempty, check_positive, check_rank
+from ibjax.mi._binnings import BY_EDGES, BY_WIDTH, checked_edges, checked_width
+from ibjax.mi._patterns import hashed_words
 from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike
 
@@ -34,11 +34,11 @@ def binned_states(
     Returns:
         (n,) int32 numbers from 0 to the number of states less one, in no particular order. Patterns are
         hashed to 64 bits: the probability that any two of n collide is below n^2 / 2^65. Meaningless if
-        ``t`` is not finite.
+        a traced ``t`` is not finite.
 
     Raises:
-        ValueError: for both a width and edges, or neither, other shapes, activations that are not
-            real, a width that is not positive.
+        ValueError: for both a width and edges, or neither, other shapes, empty arrays, activations that
+            are not finite, a width that is not positive, edges that do not increase.
 
     Example:
         >>> states = binned_states(jnp.array([[0.1], [0.8], [0.15]]), 0.5)
@@ -48,14 +48,17 @@ def binned_states(
     if (bin_width is None) == (bins is None):
         raise ValueError(f"bins: expected edges or a bin_width, got {bins!r} and {bin_width!r}")
     t = as_array("t", t)
-    check_rank("t", t, 2, "(n, width)")
-    t = jnp.asarray(t, jnp.float32)
+    check_rank("t", t, 2, "(n_samples, width)")
+    check_nonempty("t", t)
+    t = as_float32("t", t)
     if bins is None:
         check_positive("bin_width", bin_width)
-        return _states(BY_WIDTH.index, t, jnp.asarray(bin_width, jnp.float32))
-    edges = as_float32("bins", bins)
+        return _states(BY_WIDTH.index, t, checked_width(bin_width))
+    edges = as_array("bins", bins)
     check_rank("bins", edges, 1, "(edges,)")
-    return _states(BY_EDGES.index, t, edges)
+    if edges.shape[0] < 2:
+        raise ValueError(f"bins: expected at least 2 edges, got {edges.shape[0]}")
+    return _states(BY_EDGES.index, t, checked_edges("bins", edges))
 
 
 @functools.partial(jax.jit, static_argnames="index")

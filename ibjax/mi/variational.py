@@ -14,9 +14,9 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int
 
 from ibjax.checks import as_key, as_whole, check_known, check_number, kind_of
-from ibjax.mi.columns import standardised
-from ibjax.mi.critic import BOUNDS, CRITICS, MAX_LOG_DENSITY, density_method, score_method
-from ibjax.mi.inputs import check_num_samples, checked_variables, scaled
+from ibjax.mi._columns import standardised
+from ibjax.mi._critic import BOUNDS, CRITICS, MAX_LOG_DENSITY, density_method, score_method
+from ibjax.mi._inputs import check_num_samples, checked_variables, scaled
 from ibjax.numerics import to_bits
 from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike

@@ -16,8 +16,8 @@ from experiments.bin_histograms.analysis import (
     occupied_range,
 )
 from ibjax.analysis.states import state_shares
+from ibjax.mi import revisiting_binned_mi
 from ibjax.models import MLP
-from ibjax.presets import revisiting_binned_mi
 from ibjax.types import Dataset, Split
 
 

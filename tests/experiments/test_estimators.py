@@ -1,15 +1,12 @@
 """The same networks through every estimator: records, tables, and the smoke run."""
 
-import functools
-
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
 
 from experiments import estimators
-from ibjax.mi import adaptive_edges, binned_mi
-from ibjax.presets import adaptive_binned_mi
+from ibjax.mi import binned_mi
 
 
 @pytest.mark.parametrize(
@@ -22,14 +19,6 @@ def test_settings_give_what_each_gives_alone(option, values):
     alone = [binned_mi(t, y, **{option: value}) for value in values]
     np.testing.assert_allclose(mi.ixt, [one.ixt for one in alone], rtol=1e-6)
     np.testing.assert_allclose(mi.ity, [one.ity for one in alone], rtol=1e-6)
-
-
-def test_adaptive_bins_are_of_the_layer_itself():
-    t = jnp.asarray(np.random.default_rng(1).normal(size=(60, 1)), jnp.float32)
-    y = jnp.arange(60) % 2
-    expected = binned_mi(t, y, bins=adaptive_edges(t, bins=4))
-    assert expected.ixt == pytest.approx(2.0)
-    assert functools.partial(adaptive_binned_mi, bins=4)(t, y) == expected
 
 
 @pytest.fixture

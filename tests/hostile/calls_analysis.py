@@ -351,11 +351,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
     },
     "datasets.symmetric": {"symmetric_score": {}},
     "presets": {
-        "adaptive_binned_mi": {"t": DATA.x, "y": DATA.y, "bins": 4},
-        "idnns_binned_mi": {"t": DATA.x, "y": DATA.y, "edges": (-1.0, 0.0, 1.0, 2.0)},
         "preset": {"name": "saxe"},
-        "revisiting_binned_mi": {"t": DATA.x, "y": DATA.y, "activation": "relu", "bin_width": 0.1},
-        "revisiting_edges": {"activation": "tanh", "bin_width": 0.1},
         "revisiting_estimators": {"activations": ("tanh", "relu"), "bin_width": 0.1},
     },
     "plots": {

@@ -30,6 +30,18 @@ CALLS: dict[str, tuple[Callable, dict[str, Any]]] = {
     "ibjax.mi.binned_mi": (mi.binned_mi, {**LAYER, "bin_width": 0.125}),
     "ibjax.mi.binned_mi, number": (mi.binned_mi, {**LAYER, "bins": 30}),
     "ibjax.mi.binned_mi, edges": (mi.binned_mi, {**LAYER, "bins": np.float32([-1, -0.5, 0, 0.5, 1])}),
+    "ibjax.mi.binned_states": (mi.binned_states, {"t": T, "bin_width": 0.125}),
+    "ibjax.mi.binned_states, edges": (
+        mi.binned_states,
+        {"t": T, "bins": np.float32([-1, -0.5, 0, 0.5, 1])},
+    ),
+    "ibjax.mi.idnns_binned_mi": (mi.idnns_binned_mi, {**LAYER, "edges": (-1.0, 0.0, 1.0, 2.0)}),
+    "ibjax.mi.adaptive_binned_mi": (mi.adaptive_binned_mi, {**LAYER, "bins": 4}),
+    "ibjax.mi.revisiting_binned_mi": (
+        mi.revisiting_binned_mi,
+        {**LAYER, "activation": "relu", "bin_width": 0.125},
+    ),
+    "ibjax.mi.revisiting_edges": (mi.revisiting_edges, {"activation": "tanh", "bin_width": 0.125}),
     "ibjax.mi.exact_mi": (mi.exact_mi, LAYER),
     "ibjax.mi.kde_mi": (mi.kde_mi, {**LAYER, "noise_variance": 0.125, "bound": "upper"}),
     "ibjax.mi.noisy_mi": (mi.noisy_mi, {**LAYER, "noise_variance": 0.125, "key": KEY, "num_draws": 2}),

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ibjax.mi.columns import standardised
+from ibjax.mi._columns import standardised
 
 
 def twin(x):

@@ -7,14 +7,26 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ibjax.mi import adaptive_edges, binned_mi, exact_mi, kde_mi, noisy_mi, quantised_mi
+from ibjax.mi import (
+    adaptive_binned_mi,
+    binned_mi,
+    exact_mi,
+    idnns_binned_mi,
+    kde_mi,
+    noisy_mi,
+    quantised_mi,
+    revisiting_binned_mi,
+)
 from ibjax.types import MI
 
 NOISY = functools.partial(noisy_mi, noise_variance=1e-3, key=jax.random.key(0), num_draws=2)
 ESTIMATORS = [
     pytest.param(binned_mi, id="binned_mi"),
     pytest.param(functools.partial(binned_mi, bin_width=0.07), id="binned_mi(bin_width)"),
-    pytest.param(lambda t, y: binned_mi(t, y, bins=adaptive_edges(t, bins=8)), id="binned_mi(adaptive)"),
+    pytest.param(functools.partial(adaptive_binned_mi, bins=8), id="adaptive_binned_mi"),
+    pytest.param(idnns_binned_mi, id="idnns_binned_mi"),
+    pytest.param(revisiting_binned_mi, id="revisiting_binned_mi"),
+    pytest.param(functools.partial(revisiting_binned_mi, activation="relu"), id="revisiting(relu)"),
     pytest.param(functools.partial(quantised_mi, bits=4), id="quantised_mi"),
     pytest.param(exact_mi, id="exact_mi"),
     pytest.param(kde_mi, id="kde_mi"),

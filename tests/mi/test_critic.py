@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ibjax.mi.critic import (
+from ibjax.mi._critic import (
     BOUNDS,
     CRITICS,
     MAX_LOG_DENSITY,

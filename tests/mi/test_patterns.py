@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ibjax.mi.binnings import Binning
-from ibjax.mi.patterns import (
+from ibjax.mi._binnings import Binning
+from ibjax.mi._patterns import (
     Labels,
     _entropies_on_device,
     _run_entropies,

@@ -3,8 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ibjax.mi import binned_mi
-from ibjax.mi.states import binned_states
+from ibjax.mi import binned_mi, binned_states
 
 BIN_WIDTH = 0.07
 
@@ -47,3 +46,13 @@ def test_bins_are_of_one_width_or_between_edges():
         binned_states(t)
     with pytest.raises(ValueError, match="edges or a bin_width"):
         binned_states(t, 0.1, bins=jnp.array([0.0, 1.0]))
+
+
+def test_refuses_what_gives_no_states():
+    t = np.zeros((3, 1), np.float32)
+    with pytest.raises(ValueError, match="t: expected finite values, got 1 NaN or infinite of 3"):
+        binned_states(np.array([[0.0], [np.nan], [1.0]]), 0.1)
+    with pytest.raises(ValueError, match="bins: expected at least 2 edges, got 1"):
+        binned_states(t, bins=np.array([0.0]))
+    with pytest.raises(ValueError, match="bins: expected finite, increasing float32 edges"):
+        binned_states(t, bins=np.array([0.0, 1.0, 1.0]))

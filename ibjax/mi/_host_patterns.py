@@ -15,7 +15,7 @@ import numpy as np
 from jax import lax
 from jax.experimental.buffer_callback import buffer_callback
 
-from ibjax.mi.binnings import EXACT_SPAN, TINY, Binning
+from ibjax.mi._binnings import EXACT_SPAN, TINY, Binning
 from ibjax.numerics import clog2c_table
 
 __all__ = ["entropies_on_host"]

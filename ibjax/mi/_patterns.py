@@ -14,8 +14,8 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Shaped, UInt32
 
 from ibjax.checks import is_concrete
-from ibjax.mi.binnings import EXACT_SPAN, Binning
-from ibjax.mi.host_patterns import entropies_on_host
+from ibjax.mi._binnings import EXACT_SPAN, Binning
+from ibjax.mi._host_patterns import entropies_on_host
 from ibjax.numerics import clog2c_table
 from ibjax.sorting import on_platform, sort_words, sort_words_64
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ibjax.checks import is_concrete
 from ibjax.sorting import sort_words
 
 __all__ = [
@@ -21,7 +22,10 @@ __all__ = [
     "LARGEST",
     "TINY",
     "Binning",
+    "checked_edges",
+    "checked_width",
     "from_order",
+    "increase",
     "sort_floats",
     "sorted_order",
     "total_order",
@@ -62,6 +66,30 @@ class Binning(NamedTuple):
     easy_number: Callable
     is_easy: Callable
     numpy_index: Callable
+
+
+def checked_width(bin_width):
+    """Return a positive width as float32; a concrete one must be a normal float32 number."""
+    if is_concrete(bin_width) and not float(TINY) <= float(bin_width) <= float(LARGEST):
+        raise ValueError(f"bin_width: expected a normal float32 number, got {bin_width!r}")
+    return jnp.asarray(bin_width, jnp.float32)
+
+
+def checked_edges(name, edges):
+    """Return edges as float32; concrete ones must be finite and increase, also after rounding."""
+    if not is_concrete(edges):
+        return jnp.asarray(edges, jnp.float32)
+    with np.errstate(over="ignore", under="ignore"):
+        narrow = np.asarray(edges, np.float32)
+    if not increase(narrow):
+        raise ValueError(f"{name}: expected finite, increasing float32 edges, got {narrow}")
+    return jnp.asarray(narrow)
+
+
+def increase(edges) -> bool:
+    """Return whether concrete edges are finite and each is larger than the one before."""
+    edges = np.asarray(edges)
+    return bool(np.isfinite(edges).all() and (edges[1:] > edges[:-1]).all())
 
 
 def total_order(x):
