@@ -1,14 +1,12 @@
 """Figures of linear networks: what is drawn and labelled."""
 
-import io
-
 import numpy as np
 import pytest
 import xarray as xr
-from matplotlib.figure import Figure
 
 from ibjax.bottleneck import gaussian_ib_bound
 from ibjax.plots.linear import plot_bounded_plane, plot_learning, plot_parts
+from tests.plots.drawn import rendered
 
 EPOCHS = [0, 1, 10, 100]
 
@@ -22,12 +20,6 @@ def results():
     data |= {name: (dims[:3], 1 + rng.random(sizes[:3])) for name in ("train_loss", "test_loss")}
     data |= {"optimal_loss": ("seed", np.full(5, 0.5)), "noise": ("optimizer", [0.3, 0.2])}
     return xr.Dataset(data, {"optimizer": ["bgd", "sgd"], "epoch": EPOCHS, "layer": [1, 2]})
-
-
-def rendered(figure: Figure) -> bytes:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=40)
-    return file.getvalue()
 
 
 @pytest.mark.parametrize("dims", [{"column": "optimizer"}, {"row": "optimizer"}])

@@ -1,22 +1,14 @@
 """Figures of gradients and phases: what is drawn, marked and named."""
 
-import io
-
 import numpy as np
 import pytest
 import xarray as xr
-from matplotlib.figure import Figure
 
 from experiments.gradient_snr.figures import plot_gradient_phases, plot_phase_epochs
+from tests.plots.drawn import rendered
 
 EPOCHS = [0, 1, 10, 100]
 SEEDS, LAYERS = 7, (1, 2, 3)
-
-
-def rendered(figure: Figure) -> bytes:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=40)
-    return file.getvalue()
 
 
 @pytest.fixture

@@ -1,87 +1,14 @@
-"""Figures: what is drawn, labelled and told apart."""
-
-import io
+"""Courses and tables of compression: what is drawn, labelled and told apart."""
 
 import numpy as np
 import pytest
 import xarray as xr
-from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
 
-from experiments.ib_gaps.figures import plot_layer_terms
-from ibjax.plots import (
-    plot_compression,
-    plot_compression_table,
-    plot_curves,
-    plot_information_plane,
-    plot_snapshots,
-)
+from ibjax.plots import plot_compression, plot_compression_table, plot_curves
+from tests.plots.drawn import rendered
 
 EPOCHS = [0, 1, 10, 100]
-
-
-@pytest.fixture
-def planes():
-    rng = np.random.default_rng(0)
-    dims = ("activation", "optimizer", "seed", "epoch", "layer")
-    sizes = (2, 2, 5, 4, 3)
-    return xr.Dataset(
-        {"ixt": (dims, 12 * rng.random(sizes)), "ity": (dims, rng.random(sizes))},
-        {
-            "activation": ["tanh", "relu"],
-            "optimizer": ["sgd", "bgd"],
-            "epoch": EPOCHS,
-            "layer": [1, 2, 3],
-        },
-    )
-
-
-def rendered(figure: Figure) -> bytes:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=40)
-    return file.getvalue()
-
-
-def test_a_panel_an_arm_with_labels_and_a_colour_bar(planes):
-    figure = plot_information_plane(planes, row="optimizer", column="activation", title="all")
-    *panels, bar = figure.axes
-    titles = {ax.get_title() for ax in panels}
-    assert titles == {"tanh, sgd", "relu, sgd", "tanh, bgd", "relu, bgd"}
-    assert {ax.get_xlabel() for ax in panels} == {"", "I(X;T) [bits]"}
-    assert {ax.get_ylabel() for ax in panels} == {"", "I(T;Y) [bits]"}
-    assert "epoch (log scale" in bar.get_ylabel()
-    assert rendered(figure).startswith(b"\x89PNG")
-
-
-def test_every_seed_and_the_mean_are_drawn(planes):
-    figure = plot_information_plane(planes.sel(activation="tanh", optimizer="sgd"))
-    paths = [c for c in figure.axes[0].collections if isinstance(c, LineCollection)]
-    segments = [len(path.get_segments()) for path in paths]
-    assert segments == [5 * 3, 3] * 3  # for each layer: 5 seeds faintly, then the mean
-    markers = {line.get_marker() for line in figure.axes[0].lines}
-    assert len(markers) == 3
-
-
-def test_nan_is_not_drawn(planes):
-    one = planes.sel(activation="tanh", optimizer="sgd").copy(deep=True)
-    one.ixt[1] = np.nan  # a diverged seed
-    one.ixt[:, :, 2] = np.nan  # a layer that the network does not have
-    figure = plot_information_plane(one)
-    paths = [c for c in figure.axes[0].collections if isinstance(c, LineCollection)]
-    assert [len(path.get_segments()) for path in paths] == [4 * 3, 3] * 2
-
-
-def test_the_legend_names_the_layers_of_the_deepest_network(planes):
-    planes.ixt[0, :, :, :, 2] = np.nan  # a layer that the first column's networks do not have
-    figure = plot_information_plane(planes, row="optimizer", column="activation")
-    (legend,) = [ax.get_legend() for ax in figure.axes if ax.get_legend()]
-    assert [text.get_text() for text in legend.get_texts()] == ["1", "2", "3"]
-
-
-def test_one_network_without_an_axis_of_seeds(planes):
-    one = planes.isel(activation=0, optimizer=0, seed=0)
-    assert rendered(plot_information_plane(one)).startswith(b"\x89PNG")
 
 
 def test_compression_draws_arms_on_the_same_axes(planes):
@@ -184,18 +111,3 @@ def test_any_number_of_arms_is_drawn_and_told_apart(num_arms):
 def test_other_dims_are_refused(planes, change, message):
     with pytest.raises(ValueError, match=message):
         plot_compression(**({"plane": planes} | change))
-
-
-def test_what_is_not_drawn_is_refused(planes):
-    one = planes.isel(activation=0, optimizer=0)
-    with pytest.raises(ValueError, match=r"epochs: expected levels of epoch \(0, 1, 10, 100\), got 7"):
-        plot_snapshots(one, [7])
-    with pytest.raises(ValueError, match="labels: expected a mapping to labels"):
-        plot_layer_terms(one, labels={})
-    with pytest.raises(ValueError, match="plane: expected a coordinate option"):
-        plot_curves(
-            one.ixt.expand_dims(a=1, b=1, c=1).isel(layer=0).to_dataset(),
-            row="a",
-            column="b",
-            compare="c",
-        )
