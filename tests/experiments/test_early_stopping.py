@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from experiments import early_stopping
 from experiments.early_stopping.figures import plot_stops
-from tests.made import EPOCHS, made_results
+from tests.made import EPOCHS, made_results, results_of
 
 
 @pytest.mark.slow
@@ -68,23 +67,10 @@ def test_a_diverged_seed_is_left_out(made_up):
 
 
 def test_stops_are_drawn_at_their_medians():
-    dims = ("activation", "seed", "epoch")
-    results = xr.Dataset(
-        {
-            "test_loss": (dims, np.full((1, 5, 4), 0.5)),
-            "ixt": ((*dims, "layer"), np.full((1, 5, 4, 3), 5.0)),
-            "stop": (
-                ("activation", "stopping", "seed"),
-                np.array([[[1, 1, 2, 2, -1], [3, 3, 3, 3, -1]]]),
-            ),
-        },
-        {
-            "activation": ["tanh"],
-            "stopping": ["early stopping", "perfect stopping"],
-            "epoch": [0, 1, 10, 100],
-            "layer": [1, 2, 3],
-        },
-    )
+    variables = {"test_loss": np.full((1, 5, 4), 0.5), "ixt": np.full((1, 5, 4, 3), 5.0)}
+    results = results_of(variables, {"activation": ["tanh"]})
+    stop = (("activation", "stopping", "seed"), [[[1, 1, 2, 2, -1], [3, 3, 3, 3, -1]]])
+    results = results.assign(stop=stop).assign_coords(stopping=["early stopping", "perfect stopping"])
     figure = plot_stops(results)
     lines = {line.get_label(): line.get_xdata()[0] for line in figure.axes[1].get_lines()[1:]}
     assert lines == {"early stopping": 5.5, "perfect stopping": 100}

@@ -6,7 +6,7 @@ import xarray as xr
 
 from experiments import generalisation
 from experiments.generalisation.figures import plot_generalisation
-from tests.made import EPOCHS, made_results
+from tests.made import EPOCHS, QUALITY, made_results, results_of
 
 PLACE = np.arange(len(EPOCHS))
 
@@ -66,12 +66,8 @@ def test_a_diverged_seed_is_left_out(made_up):
 
 def test_loss_and_accuracy_beside_the_phases():
     rng = np.random.default_rng(0)
-    dims = ("activation", "seed", "epoch")
-    names = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
-    results = xr.Dataset(
-        {name: (dims, rng.uniform(0.1, 1, (1, 5, 4))) for name in names},
-        {"activation": ["tanh"], "epoch": [0, 1, 10, 100]},
-    )
+    quality = {name: rng.uniform(0.1, 1, (1, 5, 4)) for name in QUALITY}
+    results = results_of(quality, {"activation": ["tanh"]})
     own = ("activation", "seed", "layer")
     values = {"fitting_end": 2.0, "compression_start": 10.0, "compression_end": 90.0}
     phases = xr.Dataset(

@@ -6,9 +6,8 @@ import xarray as xr
 from matplotlib.colors import to_hex
 
 from ibjax.plots import plot_compression, plot_compression_table, plot_curves
+from tests.made import results_of
 from tests.plots.drawn import rendered
-
-EPOCHS = [0, 1, 10, 100]
 
 
 def test_compression_draws_arms_on_the_same_axes(planes):
@@ -27,17 +26,13 @@ def test_compression_draws_arms_on_the_same_axes(planes):
 @pytest.fixture
 def estimators():
     rng = np.random.default_rng(1)
-    dims = ("activation", "estimator", "setting", "seed", "epoch")
-    return xr.Dataset(
-        {"ixt": (dims, 12 * rng.random((2, 3, 2, 5, 4)))},
-        {
-            "activation": ["tanh", "relu"],
-            "estimator": ["binned", "noisy", "KDE"],
-            "setting": ["fine", "coarse"],
-            "epoch": EPOCHS,
-            "option": (("estimator", "setting"), [[f"{m}={s}" for s in (1, 2)] for m in "wnk"]),
-        },
-    )
+    factors = {
+        "activation": ["tanh", "relu"],
+        "estimator": ["binned", "noisy", "KDE"],
+        "setting": ["fine", "coarse"],
+    }
+    option = (("estimator", "setting"), [[f"{m}={s}" for s in (1, 2)] for m in "wnk"])
+    return results_of({"ixt": 12 * rng.random((2, 3, 2, 5, 4))}, factors).assign_coords(option=option)
 
 
 def test_curves_of_settings_share_the_panel_of_their_estimator(estimators):
@@ -60,7 +55,7 @@ def test_table_of_compression_writes_what_is_sure_in_bold(estimators):
             "compression_low": amount - 1,
             "compression_high": amount + 1,
         },
-        {**estimators.drop_vars(["ixt", "epoch"]).coords, "layer": [1, 2, 3]},
+        {**estimators.drop_vars(["ixt", "seed", "epoch"]).coords, "layer": [1, 2, 3]},
     )
     figure = plot_compression_table(summary)
     first, second, bar = figure.axes
@@ -82,15 +77,8 @@ def test_table_of_compression_writes_what_is_sure_in_bold(estimators):
 @pytest.mark.parametrize("num_arms", [5, 9, 30])
 def test_any_number_of_arms_is_drawn_and_told_apart(num_arms):
     rng = np.random.default_rng(0)
-    plane = xr.Dataset(
-        {
-            "ixt": (
-                ("activation", "optimizer", "seed", "epoch", "layer"),
-                rng.random((1, num_arms, 3, 4, 2)),
-            )
-        },
-        {"activation": ["tanh"], "optimizer": [f"arm {i}" for i in range(num_arms)], "epoch": EPOCHS},
-    )
+    factors = {"activation": ["tanh"], "optimizer": [f"arm {i}" for i in range(num_arms)]}
+    plane = results_of({"ixt": rng.random((1, num_arms, 3, 4, 2))}, factors)
     figure = plot_compression(plane)
     for ax in figure.axes:
         looks = {(to_hex(line.get_color()), line.get_linestyle()) for line in ax.lines}

@@ -2,21 +2,18 @@
 
 import numpy as np
 import pytest
-import xarray as xr
 from matplotlib.animation import PillowWriter
 from PIL import Image
 
 from ibjax.plots import animate_snapshots, plot_snapshots
+from tests.made import results_of
 
 
 @pytest.fixture
 def plane():
     rng = np.random.default_rng(0)
-    dims = ("seed", "epoch", "layer")
     ixt, ity = 12 * rng.uniform(size=(5, 4, 3)), rng.uniform(size=(5, 4, 3))
-    return xr.Dataset(
-        {"ixt": (dims, ixt), "ity": (dims, ity)}, {"epoch": [0, 3, 400, 9000], "layer": [1, 2, 3]}
-    )
+    return results_of({"ixt": ixt, "ity": ity}, epochs=[0, 3, 400, 9000])
 
 
 def test_snapshots_show_every_network_and_the_means(plane):

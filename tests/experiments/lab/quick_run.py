@@ -3,18 +3,17 @@
 import re
 
 import numpy as np
-import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import Table
+from tests.made import results_of
 
 
 def run(config, *, folder):
     """Results, and a checkpoint, without any training."""
     (folder / "arm" / "seeds_0_to_1" / "5").mkdir(parents=True, exist_ok=True)
-    dims = ("seed", "epoch", "layer")
     values = np.random.default_rng(0).normal(size=(len(config.seed_range), 3, 2))
-    return xr.Dataset({"ixt": (dims, values)}, {"epoch": [0, 1, 2]})
+    return results_of({"ixt": values}, epochs=[0, 1, 2])
 
 
 def report(results):
