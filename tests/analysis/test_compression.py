@@ -15,16 +15,14 @@ from ibjax.analysis.compression import (
     seed_compression,
 )
 from ibjax.analysis.intervals import mean_interval
+from tests.made import results_of
 
 
 def make_arm(ixt, loss=None):
-    ixt = np.asarray(ixt, float)
-    variables = {"ixt": (("seed", "epoch", "layer"), ixt)}
+    variables = {"ixt": np.asarray(ixt, float)}
     if loss is not None:
-        variables["train_loss"] = (("seed", "epoch"), np.asarray(loss, float))
-    return xr.Dataset(
-        variables, {"epoch": 10 * np.arange(ixt.shape[1]), "layer": 1 + np.arange(ixt.shape[2])}
-    )
+        variables["train_loss"] = np.asarray(loss, float)
+    return results_of(variables, epochs=10 * np.arange(variables["ixt"].shape[1]))
 
 
 def test_peak_is_that_of_the_other_seeds():
@@ -174,8 +172,8 @@ def test_dead_seeds_have_a_constant_hidden_layer():
 
 def test_compression_of_every_seed_layer_and_arm():
     rng = np.random.default_rng(0)
-    dims = ("activation", "seed", "epoch", "layer")
-    results = xr.Dataset({"ixt": (dims, rng.normal(size=(2, 5, 7, 3)))}, {"activation": ["a", "b"]})
+    ixt = rng.normal(size=(2, 5, 7, 3))
+    results = results_of({"ixt": ixt}, {"activation": ["a", "b"]}, epochs=range(7))
     found = seed_compression(results)
     assert set(found.dims) == {"activation", "seed", "layer"}
     for activation in ("a", "b"):

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import scipy.stats
-import xarray as xr
 
 from ibjax.analysis.data_processing import (
     ROUNDING_BITS,
@@ -11,6 +10,7 @@ from ibjax.analysis.data_processing import (
     share_interval,
     violation_summary,
 )
+from tests.made import results_of
 
 
 def test_only_rises_violate_and_by_how_much():
@@ -43,11 +43,8 @@ def test_summary_of_a_known_plane():
     ixt = np.tile([6.0, 4.0, 2.0], (2, 5, 3, 1))
     ixt[1, :2, 2, 2] = 5.0
     ixt[:, 4] = np.nan
-    dims = ("estimator", "seed", "epoch", "layer")
-    plane = xr.Dataset(
-        {"ixt": (dims, ixt), "ity": (dims, np.where(np.isnan(ixt), np.nan, 0.5))},
-        {"estimator": ["a", "b"], "seed": range(5), "epoch": [0, 10, 100], "layer": [1, 2, 3]},
-    )
+    ity = np.where(np.isnan(ixt), np.nan, 0.5)
+    plane = results_of({"ixt": ixt, "ity": ity}, {"estimator": ["a", "b"]}, epochs=[0, 10, 100])
     found = violation_summary(plane)
     assert found.excess.dims == ("variable", "estimator", "epoch", "pair")
     assert found.pair.values.tolist() == ["1-2", "2-3"]
@@ -64,9 +61,7 @@ def test_summary_of_a_known_plane():
 
 def test_without_a_network_nothing_is_known():
     nothing = np.full((2, 1, 2), np.nan)
-    dims = ("seed", "epoch", "layer")
-    coords = {"seed": [0, 1], "epoch": [0], "layer": [1, 2]}
-    found = violation_summary(xr.Dataset({"ixt": (dims, nothing), "ity": (dims, nothing)}, coords))
+    found = violation_summary(results_of({"ixt": nothing, "ity": nothing}, epochs=[0]))
     assert (found.num_seeds == 0).all()
     assert np.isnan(found.excess).all()
     assert np.isnan(found.share).all()

@@ -16,6 +16,7 @@ from ibjax.analysis.gradients import (
 )
 from ibjax.models import MLP
 from ibjax.types import Dataset, Split
+from tests.made import results_of
 from tests.marks import slow
 
 NUM_SAMPLES, NUM_TRAIN, BATCH = 60, 45, 10  # 4 batches and 5 samples left over
@@ -210,7 +211,7 @@ def test_saturated_share_equals_its_closed_form(data, activation):
 def test_definitions_differ_by_the_norm_of_the_weights():
     rng = np.random.default_rng(3)
     names = ("gradient_mean", "gradient_std", "weight_norm")
-    results = xr.Dataset({k: (("seed", "epoch", "layer"), rng.random((2, 3, 4))) for k in names})
+    results = results_of({k: rng.random((2, 3, 4)) for k in names}, epochs=[0, 1, 2])
     mean, std = gradient_curves(results)
     xr.testing.assert_equal(mean, results.gradient_mean)
     xr.testing.assert_equal(std, results.gradient_std)

@@ -18,6 +18,7 @@ from ibjax.analysis.phases import (
     running_median,
 )
 from ibjax.training.schedule import log_spaced_epochs
+from tests.made import results_of
 
 EPOCHS = log_spaced_epochs(8000)
 
@@ -125,16 +126,8 @@ def arm():
     mean = snr * np.array([1.0, 1e-3])
     ixt = np.stack([falling(5.0, since=a / 3) for a in at])
     ixt = np.stack([ixt, np.full_like(ixt, 11.0)], axis=2) + 0.001 * rng.normal(size=snr.shape)
-    dims = ("seed", "epoch", "layer")
-    return xr.Dataset(
-        {
-            "gradient_mean": (dims, mean),
-            "gradient_std": (dims, mean / snr),
-            "gradient_snr": (dims, snr),
-            "ixt": (dims, ixt),
-        },
-        {"epoch": EPOCHS, "layer": [1, 2]},
-    ).assign_attrs(at=at)
+    gradients = {"gradient_mean": mean, "gradient_std": mean / snr, "gradient_snr": snr}
+    return results_of(gradients | {"ixt": ixt}, epochs=EPOCHS, at=at)
 
 
 def test_phases_of_every_seed_and_layer(arm):
@@ -167,9 +160,8 @@ def test_agreement_of_the_phases(arm):
 
 
 def test_norms_of_the_network_are_of_all_kernels_together():
-    dims = ("seed", "epoch", "layer")
     mean, std = np.array([[[3.0, 4.0], [0.0, 0.0]]]), np.array([[[6.0, 8.0], [0.0, 0.0]]])
-    ratio = network_snr(xr.Dataset({"gradient_mean": (dims, mean), "gradient_std": (dims, std)}))
+    ratio = network_snr(results_of({"gradient_mean": mean, "gradient_std": std}, epochs=[0, 1]))
     np.testing.assert_allclose(ratio, [[0.5, np.nan]])
 
 
@@ -199,9 +191,7 @@ def test_phases_of_the_plane_of_made_curves():
     ixt[:, 7:, 0] = 4.0
     ity[:, 4:, 0] = 1.0
     ixt[2], ity[2] = np.nan, np.nan
-    dims = ("seed", "epoch", "layer")
-    arm = xr.Dataset({"ixt": (dims, ixt), "ity": (dims, ity)}, {"epoch": epochs, "layer": [1, 2]})
-    phases = plane_phases(arm)
+    phases = plane_phases(results_of({"ixt": ixt, "ity": ity}, epochs=epochs))
     expected = {
         "peak": [6, 5],
         "lost": [2, 0],

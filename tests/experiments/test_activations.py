@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from experiments import activations
 from ibjax.analysis.compression import compression_summary
+from tests.made import results_of
 
 DIMS = ("activation", "estimator", "seed", "epoch", "layer")
 
@@ -18,11 +18,7 @@ def made_up(falling):
     for activation, estimator in falling:
         position = named["activation"].index(activation), named["estimator"].index(estimator)
         ixt[(*position, slice(None), slice(1, 3), 1)] += 2
-    return xr.Dataset(
-        {"ixt": (DIMS, ixt), "ity": (DIMS, ixt / 12)},
-        {**named, "seed": range(6), "epoch": [0, 1, 10, 100], "layer": [1, 2, 3]},
-        {"bin_width": 0.07, "noise_variance": 1e-3},
-    )
+    return results_of({"ixt": ixt, "ity": ixt / 12}, named, bin_width=0.07, noise_variance=1e-3)
 
 
 def test_the_verdict_says_whether_the_claim_holds():

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from experiments import bin_size
+from experiments.bin_size.figures import plot_drift
 from tests.datasets.idx_files import write_mnist
-from tests.experiments.made import made_results
+from tests.made import made_results
 
 BINS = ("0.3", "0.15", "0.07", "0.01", "exact")
 
@@ -67,6 +69,26 @@ def test_the_verdict_counts_steps_and_names_the_layers_that_stay_away(made_up):
 def test_the_papers_split_is_rare():
     assert bin_size.share_of_splits_as_low(bin_size.PAPER_IXY, 3276) == pytest.approx(0.002, abs=0.001)
     assert bin_size.share_of_splits_as_low(1.0, 3276) == pytest.approx(1)
+
+
+def test_drift_has_a_curve_for_each_layer():
+    rng = np.random.default_rng(0)
+    away = xr.DataArray(
+        rng.uniform(size=(1, 2, 3, 5, 3)),
+        {
+            "dataset": ["symmetric"],
+            "activation": ["tanh", "relu"],
+            "bins": ["0.3", "0.07", "exact"],
+            "layer": [1, 2, 3],
+        },
+        ("dataset", "activation", "bins", "seed", "layer"),
+    )
+    figure = plot_drift(away, title="made")
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["0.3", "0.07", "exact"]
+    assert len(figure.axes[0].containers) == 3
+    assert figure.axes[0].get_ylabel() == "distance [bits]"
+    (legend,) = figure.legends
+    assert legend.get_texts()[-1].get_text() == "3 (softmax)"
 
 
 @pytest.mark.slow

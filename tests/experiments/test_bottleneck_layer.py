@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments import bottleneck_layer
-from tests.experiments.made import made_results
+from tests.made import made_results
 
 ESTIMATORS = ("bins of 0.07", "bins of 0.3", "exact")
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from experiments import controls
 from ibjax.analysis.compression import compression_summary
+from tests.made import results_of
 
 DIMS = ("activation", "control", "estimator", "seed", "epoch", "layer")
 ALL = ["trained", "shuffled", "rescaled", "random labels"]
@@ -18,17 +18,10 @@ def made_up(falling):
     for name in falling:
         ixt[0, ALL.index(name), :, :, 1:3, 1] += 2
     accuracy = np.full(ixt.shape[:-1], 0.6)
-    return xr.Dataset(
-        {"ixt": (DIMS, ixt), "ity": (DIMS, 0 * ixt + 0.25), "train_accuracy": (DIMS[:-1], accuracy)},
-        {
-            "activation": ["tanh", "relu"],
-            "control": ALL,
-            "estimator": ["binned", "KDE"],
-            "seed": range(6),
-            "epoch": [0, 1, 10, 100],
-            "layer": [1, 2, 3],
-        },
-        {"bin_width": 0.07},
+    return results_of(
+        {"ixt": ixt, "ity": 0 * ixt + 0.25, "train_accuracy": accuracy},
+        {"activation": ["tanh", "relu"], "control": ALL, "estimator": ["binned", "KDE"]},
+        bin_width=0.07,
     )
 
 

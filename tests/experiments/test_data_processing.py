@@ -3,11 +3,11 @@
 import jax
 import numpy as np
 import pytest
-import xarray as xr
 
 from experiments import data_processing
 from ibjax.analysis.data_processing import violation_summary
 from ibjax.mi import discrete_mi
+from tests.made import results_of
 
 DIMS = ("activation", "estimator", "seed", "epoch", "layer")
 
@@ -19,19 +19,11 @@ def made_up(violating):
     ixt = np.array([8.0, 4.0, 2.0]) + 0.01 * rng.normal(size=(2, 2, 6, 3, 3))
     if violating:
         ixt[0, names.index(violating), :3, 1, 2] = ixt[0, names.index(violating), :3, 1, 1] + 0.5
-    return xr.Dataset(
-        {
-            "ixt": (DIMS, ixt),
-            "ity": (DIMS, 1 - 0.1 * (ixt * 0 + [1, 2, 3])),
-            "diverged": (DIMS[:3], np.zeros((2, 2, 6), bool)),
-        },
-        {
-            "activation": ["tanh", "relu"],
-            "estimator": names,
-            "seed": range(6),
-            "epoch": [0, 10, 100],
-            "layer": [1, 2, 3],
-        },
+    ity = 1 - 0.1 * (ixt * 0 + [1, 2, 3])
+    return results_of(
+        {"ixt": ixt, "ity": ity, "diverged": np.zeros((2, 2, 6), bool)},
+        {"activation": ["tanh", "relu"], "estimator": names},
+        epochs=[0, 10, 100],
     )
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from experiments import depth
 from ibjax.training.schedule import log_spaced_epochs
+from tests.made import results_of
 
 EPOCHS = log_spaced_epochs(8000, 80)
 
@@ -40,15 +40,14 @@ def made_up():
         ity[i, :, :, : i + 1], ity[i, :, :, i + 1] = 0.99, reached[i]
         ixt[i, :, :, : i + 2] = 10.0
         ixt[i, :, :, i] = np.where(at[i][:, None] * 2 <= EPOCHS, 4.0, 9.0)
-    dims = ("depth", "seed", "epoch", "layer")
-    results = xr.Dataset(
-        {"ixt": (dims, ixt), "ity": (dims, ity), "diverged": (dims[:2], np.zeros((4, 8), bool))},
-        {"depth": [1, 2, 3, 4], "epoch": EPOCHS, "layer": [1, 2, 3, 4, 5], "seed": range(8)},
-        {"binning": "bins of 0.07", "at": at.ravel()},
+    quality = {name: np.full((4, 8, len(EPOCHS)), 0.5) for name in ("train_loss", "test_accuracy")}
+    return results_of(
+        {"ixt": ixt, "ity": ity, "diverged": np.zeros((4, 8), bool)} | quality,
+        {"depth": [1, 2, 3, 4]},
+        epochs=EPOCHS,
+        binning="bins of 0.07",
+        at=at.ravel(),
     )
-    for name in ("train_loss", "test_accuracy"):
-        results[name] = (dims[:3], np.full((4, 8, len(EPOCHS)), 0.5))
-    return results
 
 
 def test_epochs_needed_are_those_of_the_last_hidden_layer_and_of_the_output(made_up):

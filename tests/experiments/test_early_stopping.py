@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from experiments import early_stopping
-from tests.experiments.made import EPOCHS, made_results
+from experiments.early_stopping.figures import plot_stops
+from tests.made import EPOCHS, made_results, results_of
 
 
 @pytest.mark.slow
@@ -63,6 +64,17 @@ def test_a_diverged_seed_is_left_out(made_up):
     stopped = early_stopping.stopped(found, "perfect stopping")
     assert np.isnan(stopped.ixt[0]).all()
     assert np.isfinite(stopped.ixt[1:]).all()
+
+
+def test_stops_are_drawn_at_their_medians():
+    variables = {"test_loss": np.full((1, 5, 4), 0.5), "ixt": np.full((1, 5, 4, 3), 5.0)}
+    results = results_of(variables, {"activation": ["tanh"]})
+    stop = (("activation", "stopping", "seed"), [[[1, 1, 2, 2, -1], [3, 3, 3, 3, -1]]])
+    results = results.assign(stop=stop).assign_coords(stopping=["early stopping", "perfect stopping"])
+    figure = plot_stops(results)
+    lines = {line.get_label(): line.get_xdata()[0] for line in figure.axes[1].get_lines()[1:]}
+    assert lines == {"early stopping": 5.5, "perfect stopping": 100}
+    assert figure.axes[0].get_ylabel() == "tanh\nvalidation loss [nats]"
 
 
 @pytest.mark.slow

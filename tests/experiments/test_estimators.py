@@ -3,10 +3,10 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import xarray as xr
 
 from experiments import estimators
 from ibjax.mi import binned_mi
+from tests.made import results_of
 
 
 @pytest.mark.parametrize(
@@ -27,18 +27,13 @@ def results():
     rng = np.random.default_rng(2)
     ixt = 5 + 0.01 * rng.normal(size=(2, 2, 3, 6, 4, 3))
     ixt[0, 1, 2, :, 1:3, 1] += 2
-    return xr.Dataset(
-        {"ixt": (("activation", "estimator", "setting", "seed", "epoch", "layer"), ixt)},
-        {
-            "activation": ["tanh", "relu"],
-            "estimator": ["binned", "noisy"],
-            "setting": ["fine", "medium", "coarse"],
-            "option": (("estimator", "setting"), [[f"{e}={i}" for i in range(3)] for e in "wn"]),
-            "seed": range(6),
-            "epoch": [0, 1, 10, 100],
-            "layer": [1, 2, 3],
-        },
-    )
+    factors = {
+        "activation": ["tanh", "relu"],
+        "estimator": ["binned", "noisy"],
+        "setting": ["fine", "medium", "coarse"],
+    }
+    option = (("estimator", "setting"), [[f"{e}={i}" for i in range(3)] for e in "wn"])
+    return results_of({"ixt": ixt}, factors).assign_coords(option=option)
 
 
 def test_the_table_says_who_sees_compression(results):

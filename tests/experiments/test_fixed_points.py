@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from experiments import fixed_points as experiment
+from tests.made import results_of
 
 DIMS = ("rule", "seed", "epoch", "layer")
 FIGURES = {"fixed_points.png", "betas.png"}
@@ -27,7 +27,6 @@ def made_up():
     beta = np.ones(sizes) * noise
     beta[:, :, 1] *= [1e4, 10, 2]
     beta[1, :, 0] *= [1e4, 10, 2]
-    at_bound = np.zeros(sizes)
     values = {
         "ixt": np.array([12, 8, 4]) * noise,
         "ict": np.array([5, 4, 3]) * noise,
@@ -36,14 +35,12 @@ def made_up():
         "below": np.array([0.01, 0.1, 0.3]) * noise,
         "irrelevant": np.array([7, 4, 1]) * noise,
         "distance": np.array([3, 2, 1]) * noise,
-        "at_bound": at_bound,
+        "at_bound": np.zeros(sizes),
+        "diverged": np.zeros((2, 8), bool),
     }
     curve = {k: (("rule", "point"), np.ones((2, 5))) for k in ("curve_ixt", "curve_ity")}
-    return xr.Dataset(
-        {k: (DIMS, v) for k, v in values.items()} | curve,
-        {"rule": ["0.90", "0.99"], "epoch": [0, 100], "layer": [1, 2, 3]},
-        {"binning": "bins of 0.07"},
-    ).assign(diverged=(("rule", "seed"), np.zeros((2, 8), bool)))
+    factors = {"rule": ["0.90", "0.99"]}
+    return results_of(values, factors, epochs=[0, 100], binning="bins of 0.07").assign(curve)
 
 
 def test_verdicts_say_what_the_intervals_say(made_up):

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from experiments import generalisation
-from tests.experiments.made import EPOCHS, made_results
+from experiments.generalisation.figures import plot_generalisation
+from tests.made import EPOCHS, QUALITY, made_results, results_of
 
 PLACE = np.arange(len(EPOCHS))
 
@@ -60,6 +62,28 @@ def test_a_diverged_seed_is_left_out(made_up):
     _, (loss, phases, _) = generalisation.report(made_up)
     assert "of 7 networks" in loss.sentences[1]
     assert "2 (starts before in 100% of 7;" in phases.sentences[1]
+
+
+def test_loss_and_accuracy_beside_the_phases():
+    rng = np.random.default_rng(0)
+    quality = {name: rng.uniform(0.1, 1, (1, 5, 4)) for name in QUALITY}
+    results = results_of(quality, {"activation": ["tanh"]})
+    own = ("activation", "seed", "layer")
+    values = {"fitting_end": 2.0, "compression_start": 10.0, "compression_end": 90.0}
+    phases = xr.Dataset(
+        {name: (own, np.full((1, 5, 3), value)) for name, value in values.items()},
+        {"activation": ["tanh"], "layer": [1, 2, 3]},
+    )
+    phases.compression_start[0, :3, 0] = np.nan
+    rises = xr.Dataset(
+        {"epoch": (("activation", "seed"), [[3.0, 4, 5, 6, np.nan]])}, {"activation": ["tanh"]}
+    )
+    axes = plot_generalisation(results, phases, rises).axes
+    assert axes[0].get_ylabel() == "tanh\ncross-entropy [nats]"
+    assert axes[1].get_lines()[-1].get_xdata()[0] == 4.5
+    bars = [line.get_xdata().tolist() for line in axes[2].get_lines()[:-1:2]]
+    assert np.isnan(bars[0][0])  # of two seeds of five alone
+    assert bars[1:] == [[10, 90], [10, 90]]
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments import mixed_activations
-from tests.experiments.made import EPOCHS, made_results
+from tests.made import EPOCHS, made_results
 
 LEVELS = mixed_activations.LEVELS
 

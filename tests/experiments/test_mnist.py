@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from experiments import mnist
 from tests.datasets.idx_files import write_mnist
+from tests.made import results_of
 
 
 @pytest.fixture
@@ -50,19 +50,8 @@ def planes():
     ixt = 6 + 0.01 * rng.normal(size=(2, 2, 5, 4, 3))
     ixt[..., 0] = 9.99
     ixt[0, 1, :, 1:3, 1] += 2
-    dims = ("activation", "estimator", "seed", "epoch", "layer")
-    results = xr.Dataset(
-        {"ixt": (dims, ixt), "ity": (dims, ixt / 4)},
-        {
-            "activation": ["tanh", "relu"],
-            "estimator": ["kde", "bins"],
-            "seed": range(5),
-            "epoch": [0, 1, 10, 100],
-            "layer": [1, 2, 3],
-        },
-        {"num_samples": 1024},
-    )
-    return results
+    factors = {"activation": ["tanh", "relu"], "estimator": ["kde", "bins"]}
+    return results_of({"ixt": ixt, "ity": ixt / 4}, factors, num_samples=1024)
 
 
 def test_the_table_says_what_compresses_and_what_cannot_be_seen(planes):

@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from experiments import overfitting as experiment
 from ibjax.analysis.compression import NEGLIGIBLE_BITS
+from tests.made import results_of
 
 HEAVY, NONE, WORDS = "100 samples, SNR 1", "1000 samples, SNR 10", "30% of words"
 FIGURES = {f"{kind}_{name}.png" for kind in ("linear", "tanh") for name in ("learning", "plane")}
@@ -30,20 +30,15 @@ def made_up():
     test = np.ones((3, seeds, epochs))
     test[0] += np.linspace(0, 9, epochs)
     test[2] += ixt[2, :, :, 0]
-    dims = ("condition", "seed", "epoch")
-    loss = {"train_loss": (dims, np.full_like(test, 0.5)), "test_loss": (dims, test)}
-    accuracy = {"test_accuracy": (dims, np.full_like(test, 0.9))}
-    return xr.Dataset(
-        {"ixt": ((*dims, "layer"), ixt), "ity": ((*dims, "layer"), ixt / 4)} | loss | accuracy,
-        {
-            "condition": [HEAVY, NONE, WORDS],
-            "network": ("condition", ["linear", "linear", "tanh"]),
-            "num_layers": ("condition", [2, 2, 6]),
-            "num_samples": ("condition", [100, 1000, 1229]),
-            "snr": ("condition", [1.0, 10.0, np.nan]),
-            "epoch": range(epochs),
-            "layer": range(1, 7),
-        },
+    quality = {"train_loss": 0.5 + 0 * test, "test_loss": test, "test_accuracy": 0.9 + 0 * test}
+    results = results_of(
+        {"ixt": ixt, "ity": ixt / 4} | quality, {"condition": [HEAVY, NONE, WORDS]}, epochs=range(epochs)
+    )
+    return results.assign_coords(
+        network=("condition", ["linear", "linear", "tanh"]),
+        num_layers=("condition", [2, 2, 6]),
+        num_samples=("condition", [100, 1000, 1229]),
+        snr=("condition", [1.0, 10.0, np.nan]),
     )
 
 

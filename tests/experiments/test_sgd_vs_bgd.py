@@ -15,6 +15,7 @@ import xarray as xr
 from experiments import sgd_vs_bgd
 from experiments.lab import LabConfig, Table, main
 from ibjax.results import load_results
+from tests.made import results_of
 
 ROOT = Path(__file__).parents[2]
 FILES = {
@@ -171,19 +172,11 @@ FALLS = np.array([1.0, 4.0, 3.0, 2.0])
 def made_up(sgd, bgd):
     """Results of 6 seeds and 3 layers with these curves of I(X;T), nearly, in all arms."""
     epochs, layers = len(sgd), 3
-    dims = ("activation", "optimizer", "seed", "epoch", "layer")
     noise = 0.01 * np.random.default_rng(0).normal(size=(3, 2, 6, epochs, layers))
     curves = np.stack([sgd, bgd])[None, :, None, :, None] + noise
     loss = np.broadcast_to(np.array([0.7, 0.5, 0.3, 0.1]), (3, 2, 6, epochs))
-    return xr.Dataset(
-        {"ixt": (dims, curves), "train_loss": (dims[:-1], loss)},
-        {
-            "activation": ["tanh", "relu", "linear"],
-            "optimizer": ["sgd", "bgd"],
-            "epoch": range(epochs),
-            "layer": range(1, layers + 1),
-        },
-    )
+    factors = {"activation": ["tanh", "relu", "linear"], "optimizer": ["sgd", "bgd"]}
+    return results_of({"ixt": curves, "train_loss": loss}, factors, epochs=range(epochs))
 
 
 def test_verdict_says_what_the_intervals_say():

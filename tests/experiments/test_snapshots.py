@@ -4,11 +4,11 @@ import shutil
 
 import numpy as np
 import pytest
-import xarray as xr
 from matplotlib.animation import PillowWriter
 from PIL import Image
 
 from experiments import snapshots
+from tests.made import results_of
 
 
 @pytest.mark.slow
@@ -47,11 +47,13 @@ def test_the_verdict_says_what_the_intervals_say():
     ity = np.full((8, 3, 3), 0.5) + 0.01 * rng.normal(size=(8, 3, 3))
     ixt[:, 2, 0] -= 3
     ity[:, 1:, 1] += 0.4
-    dims = ("seed", "epoch", "layer")
-    results = xr.Dataset(
-        {"ixt": (dims, ixt), "ity": (dims, ity), "diverged": ("seed", np.arange(8) == 3)},
-        {"epoch": [0, 400, 9000], "layer": [1, 2, 3]},
-        {"activation": "tanh", "snapshots": [0, 400, 9000], "film": "none", "binning": "bins of 0.07"},
+    results = results_of(
+        {"ixt": ixt, "ity": ity, "diverged": np.arange(8) == 3},
+        epochs=[0, 400, 9000],
+        activation="tanh",
+        snapshots=[0, 400, 9000],
+        film="none",
+        binning="bins of 0.07",
     )
     figures, (table,) = snapshots.report(results)
     assert set(figures) == {"snapshots.png"}
@@ -67,11 +69,8 @@ def test_the_verdict_says_what_the_intervals_say():
 def test_networks_that_come_closer_or_drift_apart_are_named():
     off = np.linspace(-1, 1, 9)[:, None, None]
     width = {"ixt": [[0.5, 0.5, 1], [2, 0.5, 1]], "ity": [[0.4, 0.2, 1], [0.1, 0.2, 1]]}
-    dims = ("seed", "epoch", "layer")
-    results = xr.Dataset(
-        {name: (dims, 3 + off * np.array(of_epochs)) for name, of_epochs in width.items()},
-        {"epoch": [0, 9], "layer": [1, 2, 3]},
-    )
+    planes = {name: 3 + off * np.array(of_epochs) for name, of_epochs in width.items()}
+    results = results_of(planes, epochs=[0, 9])
     text = snapshots.agreement(results, [0, 9])
     # The mean distance of nine even steps from -1 to 1 is 5/9.
     assert "closer in I(X;T): none, that drift apart: 1 (0.28 to 1.11);" in text

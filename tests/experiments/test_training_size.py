@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from experiments import training_size
+from tests.made import QUALITY, results_of
 
 
 @pytest.mark.slow
@@ -33,23 +33,12 @@ def test_the_verdict_names_the_layers_that_lose():
     sizes = (2, 3, 8, 4, 3)
     ity = 0.8 + 0.001 * rng.normal(size=sizes)
     ity[0, 0, :, 3, 2] -= 0.3
-    dims = ("network", "training", "seed", "epoch", "layer")
-    results = xr.Dataset(
-        {
-            "ity": (dims, ity),
-            "ixt": (dims, np.full(sizes, 5.0)),
-            "diverged": (dims[:3], np.zeros(sizes[:3])),
-        },
-        {
-            "network": ["sigmoid", "standard"],
-            "training": ["5%", "45%", "85%"],
-            "epoch": [0, 1, 10, 100],
-            "layer": [1, 2, 3],
-        },
-        {"binning": "bins of 0.07"},
+    quality = {name: np.full(sizes[:4], 0.1 if name == "train_loss" else 0.5) for name in QUALITY}
+    results = results_of(
+        {"ity": ity, "ixt": np.full(sizes, 5.0), "diverged": np.zeros(sizes[:3])} | quality,
+        {"network": ["sigmoid", "standard"], "training": ["5%", "45%", "85%"]},
+        binning="bins of 0.07",
     )
-    for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
-        results[name] = (dims[:4], np.full(sizes[:4], 0.1 if name == "train_loss" else 0.5))
     _, (falls, seeds) = training_size.report(results)
     note, *verdicts = falls.sentences
     assert note.startswith("fall:")

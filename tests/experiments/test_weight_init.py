@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments import weight_init
-from tests.experiments.made import made_results
+from tests.made import made_results
 
 
 @pytest.mark.slow

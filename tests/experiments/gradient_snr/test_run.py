@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from experiments import gradient_snr
 from ibjax.training.schedule import log_spaced_epochs
+from tests.made import results_of
 
 EPOCHS = log_spaced_epochs(3000, 80)
 NUM_SEEDS, NUM_LAYERS = 8, 3
@@ -73,13 +73,14 @@ def made_up():
     loss = np.where(EPOCHS < 1000, 0.5, 0.05) * np.ones(sizes[:3])
     std = np.where(EPOCHS < 1000, 0.1, 0.001)[:, None] * np.ones(sizes)
     saturated = np.where(EPOCHS < 1000, 0.0, 0.5)[:, None] * np.ones(sizes)
-    dims = ("activation", "seed", "epoch", "layer")
     values = {"gradient_mean": snr * std, "gradient_std": std, "gradient_snr": snr}
     values |= {"ixt": ixt, "saturated": saturated, "weight_norm": np.ones(sizes)}
-    results = xr.Dataset({k: (dims, v) for k, v in values.items()}, {"activation": ["tanh", "relu"]})
-    results["train_loss"] = (dims[:3], loss)
-    results = results.assign_coords(epoch=EPOCHS, layer=range(1, NUM_LAYERS + 1))
-    return results.assign_attrs(binning="bins of 0.07")
+    return results_of(
+        values | {"train_loss": loss},
+        {"activation": ["tanh", "relu"]},
+        epochs=EPOCHS,
+        binning="bins of 0.07",
+    )
 
 
 def test_verdicts_say_what_the_intervals_say(made_up):

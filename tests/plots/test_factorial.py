@@ -1,9 +1,8 @@
-"""Figures of effects, of variances by source, and of pruning."""
+"""Effects, and variances by source."""
 
 import numpy as np
 import xarray as xr
 
-from experiments.pruning.figures import plot_pruning
 from ibjax.plots import plot_effects, plot_variance_parts
 
 
@@ -36,17 +35,3 @@ def test_parts_of_the_variance_are_drawn_as_standard_deviations():
     assert heights == [0, 2, 2]
     assert figure.axes[0].get_ylabel() == "final\nstandard deviation [bits]"
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["weights", "data"]
-
-
-def test_pruning_shows_distances_and_accuracies_by_step():
-    rng = np.random.default_rng(0)
-    distances = {"tanh": [rng.uniform(size=(5, 3)), rng.uniform(size=(5, 1))], "relu": [np.ones((5, 3))]}
-    accuracies = {"tanh": [np.full(5, 0.9), np.full(5, 0.95)], "relu": [np.full(5, 0.8)]}
-    paper = {"tanh": (0.87, 0.88, 0.89)}
-    figure = plot_pruning(distances, accuracies, threshold=0.5, paper=paper, title="made")
-    left, right, _, last = figure.axes
-    assert [tick.get_text() for tick in figure.axes[2].get_xticklabels()] == ["1→2", "2→3", "3→4"]
-    assert left.get_ylabel() == "tanh\ndistance of paths [bits]"
-    crosses = [line for line in right.get_lines() if line.get_marker() == "x"]
-    assert crosses[0].get_ydata().tolist() == [0.87, 0.88, 0.89]
-    assert not [line for line in last.get_lines() if line.get_marker() == "x"]

@@ -1,33 +1,23 @@
 """Figures of linear networks: what is drawn and labelled."""
 
-import io
-
 import numpy as np
 import pytest
 import xarray as xr
-from matplotlib.figure import Figure
 
 from ibjax.bottleneck import gaussian_ib_bound
 from ibjax.plots.linear import plot_bounded_plane, plot_learning, plot_parts
-
-EPOCHS = [0, 1, 10, 100]
+from tests.made import results_of
+from tests.plots.drawn import rendered
 
 
 @pytest.fixture
 def results():
     rng = np.random.default_rng(0)
-    dims, sizes = ("optimizer", "seed", "epoch", "layer"), (2, 5, 4, 2)
     names = ("ixt", "ity", "ixt_relevant", "ixt_irrelevant")
-    data = {name: (dims, rng.random(sizes)) for name in names}
-    data |= {name: (dims[:3], 1 + rng.random(sizes[:3])) for name in ("train_loss", "test_loss")}
-    data |= {"optimal_loss": ("seed", np.full(5, 0.5)), "noise": ("optimizer", [0.3, 0.2])}
-    return xr.Dataset(data, {"optimizer": ["bgd", "sgd"], "epoch": EPOCHS, "layer": [1, 2]})
-
-
-def rendered(figure: Figure) -> bytes:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=40)
-    return file.getvalue()
+    data = {name: rng.random((2, 5, 4, 2)) for name in names}
+    data |= {name: 1 + rng.random((2, 5, 4)) for name in ("train_loss", "test_loss")}
+    results = results_of(data | {"noise": np.array([0.3, 0.2])}, {"optimizer": ["bgd", "sgd"]})
+    return results.assign(optimal_loss=("seed", np.full(5, 0.5)))
 
 
 @pytest.mark.parametrize("dims", [{"column": "optimizer"}, {"row": "optimizer"}])

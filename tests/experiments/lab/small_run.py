@@ -1,6 +1,6 @@
 """An experiment of seconds, with the command line of all: to be killed, stopped, and run out of room.
 
-Command: python -m tests.experiments.small_run
+Command: python -m tests.experiments.lab.small_run
 """
 
 import dataclasses

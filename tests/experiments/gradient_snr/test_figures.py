@@ -1,33 +1,23 @@
 """Figures of gradients and phases: what is drawn, marked and named."""
 
-import io
-
 import numpy as np
 import pytest
 import xarray as xr
-from matplotlib.figure import Figure
 
 from experiments.gradient_snr.figures import plot_gradient_phases, plot_phase_epochs
+from tests.made import results_of
+from tests.plots.drawn import rendered
 
 EPOCHS = [0, 1, 10, 100]
 SEEDS, LAYERS = 7, (1, 2, 3)
 
 
-def rendered(figure: Figure) -> bytes:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=40)
-    return file.getvalue()
-
-
 @pytest.fixture
 def arm():
     rng = np.random.default_rng(0)
-    dims, sizes = ("seed", "epoch", "layer"), (SEEDS, len(EPOCHS), len(LAYERS))
+    sizes = (SEEDS, len(EPOCHS), len(LAYERS))
     names = ("gradient_mean", "gradient_std", "weight_norm", "ixt", "saturated")
-    arm = xr.Dataset(
-        {name: (dims, 0.1 + rng.random(sizes)) for name in names},
-        {"epoch": EPOCHS, "layer": list(LAYERS)},
-    )
+    arm = results_of({name: 0.1 + rng.random(sizes) for name in names}, epochs=EPOCHS)
     arm.saturated[:, :, -1] = np.nan
     arm.gradient_mean[0, 2:] = 0.0  # a dead network
     return arm

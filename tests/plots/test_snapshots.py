@@ -1,20 +1,19 @@
+"""Planes at single epochs, and their films."""
+
 import numpy as np
 import pytest
-import xarray as xr
 from matplotlib.animation import PillowWriter
 from PIL import Image
 
-from ibjax.plots import animate_snapshots, plot_by_level, plot_snapshots
+from ibjax.plots import animate_snapshots, plot_snapshots
+from tests.made import results_of
 
 
 @pytest.fixture
 def plane():
     rng = np.random.default_rng(0)
-    dims = ("seed", "epoch", "layer")
     ixt, ity = 12 * rng.uniform(size=(5, 4, 3)), rng.uniform(size=(5, 4, 3))
-    return xr.Dataset(
-        {"ixt": (dims, ixt), "ity": (dims, ity)}, {"epoch": [0, 3, 400, 9000], "layer": [1, 2, 3]}
-    )
+    return results_of({"ixt": ixt, "ity": ity}, epochs=[0, 3, 400, 9000])
 
 
 def test_snapshots_show_every_network_and_the_means(plane):
@@ -42,17 +41,3 @@ def test_the_film_has_a_frame_for_every_epoch(plane, tmp_path):
     ax = film._fig.axes[0]
     assert ax.get_title() == "tanh, epoch 9000"
     np.testing.assert_allclose(ax.collections[0].get_offsets()[:, 1], plane.ity.sel(epoch=9000, layer=1))
-
-
-def test_levels_show_medians_where_half_the_seeds_have_a_value():
-    values = np.full((3, 9), np.nan)
-    values[0] = np.arange(1, 10)
-    values[1, :3] = 5
-    values[2] = 100 * np.arange(9)
-    data = xr.Dataset({"a": (("depth", "seed"), values)}, {"depth": [1, 2, 3]})
-    figure = plot_by_level(data, "depth", labels={"a": "fitted"}, ylabel="epochs")
-    (ax,) = figure.axes
-    (bar,) = ax.containers
-    np.testing.assert_allclose(bar.lines[0].get_xdata(), [1, 3])
-    np.testing.assert_allclose(bar.lines[0].get_ydata(), [5, 400])
-    assert (ax.get_yscale(), ax.get_ylabel(), ax.get_title()) == ("log", "epochs", "fitted")

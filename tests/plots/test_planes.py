@@ -1,0 +1,54 @@
+"""The information plane: what is drawn, labelled and told apart."""
+
+import numpy as np
+from matplotlib.collections import LineCollection
+
+from ibjax.plots import plot_information_plane
+from tests.plots.drawn import rendered
+
+
+def test_a_panel_an_arm_with_labels_and_a_colour_bar(planes):
+    figure = plot_information_plane(planes, row="optimizer", column="activation", title="all")
+    *panels, bar = figure.axes
+    titles = {ax.get_title() for ax in panels}
+    assert titles == {"tanh, sgd", "relu, sgd", "tanh, bgd", "relu, bgd"}
+    assert {ax.get_xlabel() for ax in panels} == {"", "I(X;T) [bits]"}
+    assert {ax.get_ylabel() for ax in panels} == {"", "I(T;Y) [bits]"}
+    assert "epoch (log scale" in bar.get_ylabel()
+    assert rendered(figure).startswith(b"\x89PNG")
+
+
+def test_every_seed_and_the_mean_are_drawn(planes):
+    figure = plot_information_plane(planes.sel(activation="tanh", optimizer="sgd"))
+    paths = [c for c in figure.axes[0].collections if isinstance(c, LineCollection)]
+    segments = [len(path.get_segments()) for path in paths]
+    assert segments == [5 * 3, 3] * 3  # for each layer: 5 seeds faintly, then the mean
+    markers = {line.get_marker() for line in figure.axes[0].lines}
+    assert len(markers) == 3
+
+
+def test_nan_is_not_drawn(planes):
+    one = planes.sel(activation="tanh", optimizer="sgd").copy(deep=True)
+    one.ixt[1] = np.nan  # a diverged seed
+    one.ixt[:, :, 2] = np.nan  # a layer that the network does not have
+    figure = plot_information_plane(one)
+    paths = [c for c in figure.axes[0].collections if isinstance(c, LineCollection)]
+    assert [len(path.get_segments()) for path in paths] == [4 * 3, 3] * 2
+
+
+def test_the_legend_names_the_layers_of_the_deepest_network(planes):
+    planes.ixt[0, :, :, :, 2] = np.nan  # a layer that the first column's networks do not have
+    figure = plot_information_plane(planes, row="optimizer", column="activation")
+    (legend,) = [ax.get_legend() for ax in figure.axes if ax.get_legend()]
+    assert [text.get_text() for text in legend.get_texts()] == ["1", "2", "3"]
+
+
+def test_one_network_without_an_axis_of_seeds(planes):
+    one = planes.isel(activation=0, optimizer=0, seed=0)
+    assert rendered(plot_information_plane(one)).startswith(b"\x89PNG")
+
+
+def test_the_corner_of_a_plane_is_a_star(planes):
+    figure = plot_information_plane(planes.isel(optimizer=0), row="activation", corner=(12.0, 1.0))
+    stars = [line for line in figure.axes[0].get_lines() if line.get_marker() == "*"]
+    assert [line.get_xydata().tolist() for line in stars] == [[[12.0, 1.0]]]
