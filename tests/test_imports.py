@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     ("types", "numerics", "checks", "arrays", "tracing", "sorting", "version"),
     ("batching",),
-    ("datasets", "models", "mi", "bottleneck"),
+    ("datasets", "losses", "models", "mi", "bottleneck"),
     ("training",),
     ("analysis", "results", "plane", "presets"),
     ("plots",),

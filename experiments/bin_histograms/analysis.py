@@ -24,10 +24,10 @@ from ibjax.analysis.inputs import (
 from ibjax.analysis.intervals import rank_correlation
 from ibjax.analysis.states import StateShares, state_shares
 from ibjax.checks import as_whole, check_positive
+from ibjax.losses import output_units
 from ibjax.mi.binnings import BY_EDGES, BY_WIDTH
 from ibjax.mi.states import binned_states
 from ibjax.models import MLP
-from ibjax.numerics import output_units
 from ibjax.presets import revisiting_edges
 from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike, Record

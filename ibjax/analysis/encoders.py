@@ -18,10 +18,10 @@ from ibjax.analysis.records import plane_record
 from ibjax.bottleneck import encoder_beta
 from ibjax.bottleneck.joint import checked_conditional, checked_joint, entropy_bits
 from ibjax.checks import as_whole, check_positive, check_same_length
+from ibjax.losses import output_units
 from ibjax.mi import binned_mi
 from ibjax.mi.states import binned_states
 from ibjax.models import MLP
-from ibjax.numerics import output_units
 from ibjax.types import MI, ArrayLike, Dataset, Record, Split
 
 __all__ = [

@@ -19,8 +19,9 @@ from ibjax.analysis.inputs import as_floats, check_model, known_layers
 from ibjax.arrays import as_float32
 from ibjax.checks import as_whole, check_positive, check_rank, kind_of
 from ibjax.datasets.linear_teacher import TeacherSamples
+from ibjax.losses import squared_error
 from ibjax.models import MLP
-from ibjax.numerics import squared_error, to_bits
+from ibjax.numerics import to_bits
 from ibjax.results import history_to_dataset
 from ibjax.tracing import own_settings
 from ibjax.types import MI, ArrayLike, History, PyTree, Record, Split

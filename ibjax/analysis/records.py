@@ -10,8 +10,8 @@ import numpy as np
 
 from ibjax.analysis.inputs import as_estimators, as_sequence, check_model
 from ibjax.checks import as_whole, check_function, check_known, kind_of
+from ibjax.losses import cross_entropy, output_units, two_logits
 from ibjax.models import MLP
-from ibjax.numerics import cross_entropy, output_units, two_logits
 from ibjax.types import Dataset, Estimator, History, Record, Split
 
 __all__ = ["joint_record", "plane_record", "planes_record", "select_estimator"]

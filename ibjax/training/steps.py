@@ -13,8 +13,8 @@ import optax
 from jax import lax
 from jaxtyping import Array, Int
 
+from ibjax.losses import cross_entropy
 from ibjax.models import MLP, merge_linear
-from ibjax.numerics import cross_entropy
 from ibjax.sorting import sort_words, sort_words_64
 from ibjax.types import PyTree, Samples, TrainState
 
