@@ -27,7 +27,6 @@ from ibjax.models import MLP
 from ibjax.types import Dataset, Estimator, PyTree, Samples
 
 __all__ = [
-    "as_curve",
     "as_dataset",
     "as_estimators",
     "as_floats",
@@ -87,18 +86,6 @@ def as_probabilities(name: str, x: Any) -> np.ndarray:
     if x.min() < 0 or x.max() > 1:
         raise ValueError(f"{name}: expected probabilities from 0 to 1, got {x.min()} to {x.max()}")
     return x
-
-
-def as_curve(curve_ixt: Any, curve_ity: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the points of an information curve, each (point,), checked to be 0 bits or more."""
-    points = {"curve_ixt": as_numbers("curve_ixt", curve_ixt, "(point,)"),
-              "curve_ity": as_numbers("curve_ity", curve_ity, "(point,)")}  # fmt: skip
-    for name, values in points.items():
-        check_finite(name, values)
-        if values.min() < 0:
-            raise ValueError(f"{name}: expected 0 bits or more, got {values.min()}")
-    check_same_length("curve_ixt", points["curve_ixt"], "curve_ity", points["curve_ity"])
-    return points["curve_ixt"], points["curve_ity"]
 
 
 def as_floats(name: str, x: Any, axes: str) -> Any:

@@ -12,6 +12,7 @@ from ibjax.bottleneck.gaussian import (
     gaussian_information_curve,
     squared_correlations,
 )
+from ibjax.bottleneck.interpolation import interpolate_curve
 from ibjax.bottleneck.joint import layer_information, sufficient_statistic
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "gaussian_ib_bound",
     "gaussian_information_curve",
     "information_curve",
+    "interpolate_curve",
     "layer_information",
     "squared_correlations",
     "sufficient_statistic",

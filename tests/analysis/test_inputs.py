@@ -9,7 +9,7 @@ import xarray as xr
 from ibjax.analysis import inputs
 from ibjax.analysis.compression import compression, compression_summary
 from ibjax.analysis.data_processing import violation_summary
-from ibjax.analysis.encoders import class_encoder, rate_needed
+from ibjax.analysis.encoders import class_encoder
 from ibjax.analysis.gradients import minibatch_gradients
 from ibjax.analysis.intervals import mean_interval, rank_correlation
 from ibjax.analysis.phases import running_median
@@ -111,8 +111,6 @@ def test_other_refusals_give_expected_and_got():
         class_encoder([0.5, 1.0], [0, 0])
     with pytest.raises(ValueError, match="classes: expected numbers from 0 without gaps"):
         class_encoder([0, 1], [0, 2])
-    with pytest.raises(ValueError, match=r"ity: expected 0 to the curve's 0\.7 bits"):
-        rate_needed([1.0, 3.0], [0.5, 0.7], [0.9])
     with pytest.raises(ValueError, match="y: expected numbers from 0 to 1, got 0 to 2"):
         state_shares([0, 1, 1], [0, 1, 2], 2)
     with pytest.raises(ValueError, match=r"kernels: expected .* of consecutive layers"):

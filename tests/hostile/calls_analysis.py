@@ -195,19 +195,8 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "violation_summary": {"plane": PLANES},
     },
     "analysis.encoders": {
-        "best_relevance": {
-            "curve_ixt": np.array([0.5, 1.0]),
-            "curve_ity": np.array([0.3, 0.4]),
-            "rate": np.array([0.2, 0.7]),
-        },
         "class_encoder": {"states": STATES, "classes": CLASSES},
         "class_joint": {"classes": CLASSES, "probability": SOFT},
-        "encoder_information": {"encoder": ENCODER, "p_xy": JOINT},
-        "rate_needed": {
-            "curve_ixt": np.array([1.0, 3.0]),
-            "curve_ity": np.array([0.5, 0.7]),
-            "ity": np.array([0.25, 0.6]),
-        },
         "fixed_points": {
             "states": STATES[None],
             "classes": CLASSES,
@@ -320,7 +309,18 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "num_restarts": 1,
             "key": jax.random.key(0),
         },
+        "interpolate_curve, ixt": {
+            "curve_ixt": np.array([0.5, 1.0]),
+            "curve_ity": np.array([0.3, 0.4]),
+            "ixt": np.array([0.2, 0.7]),
+        },
+        "interpolate_curve, ity": {
+            "curve_ixt": np.array([1.0, 3.0]),
+            "curve_ity": np.array([0.5, 0.7]),
+            "ity": np.array([0.25, 0.6]),
+        },
         "layer_information": {"p_t_given_x": ENCODER, "p_xy": JOINT},
+        "layer_information, states": {"p_t_given_x": np.array([0, 1, 1]), "p_xy": JOINT},
         "squared_correlations": {"covariance": np.array([[1.0, 0.6], [0.6, 1.0]]), "num_inputs": 1},
         "sufficient_statistic": {"p_xy": JOINT, "tolerance": 0.01},
     },
@@ -474,7 +474,10 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 CALLS: dict[str, tuple[Callable, dict[str, Any]]] = {
-    f"ibjax.{module}.{name}": (getattr(importlib.import_module(f"ibjax.{module}"), name), arguments)
+    f"ibjax.{module}.{name}": (
+        getattr(importlib.import_module(f"ibjax.{module}"), name.partition(",")[0]),
+        arguments,
+    )
     for module, calls in CASES.items()
     for name, arguments in calls.items()
 }

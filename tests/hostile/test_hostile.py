@@ -64,6 +64,11 @@ ALLOWED = {
         for argument in ("ixt", "ity")
         for value in ("empty", "one_axis_more")
     },
+    **{
+        (f"ibjax.bottleneck.interpolate_curve, {argument}", argument, value): "any shape; NaN stays NaN"
+        for argument in ("ixt", "ity")
+        for value in ("nan", "inf", "one_axis_more")
+    },
     ("ibjax.plots.plot_layer_against_next", "layer", "float"): "a level of its dimension",
     ("ibjax.plots.plot_layer_against_next", "following", "float"): "a level of its dimension",
     ("ibjax.analysis.gradients.gradient_curves", "results", "other_dims"): "of any dims",
