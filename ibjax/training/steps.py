@@ -1,6 +1,6 @@
 """Training of one network: its initial state and its epochs, as pure functions.
 
-``training.loop`` adds the axis of seeds by ``vmap``.
+``training.blocks`` adds the axis of seeds by ``vmap``.
 """
 
 from collections.abc import Callable
