@@ -14,13 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
-from ibjax.analysis.inputs import (
-    as_floats,
-    as_integers,
-    as_numbers,
-    check_model,
-    check_same_seeds,
-)
+from ibjax.analysis._inputs import as_floats, as_integers, as_numbers
+from ibjax.analysis._labelled import check_same_seeds
+from ibjax.analysis._networks import check_model
 from ibjax.analysis.intervals import rank_correlation
 from ibjax.analysis.states import StateShares, state_shares
 from ibjax.checks import as_whole, check_positive

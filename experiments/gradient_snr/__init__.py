@@ -31,9 +31,10 @@ from matplotlib.figure import Figure
 from experiments.gradient_snr.figures import plot_gradient_phases, plot_phase_epochs
 from experiments.lab import LabConfig, Table, columns, paper_training, progress_bar
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression, compression_summary
+from ibjax.analysis.gradient_phases import phase_agreement, phase_epochs
 from ibjax.analysis.gradients import SATURATED_SLOPE, gradient_record
 from ibjax.analysis.intervals import mean_interval, median_interval
-from ibjax.analysis.phases import phase_agreement, phase_epochs, running_median
+from ibjax.analysis.phases import running_median
 from ibjax.analysis.records import joint_record, plane_record
 from ibjax.datasets import symmetric_task
 from ibjax.presets import preset

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ibjax.analysis.inputs import as_integers, as_probabilities
+from ibjax.analysis._inputs import as_integers, as_probabilities
 from ibjax.bottleneck import layer_information
 from ibjax.checks import check_same_length
 from ibjax.types import ArrayLike

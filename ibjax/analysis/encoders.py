@@ -12,7 +12,8 @@ from typing import NamedTuple, cast
 import jax.numpy as jnp
 import numpy as np
 
-from ibjax.analysis.inputs import as_integers, as_probabilities, check_model
+from ibjax.analysis._inputs import as_integers, as_probabilities
+from ibjax.analysis._networks import check_model
 from ibjax.analysis.records import plane_record
 from ibjax.bottleneck import encoder_beta, layer_information
 from ibjax.bottleneck.joint import checked_joint, entropy_bits

@@ -15,7 +15,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float
 
-from ibjax.analysis.inputs import as_floats, check_model, known_layers
+from ibjax.analysis._inputs import as_floats
+from ibjax.analysis._networks import check_model, known_layers
 from ibjax.arrays import as_float32
 from ibjax.checks import as_whole, check_positive, check_rank, kind_of
 from ibjax.datasets.linear_teacher import TeacherSamples

@@ -8,7 +8,8 @@ from typing import cast
 import jax.numpy as jnp
 import numpy as np
 
-from ibjax.analysis.inputs import as_estimators, as_sequence, check_model
+from ibjax.analysis._inputs import as_sequence
+from ibjax.analysis._networks import as_estimators, check_model
 from ibjax.checks import as_whole, check_function, check_known, kind_of
 from ibjax.losses import cross_entropy, output_units, two_logits
 from ibjax.models import MLP

@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import as_sequence, check_text
+from ibjax.analysis._inputs import as_sequence, check_text
 from ibjax.analysis.intervals import mean_interval
 from ibjax.checks import kind_of
 

@@ -7,7 +7,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import as_sequence, check_results
+from ibjax.analysis._inputs import as_sequence
+from ibjax.analysis._labelled import check_results
 from ibjax.plots.axes import (
     add_legend,
     add_title,

@@ -10,8 +10,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from ibjax.analysis._labelled import check_results
 from ibjax.analysis.data_processing import dpi_violations
-from ibjax.analysis.inputs import check_results
 from ibjax.analysis.intervals import mean_interval
 from ibjax.checks import check_known
 from ibjax.plots.axes import (

@@ -6,7 +6,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import as_numbers, check_results, check_text
+from ibjax.analysis._inputs import as_numbers, check_text
+from ibjax.analysis._labelled import check_results
 from ibjax.analysis.intervals import median_interval
 from ibjax.plots.axes import ARM_COLOURS, add_title, check_dimensions, check_labels
 

@@ -7,7 +7,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import check_labelled, check_results, check_same_levels, check_text
+from ibjax.analysis._inputs import check_text
+from ibjax.analysis._labelled import check_labelled, check_results, check_same_levels
 from ibjax.bottleneck import gaussian_ib_bound
 from ibjax.checks import kind_of
 from ibjax.plots.axes import (

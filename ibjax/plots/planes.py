@@ -8,7 +8,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import as_numbers, check_results
+from ibjax.analysis._inputs import as_numbers
+from ibjax.analysis._labelled import check_results
 from ibjax.analysis.intervals import mean_interval
 from ibjax.checks import kind_of
 from ibjax.plots.axes import MARKERS, add_title, check_dimensions, levels

@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import as_numbers, check_results, check_text
+from ibjax.analysis._inputs import as_numbers, check_text
+from ibjax.analysis._labelled import check_results
 from ibjax.checks import as_whole, check_positive, check_same_length, kind_of
 from ibjax.plots.axes import (
     ARM_COLOURS,

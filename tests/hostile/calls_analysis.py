@@ -18,7 +18,7 @@ import numpy as np
 import xarray as xr
 
 from ibjax import datasets
-from ibjax.analysis import encoders, phases
+from ibjax.analysis import encoders, gradient_phases, phases
 from ibjax.bottleneck import information_curve
 from ibjax.mi import binned_mi
 from ibjax.models import MLP
@@ -132,7 +132,7 @@ GRADIENTS = PLANE.merge(
         saturated="seed epoch layer",
     )
 )
-PHASES = phases.phase_epochs(GRADIENTS)
+PHASES = gradient_phases.phase_epochs(GRADIENTS)
 OPTIONS = {"option": (("estimator", "setting"), [["a", "b"], ["c", "d"]])}
 CURVES = made(ixt="activation estimator setting seed epoch").assign_coords(OPTIONS)
 TABLE = made(
@@ -208,6 +208,11 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "two_by_two": {"values": RNG.normal(size=(2, 2, SEEDS))},
         "variance_components": {"values": RNG.normal(size=(3, 4, 2))},
     },
+    "analysis.gradient_phases": {
+        "network_snr": {"arm": GRADIENTS},
+        "phase_agreement": {"phases": PHASES},
+        "phase_epochs": {"arm": GRADIENTS},
+    },
     "analysis.gradients": {
         "gradient_curves": {"results": GRADIENTS, "definition": "normalised"},
         "gradient_record": {"model": MODEL, "batch_size": 4, "loss": "cross_entropy"},
@@ -241,13 +246,11 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "teacher_mi": {"w": jnp.ones((4, 2)), "data": TEACHER, "noise_variance": 0.1},
     },
     "analysis.phases": {
+        "by_layer": {"rule": phases.running_median, "arm": PLANE, "variable": "ity"},
         "compression_end": {"ixt": FALLING, "epochs": EPOCHS},
         "compression_start": {"ixt": FALLING, "epochs": EPOCHS},
         "diffusion_start": {"snr": FALLING - 4, "epochs": EPOCHS},
         "fitting_end": {"ity": 6 - FALLING, "epochs": EPOCHS},
-        "network_snr": {"arm": GRADIENTS},
-        "phase_agreement": {"phases": PHASES},
-        "phase_epochs": {"arm": GRADIENTS},
         "plane_phases": {"arm": PLANE},
         "reaching_epoch": {"values": 6 - FALLING, "epochs": EPOCHS, "level": 1.0},
         "running_median": {"values": FALLING, "epochs": EPOCHS},

@@ -31,7 +31,6 @@ MODULES = ("presets", "analysis")
 
 # What is called by none of the tables, and why.
 ELSEWHERE = {
-    "ibjax.analysis.inputs": "the checks themselves",
     "ibjax.analysis.plane_record": "ibjax.analysis.records.plane_record",
     "ibjax.analysis.records.joint_record": "takes positions, not names",
     "ibjax.analysis.records.select_estimator": "takes positions, not names",
@@ -96,11 +95,11 @@ def public_functions() -> list[str]:
         for package in MODULES
         if hasattr(found := importlib.import_module(f"ibjax.{package}"), "__path__")
         for module in pkgutil.iter_modules(found.__path__)
+        if not module.name.startswith("_")
     ]
     names = {
         f"{module}.{name}"
         for module in modules
-        if module not in ELSEWHERE
         for name in importlib.import_module(module).__all__
         if inspect.isfunction(getattr(importlib.import_module(module), name))
     }
