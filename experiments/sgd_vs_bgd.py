@@ -109,7 +109,9 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
         "information_plane.png": plot_information_plane(
             results, row="optimizer", column="activation", title=title
         ),
-        "compression.png": plot_compression(results, title=f"{title}, mean with 95% band"),
+        "compression.png": plot_compression(
+            results, row="activation", compare="optimizer", title=f"{title}, mean with 95% band"
+        ),
     }
     return figures, [compression_table(results), difference_table(results), seeds_table(results)]
 

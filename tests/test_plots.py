@@ -11,11 +11,18 @@ from matplotlib.figure import Figure
 
 from experiments.ib_gaps.figures import plot_layer_terms
 from ibjax.plots import (
+    plot_against_truth,
+    plot_along_layers,
+    plot_bounded_plane,
     plot_compression,
     plot_compression_table,
     plot_curves,
     plot_information_plane,
+    plot_layer_against_next,
+    plot_learning,
     plot_snapshots,
+    plot_variance_parts,
+    plot_violations,
 )
 
 EPOCHS = [0, 1, 10, 100]
@@ -85,7 +92,7 @@ def test_one_network_without_an_axis_of_seeds(planes):
 
 
 def test_compression_draws_arms_on_the_same_axes(planes):
-    figure = plot_compression(planes)
+    figure = plot_compression(planes, row="activation", compare="optimizer")
     assert len(figure.axes) == 2 * 3
     for ax in figure.axes:
         assert [line.get_label() for line in ax.lines] == ["SGD", "BGD"]
@@ -114,7 +121,8 @@ def estimators():
 
 
 def test_curves_of_settings_share_the_panel_of_their_estimator(estimators):
-    figure = plot_curves(estimators, title="layer 5")
+    facets = {"row": "activation", "column": "estimator", "compare": "setting"}
+    figure = plot_curves(estimators, **facets, title="layer 5")
     assert len(figure.axes) == 2 * 3
     assert [ax.get_title() for ax in figure.axes[:3]] == ["binned", "noisy", "KDE"]
     assert [line.get_label() for line in figure.axes[1].lines] == ["n=1", "n=2"]
@@ -135,7 +143,7 @@ def test_table_of_compression_writes_what_is_sure_in_bold(estimators):
         },
         {**estimators.drop_vars(["ixt", "epoch"]).coords, "layer": [1, 2, 3]},
     )
-    figure = plot_compression_table(summary)
+    figure = plot_compression_table(summary, rows=["estimator", "setting"], column="activation")
     first, second, bar = figure.axes
     assert [label.get_text() for label in first.get_yticklabels()] == [
         f"{name}, {option}"
@@ -164,7 +172,7 @@ def test_any_number_of_arms_is_drawn_and_told_apart(num_arms):
         },
         {"activation": ["tanh"], "optimizer": [f"arm {i}" for i in range(num_arms)], "epoch": EPOCHS},
     )
-    figure = plot_compression(plane)
+    figure = plot_compression(plane, row="activation", compare="optimizer")
     for ax in figure.axes:
         looks = {(to_hex(line.get_color()), line.get_linestyle()) for line in ax.lines}
         assert len(looks) == len(ax.lines) == num_arms
@@ -183,7 +191,53 @@ def test_any_number_of_arms_is_drawn_and_told_apart(num_arms):
 )
 def test_other_dims_are_refused(planes, change, message):
     with pytest.raises(ValueError, match=message):
-        plot_compression(**({"plane": planes} | change))
+        plot_compression(**({"plane": planes, "row": "activation", "compare": "optimizer"} | change))
+
+
+def numbers(**variables):
+    """Numbers from 0.1 to 1, of these dims."""
+    coords = {"seed": range(5), "epoch": EPOCHS, "layer": [1, 2, 3], "estimator": ["a", "b"],
+              "arm": ["c", "d"], "source": ["data", "rest"], "variable": ["ixt", "ity"],
+              "weight": [0.1, 1.0, 10.0], "pair": ["1-2", "2-3"]}  # fmt: skip
+    rng, data = np.random.default_rng(0), {}
+    for name, text in variables.items():
+        dims = text.split()
+        data[name] = (dims, rng.uniform(0.1, 1.0, [len(coords[d]) for d in dims]))
+    return xr.Dataset(data, {d: coords[d] for dims, _ in data.values() for d in dims})
+
+
+PLANE = numbers(ixt="seed epoch layer", ity="seed epoch layer")
+LOSSES = numbers(train_loss="seed epoch", test_loss="seed epoch")
+TABLE = numbers(
+    compression="estimator layer", compression_low="estimator layer", compression_high="estimator layer"
+)
+RISES = numbers(share="variable estimator epoch pair", excess="variable estimator epoch pair")
+PARTS = numbers(parts="arm source layer").parts
+
+
+@pytest.mark.parametrize(
+    ("draw", "num_panels"),
+    [
+        (lambda: plot_information_plane(PLANE), 1),
+        (lambda: plot_compression(PLANE), 3),
+        (lambda: plot_curves(PLANE[["ixt"]].isel(layer=0)), 1),
+        (lambda: plot_compression_table(TABLE, rows=["estimator"]), 1),
+        (lambda: plot_violations(RISES), 2),
+        (lambda: plot_along_layers(numbers(ixt="estimator seed epoch layer"), "ixt"), 2),
+        (lambda: plot_layer_against_next(PLANE, 1, 2), 1),
+        (lambda: plot_learning(PLANE.merge(LOSSES), layers=[1, 3], loss="error", references={}), 3),
+        (lambda: plot_bounded_plane(PLANE, xr.DataArray(0.5)), 1),
+        (lambda: plot_against_truth(numbers(ixt="weight seed", exact="weight"), over="weight"), 1),
+        (lambda: plot_variance_parts(PARTS, labels={"data": "data", "rest": "rest"}), 2),
+    ],
+)
+def test_a_figure_without_facets(draw, num_panels):
+    figure = draw()
+    texts = [text for ax in figure.axes for text in (ax.get_title(), ax.get_xlabel(), ax.get_ylabel())]
+    assert "None" not in "".join(texts)
+    grids = [spec.get_geometry()[:2] for ax in figure.axes if (spec := ax.get_subplotspec())]
+    assert {rows * columns for rows, columns in grids} == {num_panels}
+    assert rendered(figure).startswith(b"\x89PNG")
 
 
 def test_what_is_not_drawn_is_refused(planes):

@@ -5,8 +5,8 @@ from ibjax.bottleneck.bounds import FiniteSampleBounds, finite_sample_bounds
 from ibjax.bottleneck.curve import InformationCurve, information_curve
 from ibjax.bottleneck.encoder import EncoderBeta, encoder_beta
 from ibjax.bottleneck.gaussian import (
-    BottleneckCurve,
-    GaussianCurve,
+    CurvePoints,
+    GaussianInformationCurve,
     gaussian_ib,
     gaussian_ib_bound,
     gaussian_information_curve,
@@ -17,10 +17,10 @@ from ibjax.bottleneck.joint import layer_information, sufficient_statistic
 
 __all__ = [
     "Bifurcations",
-    "BottleneckCurve",
+    "CurvePoints",
     "EncoderBeta",
     "FiniteSampleBounds",
-    "GaussianCurve",
+    "GaussianInformationCurve",
     "InformationCurve",
     "bifurcations",
     "encoder_beta",

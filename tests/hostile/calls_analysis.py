@@ -365,8 +365,8 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "animate_snapshots": {"plane": PLANE[["ixt", "ity"]], "title": "made up"},
         "plot_against_truth": {
             "results": made(ixt="estimator weight seed", exact="weight"),
-            "panel": "estimator",
             "over": "weight",
+            "column": "estimator",
             "estimate": "ixt",
             "truths": {"exact": "exact"},
             "title": "made up",
@@ -399,8 +399,8 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         },
         "plot_compression_table": {
             "summary": TABLE,
-            "panel": "activation",
             "rows": ("estimator", "setting"),
+            "column": "activation",
             "title": "made up",
         },
         "plot_curves": {
