@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from ibjax.analysis.encoders import (
+    StatesRecord,
     best_relevance,
     class_encoder,
     class_joint,
     encoder_information,
     fixed_points,
-    states_record,
 )
 from ibjax.bottleneck import encoder_beta, information_curve, layer_information
 from ibjax.models import MLP
@@ -110,7 +110,7 @@ def test_states_are_recorded_with_the_plane(outputs):
     data = Dataset(x, jnp.asarray(RNG.integers(0, max(outputs, 2), 60)))
     params = jax.tree.map(lambda p: 2 * p, model.init(jax.random.key(0), x))
     rows = jnp.arange(60)
-    got = states_record(model, 0.07)(params, data, Split(rows[:45], rows[45:]))
+    got = StatesRecord(model, 0.07)(params, data, Split(rows[:45], rows[45:]))
     assert got["states"].shape == (3, 60)
     assert got["states"].dtype == np.uint8
     assert got["states"][-1].max() > 0  # one output is a sigmoid unit, not a softmax of one

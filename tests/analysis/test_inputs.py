@@ -13,7 +13,7 @@ from ibjax.analysis.encoders import class_encoder, rate_needed
 from ibjax.analysis.gradients import minibatch_gradients
 from ibjax.analysis.intervals import mean_interval, rank_correlation
 from ibjax.analysis.phases import running_median
-from ibjax.analysis.records import plane_record
+from ibjax.analysis.records import PlaneRecord
 from ibjax.analysis.states import state_shares
 from ibjax.analysis.weights import match_units
 from ibjax.mi import binned_mi
@@ -125,7 +125,7 @@ def test_networks_and_samples_are_checked():
     with pytest.raises(ValueError, match=r"estimator: expected a function of \(t, y\), got 'binned_mi'"):
         inputs.as_estimators("estimator", ["binned_mi", "binned_mi"], 2)
     with pytest.raises(ValueError, match="estimator: expected one for each of the 2 layers, got 3"):
-        plane_record(MODEL, [binned_mi] * 3)
+        PlaneRecord(MODEL, [binned_mi] * 3)
     with pytest.raises(ValueError, match="params: expected layers of 5 - 3 - 2 units"):
         minibatch_gradients(MODEL, PARAMS, DATA._replace(x=jnp.ones((8, 5))), np.arange(8), batch_size=2)
     with pytest.raises(ValueError, match="rows: expected numbers from 0 to 7, got 0 to 8"):

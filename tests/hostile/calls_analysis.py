@@ -19,10 +19,11 @@ import xarray as xr
 
 from ibjax import datasets
 from ibjax.analysis import encoders, phases
+from ibjax.analysis.records import PlaneRecord
 from ibjax.bottleneck import information_curve
 from ibjax.mi import binned_mi
 from ibjax.models import MLP
-from ibjax.types import Dataset, History
+from ibjax.types import Dataset
 
 __all__ = ["CALLS"]
 
@@ -143,20 +144,6 @@ TABLE = made(
 ESTIMATES = made(
     ixt="activation estimator seed epoch layer", ity="activation estimator seed epoch layer"
 )
-HISTORY = History(
-    np.arange(2),
-    np.arange(3),
-    {
-        "ixt": RNG.random((2, 3, 2)),
-        "ity": RNG.random((2, 3, 2)),
-        "train_loss": RNG.random((2, 3)),
-        "test_loss": RNG.random((2, 3)),
-        "ixt_relevant": RNG.random((2, 3, 2)),
-        "ixt_irrelevant": RNG.random((2, 3, 2)),
-    },
-    np.zeros(2, bool),
-    {},
-)
 
 
 def mnist_folder() -> Path:
@@ -185,7 +172,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "seed_compression": {"results": PLANES},
     },
     "analysis.controls": {
-        "controls_record": {"model": MODEL, "estimators": (ESTIMATOR,)},
+        "ControlsRecord": {"model": MODEL, "estimators": {"binned": ESTIMATOR}},
         "draw_controls": {"model": MODEL, "data": DATA},
         "rescaled": {"directions": PARAMS, "params": PARAMS},
     },
@@ -213,7 +200,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "classes": CLASSES,
             "p_cy": encoders.class_joint(CLASSES, SOFT),
         },
-        "states_record": {"model": MODEL, "bin_width": 0.1},
+        "StatesRecord": {"model": MODEL, "bin_width": 0.1},
     },
     "analysis.factorial": {
         "two_by_two": {"values": RNG.normal(size=(2, 2, SEEDS))},
@@ -221,7 +208,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
     },
     "analysis.gradients": {
         "gradient_curves": {"results": GRADIENTS, "definition": "normalised"},
-        "gradient_record": {"model": MODEL, "batch_size": 4, "loss": "cross_entropy"},
+        "GradientRecord": {"model": MODEL, "batch_size": 4, "loss": "cross_entropy"},
         "minibatch_gradients": {
             "model": MODEL,
             "params": PARAMS,
@@ -241,8 +228,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
     "analysis.linear": {
         "generalisation_error": {"params": STRAIGHT_PARAMS, "data": TEACHER},
         "layer_maps": {"params": STRAIGHT_PARAMS},
-        "linear_dataset": {"history": HISTORY, "attributes": {"what": "made up"}},
-        "linear_record": {"model": STRAIGHT, "noise_variance": 0.1, "num_relevant": 2},
+        "LinearRecord": {"model": STRAIGHT, "noise_variance": 0.1, "num_relevant": 2},
         "optimal_test_error": {"data": TEACHER, "weight_variance": 1.0},
         "parts_mi": {
             "w": jnp.asarray(KERNELS[0], jnp.float32),
@@ -264,8 +250,15 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "running_median": {"values": FALLING, "epochs": EPOCHS},
     },
     "analysis.records": {
-        "plane_record": {"model": MODEL, "estimator": ESTIMATOR, "rows": "all"},
-        "planes_record": {"model": MODEL, "estimators": (ESTIMATOR, ESTIMATOR), "rows": "train"},
+        "PlaneRecord": {"model": MODEL, "estimator": ESTIMATOR, "rows": "all"},
+        "PlanesRecord": {
+            "model": MODEL,
+            "estimators": {"binned": ESTIMATOR},
+            "rows": "train",
+            "settings": (),
+            "factor": "estimator",
+        },
+        "JointRecord": {"records": (PlaneRecord(MODEL, ESTIMATOR),)},
     },
     "analysis.states": {
         "state_shares": {

@@ -16,7 +16,7 @@ import optax
 import pytest
 
 import ibjax
-from ibjax.analysis.records import plane_record
+from ibjax.analysis.records import PlaneRecord
 from ibjax.mi import binned_mi, exact_mi
 from ibjax.training import checkpoint, fit, loop, make_model
 from tests.marks import slow
@@ -43,7 +43,7 @@ def save_always(monkeypatch):
 
 
 def plane(**options):
-    return plane_record(make_model(CONFIG), functools.partial(binned_mi, **options))
+    return PlaneRecord(make_model(CONFIG), functools.partial(binned_mi, **options))
 
 
 def first_layer(scale):
@@ -63,7 +63,7 @@ def labels(threshold):
 # A run's options, others whose functions have the same names, and what is said of them.
 OTHERS = [
     ({"record": plane(bin_width=0.07)}, {"record": plane(bin_width=0.08)}, "record"),
-    slow({"record": plane(bins=30)}, {"record": plane_record(make_model(CONFIG), exact_mi)}, "record"),
+    slow({"record": plane(bins=30)}, {"record": PlaneRecord(make_model(CONFIG), exact_mi)}, "record"),
     slow({"record": first_layer(1.0)}, {"record": first_layer(1.5)}, "record"),
     ({"optimizer": optax.sgd(0.1)}, {"optimizer": optax.sgd(0.2)}, "optimizer_steps"),
     slow(
