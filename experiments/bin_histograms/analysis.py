@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from ibjax.analysis.inputs import as_integers, as_numbers, check_same_seeds
+from ibjax.analysis._inputs import as_integers, as_numbers
+from ibjax.analysis._labelled import check_same_seeds
 from ibjax.analysis.intervals import mean_interval, rank_correlation
 from ibjax.mi import revisiting_edges
 from ibjax.types import ArrayLike

@@ -13,13 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
-from ibjax.analysis.inputs import as_floats, check_model
+from ibjax.analysis._inputs import as_floats
+from ibjax.analysis._networks import check_model
 from ibjax.analysis.states import state_shares
 from ibjax.checks import as_whole, check_positive
+from ibjax.losses import output_units
 from ibjax.mi import binned_states, revisiting_edges
 from ibjax.mi._binnings import BY_EDGES, BY_WIDTH
 from ibjax.models import MLP
-from ibjax.numerics import output_units
 from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike, PyTree, Record, Samples, Split, Variable
 

@@ -91,7 +91,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
             trained = train_step(config, (name, activation, step), hidden, folder)
             attributes |= trained.attrs
             (training,) = json.loads(trained.arms).values()
-            arm = trained.isel(dict.fromkeys(FACTORS, 0), drop=True)
+            arm = trained.isel(dict.fromkeys(FACTORS, 0)).drop_vars(FACTORS)
             arms[name, activation, step] = arm.drop_attrs(deep=False).assign_attrs(training)
             count = removable(arm, config.threshold)
             if count == 0:

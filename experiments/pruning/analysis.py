@@ -3,7 +3,8 @@
 import numpy as np
 import xarray as xr
 
-from ibjax.analysis.inputs import as_numbers, as_positions, check_same_seeds
+from ibjax.analysis._inputs import as_numbers, as_positions
+from ibjax.analysis._labelled import check_same_seeds
 from ibjax.analysis.intervals import mean_interval
 from ibjax.analysis.stopping import at_position, early_stopping
 from ibjax.checks import check_finite, check_positive, check_same_length
