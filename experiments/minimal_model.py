@@ -103,7 +103,8 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     """Draw the curves and the bins that explain them, and tabulate where they rise and fall."""
     curves = plot_against_truth(
         results,
-        panel="activation",
+        over="weight",
+        column="activation",
         estimate="sampled",
         truths={"in bins, exact": "ixt", "with noise, exact": "noisy"},
         title=f"h = f(w X), X ~ N(0, 1), {results.sizes['seed']} draws of {NUM_SAMPLES}",

@@ -132,7 +132,8 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     """Draw every estimator against the exact curve, and tabulate how far it is off."""
     title = f"T = tanh(w X) + N(0, {results.noise_variance}), {results.sizes['seed']} draws of samples"
-    return {"noisy_unit.png": plot_against_truth(results, title=title)}, [falls_table(results)]
+    figure = plot_against_truth(results, over="weight", column="estimator", title=title)
+    return {"noisy_unit.png": figure}, [falls_table(results)]
 
 
 def falls_table(results: xr.Dataset) -> Table:

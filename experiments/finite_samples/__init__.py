@@ -33,8 +33,8 @@ from matplotlib.figure import Figure
 from experiments.finite_samples.analysis import least_samples, sample_information
 from experiments.finite_samples.figures import plot_sample_estimates
 from experiments.lab import LabConfig, Table, progress_bar
-from ibjax.analysis.encoders import class_joint, encoder_information, states_record
-from ibjax.bottleneck import finite_sample_bounds, information_curve
+from ibjax.analysis.encoders import class_joint, states_record
+from ibjax.bottleneck import finite_sample_bounds, information_curve, layer_information
 from ibjax.datasets import draw_labels, soft_label_probability, symmetric_task
 from ibjax.datasets.symmetric import symmetric_score
 from ibjax.presets import SAXE_BIN_WIDTH, preset
@@ -92,7 +92,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         units = "1" if name.endswith("vacuous") else "bits"
         attrs = {"units": units, "long_name": long_name}
         variables[name] = (("encoder", "num_samples", "repeat"), values.astype(float), attrs)
-    exact = [encoder_information(encoder, p_xy) for encoder in encoders.values()]
+    exact = [layer_information(encoder, p_xy) for encoder in encoders.values()]
     for name in ("ixt", "ity"):
         attrs = {"units": "bits", "long_name": f"exact, of {UNITS[name]}".removesuffix(", plug-in")}
         variables[f"exact_{name}"] = ("encoder", [getattr(mi, name) for mi in exact], attrs)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ibjax.analysis.inputs import as_numbers
+from ibjax.analysis._inputs import as_numbers
 from ibjax.bottleneck.bounds import FiniteSampleBounds, finite_sample_bounds
 from ibjax.bottleneck.joint import checked_conditional, entropy_bits
 from ibjax.checks import check_finite, check_function, check_number, kind_of

@@ -35,15 +35,9 @@ from matplotlib.figure import Figure
 from experiments.fixed_points.figures import plot_fixed_points, plot_layer_betas
 from experiments.lab import LabConfig, Table, columns, paper_training, progress_bar
 from ibjax.analysis.compression import NEGLIGIBLE_BITS
-from ibjax.analysis.encoders import (
-    best_relevance,
-    class_joint,
-    encoder_information,
-    fixed_points,
-    states_record,
-)
+from ibjax.analysis.encoders import class_joint, fixed_points, states_record
 from ibjax.analysis.intervals import mean_interval, median_interval
-from ibjax.bottleneck import information_curve
+from ibjax.bottleneck import information_curve, interpolate_curve, layer_information
 from ibjax.datasets import draw_labels, soft_label_probability, symmetric_task
 from ibjax.datasets.symmetric import SOFT_RULES, symmetric_score
 from ibjax.presets import SAXE_BIN_WIDTH, preset
@@ -128,9 +122,9 @@ def against_the_bottleneck(history: History, rule: str, training: TrainConfig) -
     plane |= {"ixt": known.pop("ixt"), "ity": known.pop("ity")}
     results = history_to_dataset(history._replace(records=plane), training.as_dict())
     curve = information_curve(p_cy, BETAS)
-    end = encoder_information(np.eye(len(p_cy)), p_cy)  # T is C, as beta grows beyond all bounds
+    end = layer_information(np.eye(len(p_cy)), p_cy)  # T is C, as beta grows beyond all bounds
     curve_ixt, curve_ity = np.append(curve.ixt, end.ixt), np.append(curve.ity, end.ity)
-    known["below"] = best_relevance(curve_ixt, curve_ity, known["ict"]) - results.ity.values
+    known["below"] = interpolate_curve(curve_ixt, curve_ity, ixt=known["ict"]) - results.ity.values
     known["irrelevant"] = results.ixt.values - known["ict"]
     for name, values in known.items():
         units, long_name = UNITS[name]

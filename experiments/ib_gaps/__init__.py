@@ -31,7 +31,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.ib_gaps.analysis import layerwise_terms, state_information
+from experiments.ib_gaps.analysis import layerwise_terms
 from experiments.ib_gaps.figures import plot_gaps, plot_layer_terms
 from experiments.lab import (
     LabConfig,
@@ -43,16 +43,16 @@ from experiments.lab import (
     table_of,
 )
 from ibjax.analysis.compression import NEGLIGIBLE_BITS
-from ibjax.analysis.encoders import (
-    class_joint,
-    encoder_information,
-    fixed_points,
-    rate_needed,
-    states_record,
-)
+from ibjax.analysis.encoders import class_joint, fixed_points, states_record
 from ibjax.analysis.intervals import mean_interval
 from ibjax.analysis.records import plane_record
-from ibjax.bottleneck import bifurcations, finite_sample_bounds, information_curve
+from ibjax.bottleneck import (
+    bifurcations,
+    finite_sample_bounds,
+    information_curve,
+    interpolate_curve,
+    layer_information,
+)
 from ibjax.datasets import draw_labels, soft_label_probability, symmetric_task
 from ibjax.datasets.symmetric import symmetric_score
 from ibjax.presets import SAXE_BIN_WIDTH, preset
@@ -123,7 +123,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     records |= {"ixt": np.where(finite, found.ixt, np.nan), "ity": np.where(finite, found.ity, np.nan)}
     results = history_to_dataset(history._replace(records=records), training.as_dict())
     curve = information_curve(p_cy, BETAS)
-    end = encoder_information(np.eye(len(p_cy)), p_cy)  # T is C, as beta grows beyond all bounds
+    end = layer_information(np.eye(len(p_cy)), p_cy)  # T is C, as beta grows beyond all bounds
     curve_ixt, curve_ity = np.append(curve.ixt, end.ixt), np.append(curve.ity, end.ity)
     terms = np.array(
         [[layerwise_terms(s, probability) for s in of_seed] for of_seed in states]
@@ -131,7 +131,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     layers = {
         "ict": found.ict,
         "ity_train": ity_train,
-        "complexity_gap": found.ict - rate_needed(curve_ixt, curve_ity, found.ity),
+        "complexity_gap": found.ict - interpolate_curve(curve_ixt, curve_ity, ity=found.ity),
         "generalisation_gap": ity_train - found.ity,
         "kept": terms[:, :, 0],
         "lost": terms[:, :, 1],
@@ -140,7 +140,8 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     for name, values in layers.items():
         attrs = {"units": "bits", "long_name": LONG_NAMES[name]}
         results[name] = (("seed", "epoch", "layer"), np.where(finite, values, np.nan), attrs)
-    captured = np.array([[state_information(d, probability)[1] for d in s] for s in decision])
+    p_xy = np.stack([1 - probability, probability], axis=1) / len(probability)
+    captured = np.array([[layer_information(d, p_xy).ity for d in s] for s in decision])
     attrs = {"units": "1", "long_name": "I(Y;Y^) / I(X;Y) of the decision Y^"}
     results["captured"] = (("seed", "epoch"), captured / end.ity, attrs)
     return with_curves(results, p_cy, curve, curve_ixt, curve_ity).assign_attrs(

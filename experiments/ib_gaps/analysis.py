@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ibjax.analysis.inputs import as_integers, as_probabilities
-from ibjax.bottleneck.joint import entropy_bits
+from ibjax.analysis._inputs import as_integers, as_probabilities
+from ibjax.bottleneck import layer_information
 from ibjax.checks import check_same_length
 from ibjax.types import ArrayLike
 
-__all__ = ["LayerwiseTerms", "layerwise_terms", "state_information"]
+__all__ = ["LayerwiseTerms", "layerwise_terms"]
 
 
 class LayerwiseTerms(NamedTuple):
@@ -20,28 +20,6 @@ class LayerwiseTerms(NamedTuple):
 
     kept: np.ndarray
     lost: np.ndarray
-
-
-def state_information(states: ArrayLike, probability: ArrayLike) -> tuple[float, float]:
-    """Return H(T) and I(T;Y) in bits of a deterministic T on equally likely words.
-
-    Args:
-        states: (n,) state numbers from 0.
-        probability: (n,) p(y = 1 | x).
-
-    Raises:
-        ValueError: for other shapes or lengths, states that are not whole numbers from 0, probabilities
-            outside [0, 1].
-    """
-    states = as_integers("states", states, "(n,)", at_least=0)
-    probability = as_probabilities("probability", probability)
-    check_same_length("states", states, "probability", probability)
-    n, states = len(states), np.unique(states, return_inverse=True)[1]  # without gaps
-    p_t = np.bincount(states) / n
-    p_one = np.bincount(states, weights=probability) / n
-    p_ty = np.stack([np.maximum(p_t - p_one, 0), p_one])
-    h_t, h_y = entropy_bits(p_t), entropy_bits(p_ty.sum(axis=1))
-    return float(h_t), float(h_t + h_y - entropy_bits(p_ty))
 
 
 def layerwise_terms(states: ArrayLike, probability: ArrayLike) -> LayerwiseTerms:
@@ -60,7 +38,8 @@ def layerwise_terms(states: ArrayLike, probability: ArrayLike) -> LayerwiseTerms
         ``LayerwiseTerms`` of (layer,), bits.
 
     Raises:
-        ValueError: as ``state_information``.
+        ValueError: for other shapes or lengths, states that are not whole numbers from 0, probabilities
+            outside [0, 1].
 
     References:
         Tishby & Zaslavsky (2015), section III.A.
@@ -68,13 +47,14 @@ def layerwise_terms(states: ArrayLike, probability: ArrayLike) -> LayerwiseTerms
     states = as_integers("states", states, "(layer, n)", at_least=0)
     probability = as_probabilities("probability", probability)
     check_same_length("states.T", states.T, "probability", probability)
-    below = np.arange(states.shape[1])
+    p_xy = np.stack([1 - probability, probability], axis=1) / len(probability)
+    below = np.arange(len(probability))
     kept, lost = [], []
     for layer in states:
         layer = np.unique(layer, return_inverse=True)[1]  # without gaps
         both = np.unique(below * (layer.max() + 1) + layer, return_inverse=True)[1].reshape(-1)
         (h_below, _), (h, ity), (h_both, ity_both) = (
-            state_information(s, probability) for s in (below, layer, both)
+            layer_information(s, p_xy) for s in (below, layer, both)
         )
         kept.append(max(h_below + h - h_both, 0.0))
         lost.append(max(ity_both - ity, 0.0))

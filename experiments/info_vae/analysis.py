@@ -32,7 +32,7 @@ import optax
 from jax import lax
 from jaxtyping import Array, Float, Key
 
-from ibjax.analysis.inputs import as_floats, as_integers, as_sequence, check_broadcast
+from ibjax.analysis._inputs import as_floats, as_integers, as_sequence, check_broadcast
 from ibjax.arrays import as_array, as_float32
 from ibjax.checks import (
     as_key,

@@ -32,7 +32,6 @@ MODULES = ("presets", "analysis")
 
 # What is called by none of the tables, and why.
 ELSEWHERE = {
-    "ibjax.analysis.inputs": "the checks themselves",
     "ibjax.analysis.PlaneRecord": "ibjax.analysis.records.PlaneRecord",
     "ibjax.datasets.all_rows_split": "tests/datasets/test_splits.py",
     "ibjax.datasets.first_rows_split": "tests/datasets/test_splits.py",
@@ -62,6 +61,11 @@ ALLOWED = {
         ("ibjax.bottleneck.finite_sample_bounds", argument, value): "of any shape"
         for argument in ("ixt", "ity")
         for value in ("empty", "one_axis_more")
+    },
+    **{
+        (f"ibjax.bottleneck.interpolate_curve, {argument}", argument, value): "any shape; NaN stays NaN"
+        for argument in ("ixt", "ity")
+        for value in ("nan", "inf", "one_axis_more")
     },
     ("ibjax.plots.plot_layer_against_next", "layer", "float"): "a level of its dimension",
     ("ibjax.plots.plot_layer_against_next", "following", "float"): "a level of its dimension",
@@ -95,11 +99,11 @@ def public_functions() -> list[str]:
         for package in MODULES
         if hasattr(found := importlib.import_module(f"ibjax.{package}"), "__path__")
         for module in pkgutil.iter_modules(found.__path__)
+        if not module.name.startswith("_")
     ]
     names = {
         f"{module}.{name}"
         for module in modules
-        if module not in ELSEWHERE
         for name in importlib.import_module(module).__all__
         if _is_called(getattr(importlib.import_module(module), name))
     }

@@ -18,7 +18,7 @@ import pytest
 import ibjax
 from ibjax.analysis.records import PlaneRecord
 from ibjax.mi import binned_mi, exact_mi
-from ibjax.training import checkpoint, fit, loop, make_model
+from ibjax.training import blocks, checkpoint, fit, identity, make_model
 from tests.marks import slow
 from tests.training.test_checkpoint import (
     SEEDS,
@@ -39,7 +39,7 @@ def straight():
 
 @pytest.fixture
 def save_always(monkeypatch):
-    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
+    monkeypatch.setattr(blocks, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
 
 
 def plane(**options):
@@ -134,7 +134,7 @@ def test_another_process_continues_the_same_run_and_no_other(tmp_path):
 
 def with_versions(monkeypatch, **versions):
     known = checkpoint.code_versions()
-    monkeypatch.setattr(loop, "code_versions", lambda: known | versions)
+    monkeypatch.setattr(identity, "code_versions", lambda: known | versions)
 
 
 VERSIONS = [
@@ -240,7 +240,7 @@ def finished(tmp_path_factory):
     """A run with two checkpoints in each block."""
     directory = tmp_path_factory.mktemp("finished") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
+        patch.setattr(blocks, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
         small_fit(checkpoint_dir=directory)
     return directory
 
@@ -384,8 +384,8 @@ FULL_DISK = """
 import resource, signal, sys
 import tests.conftest
 from tests.training.test_resume import small_fit
-import ibjax.training.loop as loop
-loop.SECONDS_BETWEEN_CHECKPOINTS = -1.0
+from ibjax.training import blocks
+blocks.SECONDS_BETWEEN_CHECKPOINTS = -1.0
 small_fit()
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))

@@ -1,0 +1,104 @@
+"""Does the batch size decide compression, and when the gradient's noise takes over?
+
+Claim: Shwartz-Ziv & Tishby (2017), section 3.4: layers compress in the diffusion phase, by the noise of
+the minibatch gradients. Smaller batches have more of it: if the noise is what compresses, they compress
+more and sooner. At a fixed learning rate the step's noise falls as 1 / batch size; at a rate
+proportional to the batch size it stays about the same (Goyal et al. 2017; Smith & Le 2018).
+
+Command:  python -m experiments.batch_size
+Time:     20 to 30 minutes on 2 cores
+Expect:   larger batches at the same rate train less and compress later; at a rate in proportion,
+          compression hardly depends on the batch size, in tanh layers; relu layers do not compress.
+
+50 networks 12-10-7-5-4-3-2 an arm on the 12-bit symmetric task, 4000 epochs of plain SGD in batches of
+32, 128 and 512 and of full batches (3277 samples), at rate 0.1 ("equal") and at 0.1 times batch size /
+256 ("proportional"). I(X;T) and I(T;Y) on all 4096 inputs in bins of 0.07; gradients of an epoch's
+minibatches at fixed parameters, of the training's own size, or of 256 samples where training takes full
+batches and has no noise. Diffusion starts where the SNR falls below 1 for good (ibjax.analysis.phases);
+at fixed parameters the SNR grows as the root of the batch size, so larger batches diffuse later by
+definition alone.
+
+Dims: activation, rate, batch_size, seed, epoch, layer.
+"""
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+import xarray as xr
+from matplotlib.figure import Figure
+
+from experiments import lab
+from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary, seed_compression
+from ibjax.analysis.gradients import GradientRecord
+from ibjax.analysis.intervals import mean_interval
+from ibjax.analysis.phases import phase_epochs
+from ibjax.analysis.records import JointRecord, PlaneRecord
+from ibjax.plots import plot_compression, plot_information_plane
+from ibjax.presets import preset
+from ibjax.training import TrainConfig, make_model
+
+ACTIVATIONS, RATES = ("tanh", "relu"), ("equal", "proportional")
+BATCHES, SMOKE_BATCHES = ("32", "128", "512", "full"), ("32", "full")
+FULL, SMOKE = lab.Scale(epochs=4000), lab.Scale(epochs=3, widths=(4, 3, 2))
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(lab.LabConfig):
+    """Does the batch size decide compression, and when the gradient's noise takes over?"""
+
+
+def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
+    """Train and measure all arms; checkpoints go to ``folder`` if given."""
+    convention, scale, arms = preset("paper"), lab.scale_of(config, FULL, SMOKE), {}
+    batches = SMOKE_BATCHES if config.smoke else BATCHES
+    for activation, rate, batch in itertools.product(ACTIVATIONS, RATES, batches):
+        size = None if batch == "full" else int(batch)
+        step = 0.1 * ((size or 3277) / 256 if rate == "proportional" else 1)
+        options = {"activation": activation, "batch_size": size, "learning_rate": step}
+        training = TrainConfig(**convention.training | scale.training | options)
+        plane = PlaneRecord(make_model(training), convention.estimator)
+        record = JointRecord([plane, GradientRecord(plane.model, size or 256)])
+        arms[activation, rate, batch] = lab.Arm(training, scale.task, record)
+    provenance = {"source": "Shwartz-Ziv & Tishby (2017), section 3.4", "binning": convention.binning}
+    options = {"factors": ("activation", "rate", "batch_size"), "folder": folder, **provenance}
+    options["derive"] = lambda _, arm: arm.assign(diffusion=phase_epochs(arm).diffusion)
+    return lab.train(config, arms, **options)
+
+
+def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[lab.Table]]:
+    """Planes and compression by batch size; compression and diffusion by layer, and what follows."""
+    figures, summary = {}, compression_summary(results)
+    for rate in RATES:
+        arms, title = results.sel(rate=rate), f"{rate} learning rates: {results.binning}"
+        planes = plot_information_plane(arms, row="activation", column="batch_size", title=title)
+        curves = plot_compression(arms, row="activation", compare="batch_size", title=title)
+        figures |= {f"planes_{rate}.png": planes, f"compression_{rate}.png": curves}
+    starts = mean_interval(results.diffusion.transpose("seed", *summary.peak.dims).values)
+    names = ("diffusion", "diffusion_low", "diffusion_high", "diffuse")
+    columns = {name: (summary.peak.dims, v) for name, v in zip(names, starts, strict=True)}
+    note = (
+        "compression: bits; diffusion: mean epoch of its start, over the seeds (diffuse) that have one"
+    )
+    verdicts = [verdict(results, *levels) for levels in itertools.product(ACTIVATIONS, RATES)]
+    layers = lab.table_of("layers", summary.assign(columns), [note, *verdicts])
+    return figures, [layers, lab.seeds_table(results, ["train_loss", "train_accuracy", "test_accuracy"])]
+
+
+def verdict(results: xr.Dataset, activation: str, rate: str) -> str:
+    """Say what batches of 32 change in hidden layers' compression and diffusion, within seeds."""
+    arms = results.sel(activation=activation, rate=rate).isel(layer=slice(0, -1))
+    small, full = (arms.sel(batch_size=batch) for batch in ("32", "full"))
+    more = {"bits of compression": seed_compression(small) - seed_compression(full)}
+    more["epochs until diffusion starts"] = small.diffusion - full.diffusion
+    facts = []
+    for name, change in more.items():
+        intervals = {k: mean_interval(change.sel(layer=k).values) for k in change.layer.values.tolist()}
+        clear = {k: x for k, x in intervals.items() if max(x.low, -x.high) > NEGLIGIBLE_BITS}
+        layers = ", ".join(f"layer {k} {lab.interval_text(x)}" for k, x in clear.items())
+        facts.append(f"{name}: {layers or 'does not follow for any hidden layer'}")
+    return f"{activation}, {rate} rates, batches of 32 minus full ones: {'; '.join(facts)}."
+
+
+if __name__ == "__main__":
+    lab.main("batch_size", Config, run, report)
