@@ -6,7 +6,7 @@ for each arm (activation and optimizer):
 
 * training and shuffling: ``fit`` without measurements, a long run less a short one, with and
   without ``shuffle``; times the job's epochs;
-* measurement: ``plane_record`` on networks trained for a while, in the blocks and on the devices
+* measurement: ``PlaneRecord`` on networks trained for a while, in the blocks and on the devices
   that ``fit`` uses; times the job's recorded epochs, read from its result file;
 * compilation: a first, short ``fit`` less a second one.
 
@@ -33,7 +33,7 @@ import xarray
 
 from benchmarks import timing
 from experiments.sgd_vs_bgd import ACTIVATIONS, OPTIMIZERS, Config, arm_config
-from ibjax.analysis.records import plane_record
+from ibjax.analysis.records import PlaneRecord
 from ibjax.batching import blocks_of_seeds, default_lanes
 from ibjax.datasets import first_rows_split, symmetric_task
 from ibjax.presets import preset
@@ -67,7 +67,7 @@ def train(num_epochs: int, config: TrainConfig, num_seeds: int):
 
 def pieces(config: TrainConfig, num_seeds: int, rounds: int) -> dict[str, float]:
     """Seconds of an epoch's training and shuffling, of one measurement, and of compilation."""
-    record = plane_record(make_model(config), preset(Config().preset).estimator)
+    record = PlaneRecord(make_model(config), preset(Config().preset).estimator)
     data = symmetric_task()
 
     def compile_and_run():

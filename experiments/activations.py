@@ -99,8 +99,8 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     figures = {
         "compression_by_activation.png": plot_compression_table(
             summary,
-            panel="estimator",
             rows=["activation"],
+            column="estimator",
             title=f"Compression of I(X;T), bits, mean over {seeds}",
         )
     }

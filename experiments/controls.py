@@ -122,8 +122,8 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     figures = {
         "compression_of_controls.png": plot_compression_table(
             summary,
-            panel="estimator",
             rows=["activation", "control"],
+            column="estimator",
             title=f"Compression of I(X;T), bits, mean over {seeds}",
         ),
         "information_plane.png": plot_information_plane(

@@ -111,7 +111,9 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     seeds = f"{results.sizes['seed']} seeds"
     figures = {
         "violations.png": plot_violations(
-            summary, title=f"Violations of the data-processing inequality: % of {seeds}"
+            summary,
+            row="activation",
+            title=f"Violations of the data-processing inequality: % of {seeds}",
         )
     }
     for name in NAMES:

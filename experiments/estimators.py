@@ -142,10 +142,17 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     drawn = int(results.layer[-2])  # the last hidden one, where tanh networks compress most in bins
     figures = {
         "compression_by_estimator.png": plot_compression_table(
-            summary, title=f"Compression of I(X;T), bits, mean over {seeds}"
+            summary,
+            rows=["estimator", "setting"],
+            column="activation",
+            title=f"Compression of I(X;T), bits, mean over {seeds}",
         ),
         "curves_by_estimator.png": plot_curves(
-            results.sel(layer=drawn), title=f"Layer {drawn}, mean with 95% band, {seeds}"
+            results.sel(layer=drawn),
+            row="activation",
+            column="estimator",
+            compare="setting",
+            title=f"Layer {drawn}, mean with 95% band, {seeds}",
         ),
     }
     found = [verdict(summary, activation) for activation in ACTIVATIONS]

@@ -22,31 +22,39 @@ Dims: seed, epoch, layer. Variables: ``ixt``, ``ixt_relevant``, ``ixt_irrelevant
 
 import dataclasses
 import functools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, columns, main, progress_bar
+from experiments.lab import (
+    Arm,
+    LabConfig,
+    Scale,
+    Table,
+    Task,
+    layer_rows,
+    main,
+    scale_of,
+    table_of_rows,
+    train,
+)
 from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.intervals import mean_interval
-from ibjax.analysis.linear import linear_dataset, linear_record
+from ibjax.analysis.linear import LinearRecord
 from ibjax.datasets.linear_teacher import linear_teacher
 from ibjax.plots import plot_parts
-from ibjax.results import environment
-from ibjax.training import TrainConfig, fit, make_model
+from ibjax.training import TrainConfig, make_model
 
 NUM_SAMPLES, NUM_INPUTS, NUM_RELEVANT = 300, 100, 30
 WEIGHT_VARIANCE, SNR, NOISE_VARIANCE = 100.0, 10.0, 1.0
 BATCH_SIZE, LEARNING_RATE = 5, 0.0005
-FULL_EPOCHS, SMOKE_EPOCHS = 300, 60
+FULL, SMOKE = Scale(epochs=300), Scale(epochs=60)
 
 LAYERS = {1: "hidden layer", 2: "output"}
-PARTS = {
-    "all": "ixt",
-    "relevant": "ixt_relevant",
-    "irrelevant": "ixt_irrelevant",
-}
+PARTS = {"all": "ixt", "relevant": "ixt_relevant", "irrelevant": "ixt_irrelevant"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +71,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         split="all_rows",
         batch_size=BATCH_SIZE,
         learning_rate=LEARNING_RATE,
-        num_epochs=config.epochs or (SMOKE_EPOCHS if config.smoke else FULL_EPOCHS),
+        **scale_of(config, FULL, SMOKE).training,
     )
     draw = functools.partial(
         linear_teacher,
@@ -73,34 +81,28 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         num_inputs=NUM_INPUTS,
         num_relevant=NUM_RELEVANT,
     )
-    model = make_model(training)
-    with progress_bar(1) as on_advance_of:
-        history = fit(
-            training,
-            draw,
-            record=linear_record(model, noise_variance=NOISE_VARIANCE, num_relevant=NUM_RELEVANT),
-            on_advance=on_advance_of("sgd"),
-            **config.fit_options(folder, "sgd"),
-        )
-    attributes = {
-        "experiment": "irrelevant_inputs",
-        "source": "Saxe et al. (2018), section 5, figure 6",
-        "dataset": f"ibjax.datasets.linear_teacher: {NUM_SAMPLES} samples, {NUM_RELEVANT} of "
-        f"{NUM_INPUTS} inputs relevant, a teacher a seed",
-        "snr": SNR,
-        "weight_variance": WEIGHT_VARIANCE,
-        "estimator": "exact, from covariances",
-        "noise_variance": NOISE_VARIANCE,
-        "num_samples": NUM_SAMPLES,
-        "num_relevant": NUM_RELEVANT,
-        "training": training.as_dict(),
-        "seed": config.seed,
-    }
-    return linear_dataset(history, {**attributes, **environment()})
+    text = (
+        f"ibjax.datasets.linear_teacher: {NUM_SAMPLES} samples, {NUM_RELEVANT} of {NUM_INPUTS} inputs "
+        "relevant, a teacher a seed"
+    )
+    task = Task("linear_teacher", draw, 1, NUM_SAMPLES, text)
+    record = LinearRecord(make_model(training), NOISE_VARIANCE, NUM_RELEVANT)
+    return train(
+        config,
+        {(): Arm(training, task, record)},
+        factors=(),
+        source="Saxe et al. (2018), section 5, figure 6",
+        folder=folder,
+        measured_on="exact, on no samples",
+        snr=SNR,
+        weight_variance=WEIGHT_VARIANCE,
+        noise_variance=NOISE_VARIANCE,
+        num_relevant=NUM_RELEVANT,
+    )
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """Information about all, relevant and irrelevant inputs over epochs, the table and the verdict."""
+    """Draw the information about all, relevant and irrelevant inputs, and tabulate how it changes."""
     seeds = results.sizes["seed"]
     title = f"{NUM_RELEVANT} relevant and {NUM_INPUTS - NUM_RELEVANT} irrelevant inputs, {seeds} seeds"
     figure = plot_parts(results, names=LAYERS, title=f"{title}, mean with 95% band")
@@ -109,30 +111,32 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 def parts_table(results: xr.Dataset) -> Table:
     """Per layer and part of the inputs: the fall after the peak and the rise up to it; bits."""
-    header = "layer inputs start peak peak_epoch final fall+- rise+-"
-    rows, falls = [], {}
+    rows = []
     for part, variable in PARTS.items():
-        summary = compression_summary(results.assign(ixt=results[variable]))
         information = results[variable].transpose("seed", "epoch", "layer")
-        rise = mean_interval((information.sel(epoch=summary.peak_epoch) - information[:, 0]).values)
-        for i, layer in enumerate(summary.layer.values):
-            values = [column.values[i] for column in summary.data_vars.values()][:-1]
-            start = float(information[:, 0, i].mean())
-            rows.append([layer, part, start, *values, rise.estimate[i], rise.low[i], rise.high[i]])
-            falls[int(layer), part] = values[-3:]
-    return Table("parts", columns(header), rows, [verdict(falls, layer) for layer in LAYERS])
+        start = information.isel(epoch=0, drop=True)
+        summary = compression_summary(results, variable).drop_vars("num_seeds")
+        rise = mean_interval((information.sel(epoch=summary.peak_epoch) - start).values)
+        limits = {"rise": rise.estimate, "rise_low": rise.low, "rise_high": rise.high}
+        summary = summary.rename({f"compression{end}": f"fall{end}" for end in ("", "_low", "_high")})
+        summary = summary.assign({name: ("layer", values) for name, values in limits.items()})
+        rows += layer_rows(summary.assign(start=start.mean("seed")), inputs=part)
+    columns = "layer inputs start peak peak_epoch final fall fall_low fall_high".split()
+    columns += ["rise", "rise_low", "rise_high"]
+    return table_of_rows("parts", rows, [verdict(rows, layer) for layer in LAYERS], columns=columns)
 
 
-def verdict(falls: dict[tuple[int, str], list[float]], layer: int) -> str:
+def verdict(rows: Sequence[Mapping[str, Any]], layer: int) -> str:
     """Say what follows for one layer from the intervals of how far the parts fall."""
+    parts = {row["inputs"]: row for row in rows if row["layer"] == layer}
 
     def say(part: str) -> str:
-        amount, low, high = falls[layer, part]
+        amount, low, high = (parts[part][f"fall{end}"] for end in ("", "_low", "_high"))
         falling = "falls after its peak" if low > 0 else "does not fall"
         return f"about {part} inputs {falling} ({amount:.3f} bits, {low:.3f} to {high:.3f})"
 
     facts = f"{LAYERS[layer]}: information " + "; ".join(map(say, ("irrelevant", "relevant", "all")))
-    if falls[layer, "irrelevant"][1] > 0 >= falls[layer, "all"][1]:
+    if parts["irrelevant"]["fall_low"] > 0 >= parts["all"]["fall_low"]:
         return (
             f"{facts}. The network forgets what does not matter, and I(X;T) does not show it; it does "
             "so while it fits, not afterwards."

@@ -34,20 +34,31 @@ import jax.numpy as jnp
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, columns, main, progress_bar
+from experiments.lab import (
+    Arm,
+    LabConfig,
+    Scale,
+    Table,
+    Task,
+    interval_cells,
+    layer_rows,
+    main,
+    scale_of,
+    table_of_rows,
+    train,
+)
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
 from ibjax.analysis.intervals import Interval, mean_interval
-from ibjax.analysis.linear import linear_dataset, linear_record, optimal_test_error
+from ibjax.analysis.linear import LinearRecord, optimal_test_error
 from ibjax.datasets.linear_teacher import linear_teacher
 from ibjax.plots import plot_bounded_plane, plot_learning
-from ibjax.results import environment, stack_arms
-from ibjax.training import TrainConfig, fit, make_model
+from ibjax.training import TrainConfig, make_model
 from ibjax.training.steps import seed_keys
 
 OPTIMIZERS = ("bgd", "sgd")
 NUM_SAMPLES, BATCH_SIZE = 100, 5
 WEIGHT_VARIANCE = 100.0
-FULL_EPOCHS, SMOKE_EPOCHS = 200, 40
+FULL, SMOKE = Scale(epochs=200), Scale(epochs=40)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,13 +66,13 @@ class Config(LabConfig):
     """A deep linear network learns from a linear teacher."""
 
     hidden: tuple[int, ...] = (100,)
-    """Units of the hidden layers."""
+    """Widths of the hidden layers."""
     learning_rate: float = 0.005
-    """Of full-batch descent; a step of SGD takes the 20th part."""
+    """Learning rate of full-batch descent; SGD uses 1/20 of it per step."""
     snr: float = 1.0
     """Variance of the teacher's signal over that of the labels' noise."""
     noise_variance: float = 1.0
-    """Of the noise at a layer that makes its information finite."""
+    """Variance of the noise at a layer that makes its information finite."""
 
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
@@ -69,41 +80,35 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     draw = functools.partial(
         linear_teacher, num_samples=NUM_SAMPLES, snr=config.snr, weight_variance=WEIGHT_VARIANCE
     )
+    text = f"ibjax.datasets.linear_teacher: {NUM_SAMPLES} samples of 100 inputs, a teacher a seed"
+    task = Task("linear_teacher", draw, 1, NUM_SAMPLES, text)
     arms = {}
-    with progress_bar(len(OPTIMIZERS)) as on_advance_of:
-        for optimizer in OPTIMIZERS:
-            training = arm_config(config, optimizer)
-            history = fit(
-                training,
-                draw,
-                record=linear_record(make_model(training), noise_variance=config.noise_variance),
-                on_advance=on_advance_of(optimizer),
-                **config.fit_options(folder, optimizer),
-            )
-            arms[(optimizer,)] = linear_dataset(history, training.as_dict())
-    results = stack_arms(arms, ("optimizer",))
+    for optimizer in OPTIMIZERS:
+        training = arm_config(config, optimizer)
+        record = LinearRecord(make_model(training), config.noise_variance)
+        arms[(optimizer,)] = Arm(training, task, record)
+    results = train(
+        config,
+        arms,
+        factors=("optimizer",),
+        source="Saxe et al. (2018), section 3, figure 3",
+        folder=folder,
+        measured_on="exact, on no samples",
+        snr=config.snr,
+        weight_variance=WEIGHT_VARIANCE,
+        noise_variance=config.noise_variance,
+    )
     samples = [draw(seed_keys(jnp.asarray(seed)).data) for seed in config.seed_range]
-    best = [optimal_test_error(one, weight_variance=WEIGHT_VARIANCE) for one in samples]
+    best = [optimal_test_error(data, weight_variance=WEIGHT_VARIANCE) for data in samples]
     attrs = {"units": "1", "long_name": "mean squared error of the best learner of the samples"}
     results["optimal_loss"] = ("seed", best, attrs)
     attrs = {"units": "1", "long_name": "mean squared error of the teacher"}
     results["noise_loss"] = ((), WEIGHT_VARIANCE / config.snr, attrs)
-    return results.assign_attrs(
-        experiment="linear_student_teacher",
-        source="Saxe et al. (2018), section 3, figure 3",
-        dataset=f"ibjax.datasets.linear_teacher: {NUM_SAMPLES} samples of 100 inputs, a teacher a seed",
-        snr=config.snr,
-        weight_variance=WEIGHT_VARIANCE,
-        estimator="exact, from covariances",
-        noise_variance=config.noise_variance,
-        num_samples=NUM_SAMPLES,
-        seed=config.seed,
-        **environment(),
-    )
+    return results
 
 
 def arm_config(config: Config, optimizer: str) -> TrainConfig:
-    """One arm's training."""
+    """Return the training of an optimizer's arm."""
     sgd = optimizer == "sgd"
     return TrainConfig(
         widths=(*config.hidden, 1),
@@ -112,12 +117,12 @@ def arm_config(config: Config, optimizer: str) -> TrainConfig:
         split="all_rows",
         batch_size=BATCH_SIZE if sgd else None,
         learning_rate=config.learning_rate / (NUM_SAMPLES // BATCH_SIZE if sgd else 1),
-        num_epochs=config.epochs or (SMOKE_EPOCHS if config.smoke else FULL_EPOCHS),
+        **scale_of(config, FULL, SMOKE).training,
     )
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """The plane with its bound, errors and information over epochs, tables and the verdict."""
+    """Draw the plane with its bound, and errors and information over epochs; make the tables."""
     seeds = results.sizes["seed"]
     noise = f"noise variance {results.noise_variance:g}"
     figures = {
@@ -140,42 +145,51 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def learnt(results: xr.Dataset, optimizer: str) -> Interval:
-    """Share of the best learner's gain on the same samples that is reached at the end, over seeds."""
+    """Return the share of the best learner's gain that the networks reach, with its interval."""
     test = results.test_loss.sel(optimizer=optimizer).transpose("seed", "epoch")
     return mean_interval(((test[:, 0] - test[:, -1]) / (test[:, 0] - results.optimal_loss)).values)
 
 
 def errors_table(results: xr.Dataset) -> Table:
     """Errors on new samples, and the share learnt of what the samples allow: 1 for the best learner."""
-    header = columns("optimizer start lowest at_epoch end best noise learnt+- train_end diverged")
     rows, sentences = [], []
     best, noise = results.optimal_loss.mean().item(), results.noise_loss.item()
     for name in OPTIMIZERS:
         arm, share = results.sel(optimizer=name), learnt(results, name)
-        test, train_end = arm.test_loss.mean("seed").values, arm.train_loss[..., -1].mean().item()
-        errors = test[0], test.min(), results.epoch.values[test.argmin()], test[-1], best, noise
-        rows.append([name, *errors, *share[:3], train_end, arm.diverged.sum().item()])
+        test = arm.test_loss.mean("seed").values
+        rows.append(
+            {
+                "optimizer": name,
+                "start": test[0],
+                "lowest": test.min(),
+                "at_epoch": results.epoch.values[test.argmin()],
+                "end": test[-1],
+                "best": best,
+                "noise": noise,
+                **interval_cells("learnt", share),
+                "train_end": arm.train_loss.isel(epoch=-1).mean().item(),
+                "diverged": arm.diverged.sum().item(),
+            }
+        )
         sentences.append(
             f"{name}: the error on new samples falls from {test[0]:.0f} to {test[-1]:.0f}, of which "
             f"{noise:.0f} is noise of the labels: {share.estimate:.0%} (95% interval {share.low:.0%} to "
             f"{share.high:.0%}) of what the best learner gains from these samples."
         )
-    return Table("errors", header, rows, sentences)
+    return table_of_rows("errors", rows, sentences)
 
 
 def compression_table(results: xr.Dataset) -> Table:
     """Per arm and layer: peak, final, compression with its interval; bits; and the verdict."""
-    header = columns("optimizer layer peak peak_epoch final compression+- seeds")
     rows, sentences = [], []
     for name in OPTIMIZERS:
-        summary = compression_summary(results.sel(optimizer=name))
-        for i, layer in enumerate(summary.layer.values):
-            rows.append([name, layer, *(column.values[i] for column in summary.data_vars.values())])
-        found = summary.layer[summary.compression_low > NEGLIGIBLE_BITS].values.tolist()
+        summary = compression_summary(results.sel(optimizer=name)).rename(num_seeds="seeds")
+        rows += layer_rows(summary, optimizer=name)
+        compressing = summary.layer[summary.compression_low > NEGLIGIBLE_BITS].values.tolist()
         most = float(summary.compression_high.max())
         sentences.append(
-            f"{name}: layers {', '.join(map(str, found))} compress."
-            if found
+            f"{name}: layers {', '.join(map(str, compressing))} compress."
+            if compressing
             else f"{name}: no layer compresses: with 95% confidence by {most:.3f} bits at most."
         )
     generalises = all(learnt(results, name).low > 0.5 for name in OPTIMIZERS)
@@ -184,7 +198,7 @@ def compression_table(results: xr.Dataset) -> Table:
             "A network that generalises need not compress. That compression never helps one does not "
             "follow; nor anything about inputs some of which matter more: here all are alike."
         )
-    return Table("compression", header, rows, sentences)
+    return table_of_rows("compression", rows, sentences)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main
+from experiments.lab import LabConfig, Table, main, table_of_rows
 from ibjax.analysis.single_unit import UNITS, binned_unit_mi, noisy_unit_mi, unit_bins
 from ibjax.mi import binned_mi
 from ibjax.models import ACTIVATIONS
@@ -53,25 +53,25 @@ class Config(LabConfig):
 
 @functools.partial(jax.jit, static_argnames="activation")
 def sampled_mi(key, weights, activation: str):
-    """``binned_mi`` of one draw of samples at every weight, bits."""
+    """Return ``binned_mi`` of one draw of samples at every weight, bits."""
     span, x = UNITS[activation].span, jax.random.normal(key, (NUM_SAMPLES, 1))
     no_labels = jnp.zeros(NUM_SAMPLES, int)
 
-    def at(weight):
+    def measure(weight):
         h = ACTIVATIONS[activation](weight * x)
         if span is None:
             return binned_mi(h, no_labels, bin_width=BIN_WIDTHS[activation]).ixt
         return binned_mi(h, no_labels, bins=NUM_BINS, range=span).ixt
 
-    return jax.lax.map(at, weights)
+    return jax.lax.map(measure, weights)
 
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
-    """The exact and the sampled information of every unit; ``folder`` is not needed."""
+    """Compute the exact and the sampled information of every unit; ``folder`` is not needed."""
     weights = np.geomspace(0.1, 100, SMOKE_WEIGHTS if config.smoke else FULL_WEIGHTS)
     keys = jax.vmap(jax.random.key)(np.asarray(config.seed_range))
-    of_draws = jax.vmap(sampled_mi, in_axes=(0, None, None), out_axes=1)
-    sampled = np.asarray([of_draws(keys, jnp.asarray(weights), name) for name in UNITS])
+    sampled_by_seed = jax.vmap(sampled_mi, in_axes=(0, None, None), out_axes=1)
+    sampled = np.asarray([sampled_by_seed(keys, jnp.asarray(weights), name) for name in UNITS])
     exact, noisy = [], []
     for name, width in BIN_WIDTHS.items():
         exact.append([binned_unit_mi(name, w, bin_width=width) for w in weights])
@@ -89,7 +89,6 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
             "seed": ("seed", np.asarray(config.seed_range), {"units": "1", "long_name": "random seed"}),
         },
         {
-            "experiment": "minimal_model",
             "source": "Saxe et al. (2018), section 2, figure 2",
             "estimator": f"{NUM_BINS} equal bins over a bounded range, else bin_width=2/{NUM_BINS}",
             "noise_variance": "bin width squared over 12",
@@ -101,10 +100,11 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """The curves, the probabilities of the bins that explain them, and where they rise and fall."""
+    """Draw the curves and the bins that explain them, and tabulate where they rise and fall."""
     curves = plot_against_truth(
         results,
-        panel="activation",
+        over="weight",
+        column="activation",
         estimate="sampled",
         truths={"in bins, exact": "ixt", "with noise, exact": "noisy"},
         title=f"h = f(w X), X ~ N(0, 1), {results.sizes['seed']} draws of {NUM_SAMPLES}",
@@ -113,7 +113,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def draw_bins() -> Figure:
-    """Why: the probabilities of the bins of a saturating and of an open unit."""
+    """Draw the bins' probabilities of a saturating and of an open unit, which explain the curves."""
     shown = {}
     for name in DRAWN_UNITS:
         for weight in DRAWN_WEIGHTS:
@@ -126,22 +126,30 @@ def draw_bins() -> Figure:
 
 def table(results: xr.Dataset) -> Table:
     """Per activation: the peak over weights and the value at the largest weight; bits."""
-    header = "activation peak at_weight at_end fall noisy_peak noisy_at_end sampling_error".split()
     rows = []
     for name in results.activation.values:
-        one = results.sel(activation=name)
-        exact, noisy = one.ixt.values, one.noisy.values
-        error = float(np.abs(one.sampled.mean("seed") - one.ixt).max())
+        unit = results.sel(activation=name)
+        exact, noisy = unit.ixt.values, unit.noisy.values
         peak = exact.argmax()
-        of_bins = exact[peak], float(one.weight[peak]), exact[-1], exact[peak] - exact[-1]
-        rows.append([name, *of_bins, noisy.max(), noisy[-1], error])
-    falls = [row[0] for row in rows if row[4] > 0]
-    rises = [row[0] for row in rows if row[4] == 0]
+        rows.append(
+            {
+                "activation": name,
+                "peak": exact[peak],
+                "at_weight": float(unit.weight[peak]),
+                "at_end": exact[-1],
+                "fall": exact[peak] - exact[-1],
+                "noisy_peak": noisy.max(),
+                "noisy_at_end": noisy[-1],
+                "sampling_error": float(np.abs(unit.sampled.mean("seed") - unit.ixt).max()),
+            }
+        )
+    falls = [row["activation"] for row in rows if row["fall"] > 0]
+    rises = [row["activation"] for row in rows if row["fall"] == 0]
     sentence = (
         f"I(h;X) rises and falls again with the weight for {', '.join(falls) or 'none'}; it only rises "
         f"for {', '.join(rises) or 'none'}. There is no training here, no noise of SGD and no task."
     )
-    return Table("minimal_model", header, rows, [sentence])
+    return table_of_rows("minimal_model", rows, [sentence])
 
 
 if __name__ == "__main__":

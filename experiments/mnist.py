@@ -168,7 +168,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
             results, row="estimator", column="activation", title=title
         ),
         "compression.png": plot_compression(
-            results, compare="estimator", title=f"{title}, mean with 95% band"
+            results, row="activation", compare="estimator", title=f"{title}, mean with 95% band"
         ),
     }
     return figures, [compression_table(results), seeds_table(results)]

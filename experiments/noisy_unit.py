@@ -27,7 +27,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, columns, main
+from experiments.lab import LabConfig, Table, interval_cells, main, table_of_rows
 from ibjax.analysis.intervals import mean_interval
 from ibjax.mi import edge_mi, gaussian_mi, kde_mi, ksg_mi, noisy_mi, renyi_mi, ross_mi
 from ibjax.plots import plot_against_truth
@@ -48,7 +48,7 @@ class Config(LabConfig):
 
 
 def estimators() -> dict[str, Callable]:
-    """By name, functions of the weight, draws x, t and their inputs' numbers, and a key: bits."""
+    """Return estimators by name: functions of the weight, x, t, the inputs' numbers and a key, bits."""
     centres = jnp.asarray(INPUTS)[:, None]
     numbers = jnp.arange(len(INPUTS))
 
@@ -78,7 +78,7 @@ def estimators() -> dict[str, Callable]:
 
 
 def exact_information(weight: float) -> float:
-    """I(X;T) in bits, h(T) - h(T|X), by the trapezoidal rule, which is exact for smooth densities."""
+    """Return I(X;T) = h(T) - h(T|X) in bits, by the trapezoidal rule, exact for smooth densities."""
     t = np.linspace(-2.5, 2.5, 20_001)
     scaled = (t - np.tanh(weight * INPUTS.astype(float))[:, None]) / np.sqrt(NOISE_VARIANCE)
     density = np.exp(-(scaled**2) / 2).mean(axis=0) / np.sqrt(2 * np.pi * NOISE_VARIANCE)
@@ -87,24 +87,26 @@ def exact_information(weight: float) -> float:
     return float(entropy - np.log2(2 * np.pi * np.e * NOISE_VARIANCE) / 2)
 
 
+@functools.partial(jax.jit, static_argnames="estimator")
+def estimates(estimator: Callable, weight, keys):
+    """Return I(X;T) by one estimator at one weight, for a draw of the samples per key, bits."""
+
+    def estimate(key):
+        for_input, for_noise, for_estimator = jax.random.split(key, 3)
+        label = jax.random.randint(for_input, (NUM_SAMPLES,), 0, len(INPUTS))
+        x = jnp.asarray(INPUTS)[label]
+        noise = jnp.sqrt(NOISE_VARIANCE) * jax.random.normal(for_noise, x.shape)
+        return estimator(weight, x, jnp.tanh(weight * x) + noise, label, for_estimator)
+
+    return jax.vmap(estimate)(keys)
+
+
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
-    """Every estimator at every weight, for draws of its own for each seed; ``folder`` is not needed."""
+    """Apply every estimator at every weight to each seed's draw; ``folder`` is not needed."""
     weights = np.geomspace(0.1, 5, SMOKE_WEIGHTS if config.smoke else FULL_WEIGHTS).astype(np.float32)
     keys = jax.vmap(jax.random.key)(np.asarray(config.seed_range))
-
-    @functools.partial(jax.jit, static_argnames="estimator")
-    def measure(estimator, weight, keys):
-        def one(key):
-            for_input, for_noise, for_estimator = jax.random.split(key, 3)
-            label = jax.random.randint(for_input, (NUM_SAMPLES,), 0, len(INPUTS))
-            x = jnp.asarray(INPUTS)[label]
-            noise = jnp.sqrt(NOISE_VARIANCE) * jax.random.normal(for_noise, x.shape)
-            return estimator(weight, x, jnp.tanh(weight * x) + noise, label, for_estimator)
-
-        return jax.vmap(one)(keys)
-
     named = estimators()
-    ixt = [[measure(estimator, w, keys) for w in weights] for estimator in named.values()]
+    ixt = [[estimates(estimator, w, keys) for w in weights] for estimator in named.values()]
     bits = {"units": "bits", "long_name": "I(X;T)"}
     return xr.Dataset(
         {
@@ -117,7 +119,6 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
             "seed": ("seed", np.asarray(config.seed_range), {"units": "1", "long_name": "random seed"}),
         },
         {
-            "experiment": "noisy_unit",
             "source": "Goldfeld et al. (2019), section 2",
             "noise_variance": NOISE_VARIANCE,
             "num_samples": NUM_SAMPLES,
@@ -129,29 +130,36 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """Every estimator against the exact curve, and how far it is off."""
+    """Draw every estimator against the exact curve, and tabulate how far it is off."""
     title = f"T = tanh(w X) + N(0, {results.noise_variance}), {results.sizes['seed']} draws of samples"
-    return {"noisy_unit.png": plot_against_truth(results, title=title)}, [falls_table(results)]
+    figure = plot_against_truth(results, over="weight", column="estimator", title=title)
+    return {"noisy_unit.png": figure}, [falls_table(results)]
 
 
 def falls_table(results: xr.Dataset) -> Table:
     """Per estimator: the peak over weights, the value at the largest weight, the fall between; bits."""
-    header = columns("estimator peak at_weight at_end fall+- largest_error")
-    rows = [["exact", *_peak_and_end(results, results.exact.values), *[float("nan")] * 2, 0.0]]
-    for name in results.estimator.values:
-        ixt = results.ixt.sel(estimator=name).transpose("seed", "weight").values
+    exact = results.exact.values
+    curves = {"exact": exact[None]} | {
+        name: results.ixt.sel(estimator=name).transpose("seed", "weight").values
+        for name in results.estimator.values
+    }
+    rows = []
+    for name, ixt in curves.items():
         mean = ixt.mean(axis=0)
-        fall = mean_interval(ixt[:, mean.argmax()] - ixt[:, -1])
-        error = float(np.abs(mean - results.exact.values).max())
-        rows.append([name, *_peak_and_end(results, mean), float(fall.low), float(fall.high), error])
-    falling = [row[0] for row in rows[1:] if row[5] > 0]
+        peak = mean.argmax()
+        rows.append(
+            {
+                "estimator": name,
+                "peak": mean[peak],
+                "at_weight": float(results.weight[peak]),
+                "at_end": mean[-1],
+                **interval_cells("fall", mean_interval(ixt[:, peak] - ixt[:, -1])),
+                "largest_error": np.abs(mean - exact).max(),
+            }
+        )
+    falling = [row["estimator"] for row in rows[1:] if row["fall_low"] > 0]
     sentence = f"I(X;T) rises and falls with the weight, as exactly, by: {', '.join(falling) or 'none'}."
-    return Table("noisy_unit", header, rows, [sentence])
-
-
-def _peak_and_end(results: xr.Dataset, curve: np.ndarray) -> list[float]:
-    peak = curve.argmax()
-    return [float(x) for x in (curve[peak], results.weight[peak], curve[-1], curve[peak] - curve[-1])]
+    return table_of_rows("noisy_unit", rows, [sentence])
 
 
 if __name__ == "__main__":

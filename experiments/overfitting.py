@@ -28,34 +28,46 @@ Coordinates ``network``, ``num_samples`` and ``snr`` (NaN for tanh) have dim con
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, columns, main, progress_bar
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression, compression_summary
+from experiments.lab import (
+    Arm,
+    LabConfig,
+    Scale,
+    Table,
+    Task,
+    interval_cells,
+    layer_rows,
+    main,
+    scale_of,
+    table_of_rows,
+    train,
+)
+from ibjax.analysis.compression import (
+    NEGLIGIBLE_BITS,
+    compression,
+    compression_summary,
+)
 from ibjax.analysis.intervals import mean_interval, rank_correlation
-from ibjax.analysis.linear import linear_dataset, linear_record
-from ibjax.analysis.records import plane_record
-from ibjax.datasets import symmetric_task
+from ibjax.analysis.linear import LinearRecord
+from ibjax.analysis.records import PlaneRecord
 from ibjax.datasets.linear_teacher import linear_teacher
 from ibjax.datasets.splits import num_training_samples
 from ibjax.plots import plot_bounded_plane, plot_information_plane, plot_learning
 from ibjax.presets import preset
-from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
-from ibjax.training import TrainConfig, fit, make_model
-from ibjax.types import History, Record
+from ibjax.training import TrainConfig, make_model
 
 LINEAR = tuple(itertools.product((100, 300, 1000), (1.0, 10.0)))  # samples, SNR
 FRACTIONS = (0.3, 0.6, 0.85)  # of the symmetric task's words
 SMOKE_LINEAR, SMOKE_FRACTIONS = LINEAR[:1] + LINEAR[-1:], FRACTIONS[:1]
 STEPS_PER_EPOCH, LINEAR_RATE = 5, 0.001
 WEIGHT_VARIANCE, NOISE_VARIANCE = 100.0, 1.0
-FULL_EPOCHS, SMOKE_EPOCHS = 8000, 30
+FULL, SMOKE = Scale(epochs=8000), Scale(epochs=30)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,20 +75,24 @@ class Config(LabConfig):
     """Compression and generalisation do not go together."""
 
 
-class Arm(NamedTuple):
-    """One condition: its coordinates, and what ``fit`` and its records need."""
+class Condition(NamedTuple):
+    """A condition: its coordinates in the results, and its arm.
+
+    Attributes:
+        network: "linear" or "tanh".
+        num_samples: number of training samples.
+        snr: variance of the teacher's signal over that of the labels' noise; NaN without a teacher.
+        arm: the arm.
+    """
 
     network: str
     num_samples: int
     snr: float
-    training: TrainConfig
-    data: Any
-    record: Record
-    to_dataset: Callable[[History, dict], xr.Dataset]
+    arm: Arm
 
 
-def linear_arm(num_samples: int, snr: float, num_epochs: int) -> Arm:
-    """A linear network and its teacher."""
+def linear_condition(num_samples: int, snr: float, scale: Scale) -> Condition:
+    """Return the condition of a linear network that learns from a linear teacher."""
     training = TrainConfig(
         widths=(100, 1),
         activation="linear",
@@ -84,68 +100,62 @@ def linear_arm(num_samples: int, snr: float, num_epochs: int) -> Arm:
         split="all_rows",
         batch_size=num_samples // STEPS_PER_EPOCH,
         learning_rate=LINEAR_RATE,
-        num_epochs=num_epochs,
+        **scale.training,
     )
     draw = functools.partial(
         linear_teacher, num_samples=num_samples, snr=snr, weight_variance=WEIGHT_VARIANCE
     )
-    record = linear_record(make_model(training), noise_variance=NOISE_VARIANCE)
-    return Arm("linear", num_samples, snr, training, draw, record, linear_dataset)
+    text = f"ibjax.datasets.linear_teacher: {num_samples} samples, SNR {snr:g}, a teacher a seed"
+    record = LinearRecord(make_model(training), noise_variance=NOISE_VARIANCE)
+    arm = Arm(training, Task("linear_teacher", draw, 1, num_samples, text), record)
+    return Condition("linear", num_samples, snr, arm)
 
 
-def tanh_arm(fraction: float, num_epochs: int) -> Arm:
-    """A tanh network on a part of the symmetric task."""
-    convention, data = preset("paper"), symmetric_task()
-    options = convention.training | {"num_epochs": num_epochs, "train_fraction": fraction}
-    training = TrainConfig(activation="tanh", **options)
-    record = plane_record(make_model(training), convention.estimator)
-    num_samples = num_training_samples(len(data.y), fraction)
-    return Arm("tanh", num_samples, np.nan, training, data, record, history_to_dataset)
+def tanh_condition(fraction: float, scale: Scale) -> Condition:
+    """Return the condition of a tanh network that is trained on a part of the symmetric task."""
+    convention, task = preset("paper"), scale.task
+    training = TrainConfig(
+        activation="tanh", train_fraction=fraction, **convention.training, **scale.training
+    )
+    record = PlaneRecord(make_model(training), convention.estimator)
+    num_samples = num_training_samples(task.num_samples, fraction)
+    return Condition("tanh", num_samples, np.nan, Arm(training, task, record))
 
 
-def arms_of(config: Config) -> dict[str, Arm]:
-    """All conditions, by the names that tables and figures give them."""
-    epochs = config.epochs or (SMOKE_EPOCHS if config.smoke else FULL_EPOCHS)
+def conditions_of(config: Config) -> dict[str, Condition]:
+    """Return all conditions, by their names in tables and figures."""
+    scale = scale_of(config, FULL, SMOKE)
     linear = SMOKE_LINEAR if config.smoke else LINEAR
     fractions = SMOKE_FRACTIONS if config.smoke else FRACTIONS
-    arms = {f"{n} samples, SNR {snr:g}": linear_arm(n, snr, epochs) for n, snr in linear}
-    return arms | {f"{fraction:.0%} of words": tanh_arm(fraction, epochs) for fraction in fractions}
+    conditions = {f"{n} samples, SNR {snr:g}": linear_condition(n, snr, scale) for n, snr in linear}
+    return conditions | {f"{part:.0%} of words": tanh_condition(part, scale) for part in fractions}
 
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure all conditions; checkpoints go to ``folder`` if given."""
-    arms, parts = arms_of(config), {}
-    with progress_bar(len(arms)) as on_advance_of:
-        for number, (name, arm) in enumerate(arms.items()):
-            history = fit(
-                arm.training,
-                arm.data,
-                record=arm.record,
-                on_advance=on_advance_of(f"{arm.network}, {name}"),
-                **config.fit_options(folder, str(number)),
-            )
-            parts[(name,)] = arm.to_dataset(history, arm.training.as_dict())
-    results = stack_arms(parts, ("condition",)).assign_coords(
-        network=("condition", [arm.network for arm in arms.values()]),
-        num_samples=("condition", [arm.num_samples for arm in arms.values()]),
-        snr=("condition", [arm.snr for arm in arms.values()]),
+    conditions = conditions_of(config)
+    results = train(
+        config,
+        {(name,): condition.arm for name, condition in conditions.items()},
+        factors=("condition",),
+        source="Saxe et al. (2018), section 3, figure 4",
+        folder=folder,
+        measured_on="linear: exact, on no samples; tanh: all inputs",
+        weight_variance=WEIGHT_VARIANCE,
+        noise_variance=NOISE_VARIANCE,
     )
     for name in ("train_loss", "test_loss"):
         results[name].attrs = {"units": "1 (linear), nats (tanh)", "long_name": f"{name}, by network"}
-    return results.assign_attrs(
-        experiment="overfitting",
-        source="Saxe et al. (2018), section 3, figure 4",
-        dataset="linear: ibjax.datasets.linear_teacher; tanh: ibjax.datasets.symmetric_task()",
-        weight_variance=WEIGHT_VARIANCE,
-        estimator=f"linear: exact; tanh: {describe_function(preset('paper').estimator)}",
-        noise_variance=NOISE_VARIANCE,
-        seed=config.seed,
-        **environment(),
+    return results.assign_coords(
+        {
+            name: ("condition", [getattr(condition, name) for condition in conditions.values()])
+            for name in ("network", "num_samples", "snr")
+        }
     )
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """Learning and planes of both kinds of networks, and tables."""
+    """Draw learning and planes of both kinds of networks, and make the tables."""
     linear, tanh = (results.isel(condition=results.network == kind) for kind in ("linear", "tanh"))
     linear = linear.isel(layer=slice(2)).assign(noise=WEIGHT_VARIANCE / linear.snr)
     title = f"{results.sizes['seed']} seeds, mean with 95% band"
@@ -175,7 +185,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def linear_plane(linear: xr.Dataset) -> Figure:
-    """The information plane of every linear condition with the bound of its task."""
+    """Draw the information plane of every linear condition with the bound of its task."""
     plane = linear[["ixt", "ity"]].set_index(condition=("num_samples", "snr")).unstack("condition")
     figure = plot_bounded_plane(
         plane,
@@ -191,35 +201,40 @@ def linear_plane(linear: xr.Dataset) -> Figure:
 
 
 def gap(results: xr.Dataset) -> xr.DataArray:
-    """(condition, seed): error on new samples minus that on the training samples, at the end."""
+    """Return (condition, seed): error on new samples minus that on the training samples, at the end."""
     return (results.test_loss - results.train_loss).isel(epoch=-1).transpose("condition", "seed")
 
 
 def generalisation_table(results: xr.Dataset) -> Table:
     """Errors at the end, the lowest one on new samples and its epoch, and the gap with its interval."""
-    header = "network condition train_end test_lowest at_epoch test_end gap+- test_accuracy"
     rows = []
     for name in results.condition.values:
-        one = results.sel(condition=name)
-        test = one.test_loss.mean("seed").values
-        interval = mean_interval(gap(results).sel(condition=name).values)
-        train_end, accuracy = (one[k][..., -1].mean().item() for k in ("train_loss", "test_accuracy"))
-        lowest = test.min(), results.epoch.values[test.argmin()]
-        rows.append([one.network.item(), name, train_end, *lowest, test[-1], *interval[:3], accuracy])
-    return Table("generalisation", columns(header), rows)
+        arm = results.sel(condition=name)
+        end, test = arm.isel(epoch=-1), arm.test_loss.mean("seed").values
+        rows.append(
+            {
+                "network": arm.network.item(),
+                "condition": name,
+                "train_end": end.train_loss.mean().item(),
+                "test_lowest": test.min(),
+                "at_epoch": results.epoch.values[test.argmin()],
+                "test_end": test[-1],
+                **interval_cells("gap", mean_interval(gap(results).sel(condition=name).values)),
+                "test_accuracy": end.test_accuracy.mean().item(),
+            }
+        )
+    return table_of_rows("generalisation", rows)
 
 
 def compression_table(results: xr.Dataset) -> Table:
     """Per condition and layer: peak, final, compression with its interval; bits."""
-    header = columns("network condition layer peak peak_epoch final compression+- seeds")
     rows = []
     for name in results.condition.values:
-        one = results.sel(condition=name)
-        summary = compression_summary(one.isel(layer=slice(int(one.num_layers))))
-        for i, layer in enumerate(summary.layer.values):
-            values = [column.values[i] for column in summary.data_vars.values()]
-            rows.append([one.network.item(), name, layer, *values])
-    return Table("compression", header, rows)
+        arm = results.sel(condition=name)
+        summary = compression_summary(arm.isel(layer=slice(int(arm.num_layers))))
+        summary = summary.rename(num_seeds="seeds")
+        rows += layer_rows(summary, network=arm.network.item(), condition=name)
+    return table_of_rows("compression", rows)
 
 
 def together_table(results: xr.Dataset) -> Table:
@@ -227,44 +242,50 @@ def together_table(results: xr.Dataset) -> Table:
 
     Within each condition, and over all networks of one kind; NaN where none compresses by 0.05 bits.
     """
-    header = columns("network networks layer compression_rho+- final_rho+- count")
     rows, sentences = [], []
     for kind in np.unique(results.network):
-        some = results.isel(condition=results.network == kind)
-        names = some.condition.values.tolist()
-        for layer in range(1, int(some.num_layers[0]) + 1):
-            ixt = some.ixt.sel(layer=layer).transpose("condition", "seed", "epoch").values
-            amount, gaps = np.stack([compression(one) for one in ixt]), gap(some).values
-            chosen = {name: i for i, name in enumerate(names)} | {"all": slice(None)}
-            for name, where in chosen.items():
-                of_gap = gaps[where].ravel()
-                lost = amount[where].ravel()
-                # Without compression what is left is rounding.
-                compress = (lost > NEGLIGIBLE_BITS).any()
-                by_amount = rank_correlation(lost if compress else np.nan * lost, of_gap)
-                by_final = rank_correlation(ixt[where][..., -1].ravel(), of_gap)
-                rows.append([kind, name, layer, *by_amount[:3], *by_final])
-        sentences.append(verdict(some, str(kind)))
+        arms = results.isel(condition=results.network == kind)
+        gaps = gap(arms).values
+        positions = {name: i for i, name in enumerate(arms.condition.values)} | {"all": slice(None)}
+        for layer in range(1, int(arms.num_layers[0]) + 1):
+            ixt = arms.ixt.sel(layer=layer).transpose("condition", "seed", "epoch").values
+            amounts = np.stack([compression(curves) for curves in ixt])
+            for name, position in positions.items():
+                amount, final = amounts[position].ravel(), ixt[position][..., -1].ravel()
+                # Where nothing compresses, amounts are rounding errors.
+                if not (amount > NEGLIGIBLE_BITS).any():
+                    amount = np.full_like(amount, np.nan)
+                by_amount, by_final = (
+                    rank_correlation(values, gaps[position].ravel()) for values in (amount, final)
+                )
+                rows.append(
+                    {
+                        "network": kind,
+                        "networks": name,
+                        "layer": layer,
+                        **interval_cells("compression_rho", by_amount),
+                        **interval_cells("final_rho", by_final),
+                        "count": by_final.num_seeds,
+                    }
+                )
+        sentences.append(verdict(arms, kind))
     note = (
         "rho: Spearman's rank correlation with the gap, 95% interval by Fisher's transformation; over "
         "all it is the conditions that differ, in both, and networks of a seed are not independent"
     )
-    return Table("together", header, rows, [*sentences, note])
+    return table_of_rows("together", rows, [*sentences, note])
 
 
-def verdict(some: xr.Dataset, kind: str) -> str:
+def verdict(arms: xr.Dataset, kind: str) -> str:
     """Say how far gaps range over the conditions of one kind of network, and what follows."""
-    gaps = mean_interval(gap(some).values, axis=1)
-    hidden = some.isel(layer=slice(int(some.num_layers[0]) - 1))
-    amounts = [
-        compression_summary(hidden.sel(condition=name)).compression_low.max().item()
-        for name in some.condition.values
-    ]
-    compress = np.array(amounts) > NEGLIGIBLE_BITS
+    gaps = mean_interval(gap(arms).values, axis=1)
+    names = arms.condition.values
+    hidden = arms.isel(layer=slice(int(arms.num_layers[0]) - 1))
+    compress = compression_summary(hidden).compression_low.max("layer").values > NEGLIGIBLE_BITS
     worst, best = gaps.estimate.argmax(), gaps.estimate.argmin()
     facts = (
-        f"{kind}: the gap is {gaps.estimate[worst]:.2f} with {some.condition.values[worst]} and "
-        f"{gaps.estimate[best]:.2f} with {some.condition.values[best]}; a hidden layer compresses in "
+        f"{kind}: the gap is {gaps.estimate[worst]:.2f} with {names[worst]} and "
+        f"{gaps.estimate[best]:.2f} with {names[best]}; a hidden layer compresses in "
         f"{compress.sum()} of {len(compress)} conditions."
     )
     if not compress.any() and gaps.low[worst] > gaps.high[best]:

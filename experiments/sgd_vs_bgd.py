@@ -106,7 +106,9 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
         "information_plane.png": plot_information_plane(
             results, row="optimizer", column="activation", title=title
         ),
-        "compression.png": plot_compression(results, title=f"{title}, mean with 95% band"),
+        "compression.png": plot_compression(
+            results, row="activation", compare="optimizer", title=f"{title}, mean with 95% band"
+        ),
     }
     seeds = seeds_table(results, ["train_loss", "test_accuracy"])
     return figures, [compression_table(results), difference_table(results), seeds]

@@ -17,6 +17,7 @@ Dims: seed, epoch, layer.
 """
 
 import dataclasses
+import itertools
 import shutil
 from pathlib import Path
 from typing import Literal
@@ -26,18 +27,28 @@ import xarray as xr
 from matplotlib.animation import FuncAnimation
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, columns, main, plane_attributes, train_arms
+from experiments.lab import (
+    Arm,
+    LabConfig,
+    Scale,
+    Table,
+    interval_cells,
+    interval_text,
+    main,
+    scale_of,
+    table_of_rows,
+    train,
+)
 from ibjax.analysis.compression import NEGLIGIBLE_BITS
 from ibjax.analysis.intervals import mean_interval
-from ibjax.analysis.records import plane_record
-from ibjax.datasets import symmetric_task
+from ibjax.analysis.records import PlaneRecord
 from ibjax.plots import animate_snapshots, plot_snapshots
 from ibjax.presets import preset
 from ibjax.training import TrainConfig, log_spaced_epochs, make_model
 
-# The figure's, as shares of the last epoch where fewer are trained.
+# The figure's epochs; a shorter run is shown at the same fractions of its length.
 SNAPSHOTS = (0, 400, 9000)
-SMOKE_EPOCHS = 90
+FULL, SMOKE = Scale(epochs=SNAPSHOTS[-1]), Scale(epochs=90)
 NUM_FRAMES = 100
 
 # A change of spread that counts.
@@ -49,39 +60,30 @@ class Config(LabConfig):
     """Fifty networks in the information plane."""
 
     activation: Literal["tanh", "relu", "linear", "softsign", "sigmoid"] = "tanh"
-    """Of the hidden layers."""
+    """Activation of the hidden layers."""
     film: Literal["gif", "mp4", "none"] = "gif"
-    """The animation's format; "mp4" needs ffmpeg."""
+    """Format of the animation; "mp4" needs ffmpeg."""
 
     def __post_init__(self):
         super().__post_init__()
         if self.film == "mp4" and shutil.which("ffmpeg") is None:
             raise ValueError("film: expected 'gif' or 'none' where there is no ffmpeg, got 'mp4'")
 
-    @property
-    def num_epochs(self) -> int:
-        """Number of epochs of training that the options ask for."""
-        return self.epochs or (SMOKE_EPOCHS if self.smoke else SNAPSHOTS[-1])
-
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure the networks; checkpoints go to ``folder`` if given."""
-    convention = preset("paper")
-    training = TrainConfig(
-        activation=config.activation, num_epochs=config.num_epochs, **convention.training
-    )
-    shown = np.unique([round(e * config.num_epochs / SNAPSHOTS[-1]) for e in SNAPSHOTS])
-    (results,) = train_arms(
+    convention, scale = preset("paper"), scale_of(config, FULL, SMOKE)
+    training = TrainConfig(activation=config.activation, **convention.training, **scale.training)
+    record = PlaneRecord(make_model(training), convention.estimator)
+    shown = np.unique([round(epoch * scale.epochs / FULL.epochs) for epoch in SNAPSHOTS])
+    return train(
         config,
-        {(config.activation,): training},
-        symmetric_task(),
-        lambda training: plane_record(make_model(training), convention.estimator),
-        schedule=np.union1d(log_spaced_epochs(config.num_epochs, NUM_FRAMES), shown),
+        {(): Arm(training, scale.task, record)},
+        factors=(),
+        source="Shwartz-Ziv & Tishby (2017), figure 2",
+        schedule=np.union1d(log_spaced_epochs(scale.epochs, NUM_FRAMES), shown),
         folder=folder,
-    ).values()
-    source = "Shwartz-Ziv & Tishby (2017), figure 2"
-    return results.assign_attrs(
-        plane_attributes(config, "snapshots", convention, source),
+        binning=convention.binning,
         activation=config.activation,
         snapshots=shown,
         film=config.film,
@@ -89,7 +91,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure | FuncAnimation], list[Table]]:
-    """The snapshots, the film and the table."""
+    """Draw the snapshots and the film, and make the table."""
     epochs = np.atleast_1d(results.snapshots).tolist()
     title = f"{results.activation}, {results.sizes['seed']} networks, {results.binning}"
     figures: dict[str, Figure | FuncAnimation] = {
@@ -101,49 +103,53 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure | FuncAnimation], list
 
 
 def snapshot_table(results: xr.Dataset, epochs: list[int]) -> Table:
-    """Per snapshot and layer: means with intervals over networks, and how far networks differ; bits."""
-    header = columns("epoch layer ixt+- ixt_std ity+- ity_std networks")
+    """Per snapshot and layer: means with intervals over networks, and standard deviations; bits."""
     rows = []
-    for epoch in epochs:
-        for layer in results.layer.values:
-            one = results.sel(epoch=epoch, layer=layer)
-            of_x, of_y = (mean_interval(v.values) for v in (one.ixt, one.ity))
-            spread = [float(v.std(ddof=1)) for v in (one.ixt, one.ity)]
-            rows.append([epoch, layer, *of_x[:3], spread[0], *of_y[:3], spread[1], of_x.num_seeds])
+    for epoch, layer in itertools.product(epochs, results.layer.values):
+        plane = results.sel(epoch=epoch, layer=layer)
+        row = {"epoch": epoch, "layer": layer}
+        for name in ("ixt", "ity"):
+            row |= interval_cells(name, mean_interval(plane[name].values))
+            row[f"{name}_std"] = float(plane[name].std(ddof=1))
+        rows.append(row | {"networks": int(np.isfinite(plane.ixt).sum())})
     diverged = int(results.diverged.sum())
     sentences = [
         f"diverged networks, left out of means: {diverged}.",
         verdict(results, epochs),
         agreement(results, epochs),
     ]
-    return Table("snapshots", header, rows, sentences)
+    return table_of_rows("snapshots", rows, sentences)
 
 
 def verdict(results: xr.Dataset, epochs: list[int]) -> str:
     """Say what the hidden layers gain until the middle snapshot, and lose and keep after it."""
     first, middle, last = epochs[0], epochs[-2], epochs[-1]
-    gained, lost, forgot = [], [], []
-    for layer in results.layer.values[:-1]:
-        one = results.sel(layer=layer)
-        gain = mean_interval((one.ity.sel(epoch=middle) - one.ity.sel(epoch=first)).values)
-        loss = mean_interval((one.ixt.sel(epoch=middle) - one.ixt.sel(epoch=last)).values)
-        fall = mean_interval((one.ity.sel(epoch=middle) - one.ity.sel(epoch=last)).values)
-        for found, change in ((gained, gain), (lost, loss), (forgot, fall)):
-            if change.low > NEGLIGIBLE_BITS:
-                found.append(f"{layer} by {change.estimate:.2f} ({change.low:.2f} to {change.high:.2f})")
-    gained, lost, forgot = (", ".join(found) or "none" for found in (gained, lost, forgot))
+    gain = layers_above(results.ity, middle, first)
+    lose = layers_above(results.ixt, middle, last)
+    forget = layers_above(results.ity, middle, last)
     return (
-        f"{results.activation}: from epoch {first} to {middle} layers gain I(T;Y): {gained}; from epoch "
-        f"{middle} to {last} layers lose I(X;T): {lost}; lose I(T;Y): {forgot}; bits. What is lost is "
+        f"{results.activation}: from epoch {first} to {middle} layers gain I(T;Y): {gain}; from epoch "
+        f"{middle} to {last} layers lose I(X;T): {lose}; lose I(T;Y): {forget}; bits. What is lost is "
         "the layer as binned."
     )
+
+
+def layers_above(information: xr.DataArray, epoch: int, other: int) -> str:
+    """Name the hidden layers whose information at one epoch exceeds that at another, and by how much."""
+    names = []
+    for layer in information.layer.values[:-1]:
+        curve = information.sel(layer=layer)
+        excess = mean_interval((curve.sel(epoch=epoch) - curve.sel(epoch=other)).values)
+        if excess.low > NEGLIGIBLE_BITS:
+            names.append(f"{layer} by {interval_text(excess)}")
+    return ", ".join(names) or "none"
 
 
 def agreement(results: xr.Dataset, epochs: list[int]) -> str:
     """Say whether networks lie closer together at the last snapshot than at the first.
 
-    Compared is each network's distance from the median network, at both; intervals are of the mean
-    difference over networks (Brown & Forsythe's measure of spread, in pairs).
+    Spread is the distance of networks from the median network (Brown & Forsythe). Its change is averaged
+    over networks, paired.
     """
     text = "Spread: distance from the median network, mean over networks, bits"
     for name, symbol in (("ixt", "I(X;T)"), ("ity", "I(T;Y)")):
@@ -152,11 +158,11 @@ def agreement(results: xr.Dataset, epochs: list[int]) -> str:
             at_ends = results[name].sel(layer=layer, epoch=[epochs[0], epochs[-1]])
             before, after = abs(at_ends - at_ends.median("seed")).transpose("epoch", "seed").values
             change = mean_interval(before - after)
-            of_layer = f"{layer} ({np.nanmean(before):.2f} to {np.nanmean(after):.2f})"
+            layer_text = f"{layer} ({np.nanmean(before):.2f} to {np.nanmean(after):.2f})"
             if change.low > SPREAD_BITS:
-                closer.append(of_layer)
+                closer.append(layer_text)
             elif change.high < -SPREAD_BITS:
-                further.append(of_layer)
+                further.append(layer_text)
         text += f"; layers that come closer in {symbol}: {', '.join(closer) or 'none'}, "
         text += f"that drift apart: {', '.join(further) or 'none'}"
     return text + "."

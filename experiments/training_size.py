@@ -5,8 +5,8 @@ keep it while they compress; trained on 5% they overfit, and compression takes I
 
 Command:  python -m experiments.training_size
 Time:     4 to 8 minutes on 2 cores
-Expect:   with 5% layer 4 and all after it lose 0.06 to 0.11 bits of I(T;Y), with 45% layers 4 to 6 0.02
-          to 0.05, with 85% hardly any; all compress alike.
+Expect:   with 5% layers 4 to 6 lose 0.06 to 0.11 bits of I(T;Y), with 45% 0.02 to 0.05, with 85% no
+          layer more than 0.01; layer 5 compresses by 3 bits with 5%, by 4 to 5 with 85%.
 
 The figure's own network 12-10-8-6-4-2-1, with one sigmoid output, and the standard 12-10-7-5-4-3-2,
 tanh; 50 of each on 5%, 45% and 85% of the 4096 words, drawn for each seed; plain SGD (rate 0.1, batches
@@ -24,34 +24,33 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import (
+    Arm,
     LabConfig,
+    Scale,
     Table,
-    columns,
-    interval_columns,
     main,
-    plane_attributes,
-    train_arms,
+    scale_of,
+    seeds_table,
+    table_of,
+    train,
 )
-from ibjax.analysis.compression import compression_summary, dead_seeds
+from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.intervals import mean_interval
-from ibjax.analysis.records import plane_record
-from ibjax.datasets import symmetric_task
+from ibjax.analysis.records import PlaneRecord
 from ibjax.datasets.splits import num_training_samples
 from ibjax.plots import plot_information_plane
 from ibjax.presets import preset
-from ibjax.results import stack_arms
 from ibjax.training import TrainConfig, make_model
 
 NETWORKS = {"sigmoid": (10, 8, 6, 4, 2, 1), "standard": (10, 7, 5, 4, 3, 2)}
+# A smoke run's networks are small, because it mostly compiles, layer by layer.
+SMOKE_NETWORKS = {"sigmoid": (4, 2, 1), "standard": (4, 3, 2)}
 SIZES = {"5%": 0.05, "45%": 0.45, "85%": 0.85}
-FULL_EPOCHS, SMOKE_EPOCHS = 10_000, 20
+FULL, SMOKE = Scale(epochs=10_000), Scale(epochs=20)
 BATCH_SIZE = 256
 
 # A fall of I(T;Y) that counts, of H(Y) = 0.999 bits.
 FALL_BITS = 0.01
-
-# A smoke run's networks: most of its time is compilation, layer by layer.
-SMOKE_NETWORKS = {"sigmoid": (4, 2, 1), "standard": (4, 3, 2)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,91 +60,79 @@ class Config(LabConfig):
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure all arms; checkpoints go to ``folder`` if given."""
-    convention, data = preset("paper"), symmetric_task()
-    num_epochs = config.epochs or (SMOKE_EPOCHS if config.smoke else FULL_EPOCHS)
+    convention, scale = preset("paper"), scale_of(config, FULL, SMOKE)
+    task = scale.task
     networks = SMOKE_NETWORKS if config.smoke else NETWORKS
     arms = {}
     for (network, widths), (size, fraction) in itertools.product(networks.items(), SIZES.items()):
-        arms[network, size] = TrainConfig(
+        training = TrainConfig(
             widths=widths,
             train_fraction=fraction,
-            batch_size=min(BATCH_SIZE, num_training_samples(len(data.y), fraction)),
-            num_epochs=num_epochs,
+            batch_size=min(BATCH_SIZE, num_training_samples(task.num_samples, fraction)),
             **convention.training,
+            **scale.training,
         )
-    found = train_arms(
+        record = PlaneRecord(make_model(training), convention.estimator)
+        arms[network, size] = Arm(training, task, record)
+    return train(
         config,
         arms,
-        data,
-        lambda training: plane_record(make_model(training), convention.estimator),
+        factors=("network", "training"),
+        source="Shwartz-Ziv & Tishby (2017), figure 3",
         schedule=convention.schedule,
         folder=folder,
-    )
-    source = "Shwartz-Ziv & Tishby (2017), figure 3"
-    return stack_arms(found, ("network", "training")).assign_attrs(
-        plane_attributes(config, "training_size", convention, source), schedule=convention.schedule
+        binning=convention.binning,
     )
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """The planes, and what layers lose of the label."""
+    """Draw the planes, and tabulate what layers lose of the label."""
     title = (
         f"tanh, {results.binning}, {results.sizes['seed']} seeds; columns: share of the data trained on"
     )
     figure = plot_information_plane(results, row="network", column="training", title=title)
-    return {"training_size.png": figure}, [fall_table(results), seeds_table(results)]
+    return {"training_size.png": figure}, [fall_table(results), quality_table(results)]
 
 
 def fall_table(results: xr.Dataset) -> Table:
     """Per network, size and layer: I(T;Y) at its peak and last, its fall, and compression; bits."""
-    of_y, of_x = (compression_summary(results, name) for name in ("ity", "ixt"))
-    header = columns("network training layer peak peak_epoch final fall+- compression+-")
-    rows, sentences = [], []
-    for network, size in itertools.product(results.network.values, results.training.values):
-        arm = {"network": network, "training": size}
-        falls = of_y.sel(arm)
-        for layer in results.layer.values:
-            y, x = falls.sel(layer=layer), of_x.sel({**arm, "layer": layer})
-            values = [y[k].item() for k in ("peak", "peak_epoch", "final")]
-            values += [y[f"compression{end}"].item() for end in ("", "_low", "_high")]
-            values += [x[f"compression{end}"].item() for end in ("", "_low", "_high")]
-            rows.append([network, size, layer, *values])
-        sentences.append(verdict(f"{network} network, {size}", falls))
+    limits = ("compression", "compression_low", "compression_high")
+    falls = compression_summary(results, "ity").drop_vars("num_seeds")
+    falls = falls.rename({name: name.replace("compression", "fall") for name in limits})
+    sentences = [
+        verdict(f"{network} network, {size}", falls.sel(network=network, training=size))
+        for network, size in itertools.product(results.network.values, results.training.values)
+    ]
     note = (
         "fall: each seed's I(T;Y) at the epoch where the other seeds' mean peaks, less its last; "
         "compression: the same of I(X;T); both with 95% intervals over seeds"
     )
-    return Table("training_size", header, rows, [note, *sentences])
+    summary = falls.assign(compression_summary(results)[[*limits]].data_vars)
+    return table_of("training_size", summary, [note, *sentences])
 
 
 def verdict(arm: str, falls: xr.Dataset) -> str:
-    """Which layers lose I(T;Y), by their intervals."""
-    found = falls.layer.values[(falls.compression_low > FALL_BITS).values]
+    """Say which layers lose I(T;Y), by their intervals."""
+    losing = falls.isel(layer=(falls.fall_low > FALL_BITS).values)
+    columns = (losing[name].values for name in ("layer", "fall", "fall_low", "fall_high"))
     amounts = [
-        f"{layer} by {one.compression:.2f} ({one.compression_low:.2f} to {one.compression_high:.2f})"
-        for layer, one in ((layer, falls.sel(layer=layer)) for layer in found)
+        f"{layer} by {fall:.2f} ({low:.2f} to {high:.2f})"
+        for layer, fall, low, high in zip(*columns, strict=True)
     ]
     return f"{arm}: layers that lose I(T;Y): {', '.join(amounts) or 'none'}" + (
         " bits." if amounts else "."
     )
 
 
-def seeds_table(results: xr.Dataset) -> Table:
-    """Losses and accuracies of the networks, and diverged and dead seeds, none dropped in silence."""
-    quality = "train_loss test_loss train_accuracy test_accuracy".split()
-    header = ["network", "training", "seeds", "diverged", "dead", *quality, *interval_columns("gap")]
-    rows = []
-    for network, size in itertools.product(results.network.values, results.training.values):
-        arm = results.sel(network=network, training=size)
-        end = arm.isel(epoch=-1)
-        gap = mean_interval((end.test_loss - end.train_loss).values)
-        counts = arm.sizes["seed"], int(arm.diverged.sum()), int(dead_seeds(arm).sum())
-        rows.append([network, size, *counts, *(float(end[k].mean()) for k in quality), *gap[:3]])
-    note = (
-        "gap: test less training loss, nats; diverged: not finite at the end, left out of means; dead: "
-        "a hidden layer ends constant over all inputs, kept"
-    )
-    return Table("seeds", header, rows, [note])
+def quality_table(results: xr.Dataset) -> Table:
+    """Add the gap between test and training loss, nats, to the table of the seeds."""
+    table = seeds_table(results, "train_loss test_loss train_accuracy test_accuracy".split())
+    end = results.isel(epoch=-1).transpose("network", "training", "seed", ...)
+    gap = mean_interval((end.test_loss - end.train_loss).values, axis=-1)
+    limits = {"gap": gap.estimate, "gap_low": gap.low, "gap_high": gap.high}
+    frame = table.frame.assign(**{name: values.ravel() for name, values in limits.items()})
+    note = "gap: test less training loss, nats"
+    return Table(table.name, frame, [*table.sentences, note])
 
 
 if __name__ == "__main__":

@@ -9,21 +9,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 __all__ = [
     "clog2c_table",
-    "cross_entropy",
     "logmeanexp",
-    "output_units",
     "product",
     "scaled_to_one",
     "squared_distances",
-    "squared_error",
     "sum_over_columns",
     "to_bits",
     "to_nats",
-    "two_logits",
 ]
 
 # Smaller than the exponent of any float32.
@@ -44,32 +40,6 @@ def clog2c_table(n: int) -> np.ndarray:
     table = (c / n * np.log2(np.maximum(c, 1))).astype(np.float32)
     table.flags.writeable = False
     return table
-
-
-def cross_entropy(logits: Float[Array, "k n"], y: Int[Array, " n"]) -> Float[Array, " n"]:
-    """Return -log p(y) in nats for class-major outputs, by comparison, since a gather would be slow.
-
-    p is the softmax of the logits, or for one output, the logit of class 1 against 0, its logistic
-    function.
-    """
-    logits = two_logits(logits)
-    hot = jnp.arange(logits.shape[0])[:, None] == y[None, :]
-    return jax.nn.logsumexp(logits, axis=0) - jnp.sum(jnp.where(hot, logits, 0.0), axis=0)
-
-
-def two_logits(logits: Float[Array, "k n"]) -> Float[Array, "l n"]:
-    """Turn a single output z into logits 0 and z, whose softmax is the logistic function of z."""
-    return jnp.concatenate([jnp.zeros_like(logits), logits]) if len(logits) == 1 else logits
-
-
-def output_units(logits: Float[Array, "k n"]) -> Float[Array, "k n"]:
-    """Return the activations of the output layer: the softmax of its logits, or one sigmoid unit."""
-    return jax.nn.sigmoid(logits) if len(logits) == 1 else jax.nn.softmax(logits, axis=0)
-
-
-def squared_error(outputs: Float[Array, "k n"], y: Float[Array, "k n"]) -> Float[Array, " n"]:
-    """Return |outputs - y|^2 of each sample, summed over outputs, without a factor of 1/2."""
-    return jnp.square(outputs - y).sum(axis=0)
 
 
 def to_bits(nats):

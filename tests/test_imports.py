@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     ("types", "numerics", "checks", "arrays", "tracing", "sorting", "version"),
     ("batching",),
-    ("datasets", "models", "mi", "bottleneck"),
+    ("datasets", "losses", "models", "mi", "bottleneck"),
     ("training",),
     ("analysis", "results", "plane", "presets"),
     ("plots",),
@@ -100,7 +100,7 @@ def test_imports_only_from_the_floors_above(module):
         ("ibjax.mi.binned", "from ibjax.datasets import symmetric_task"),
         ("ibjax.datasets.mnist", "from ibjax import models"),
         ("ibjax.models", "def f():\n    from ibjax.mi.binned import binned_mi"),
-        ("ibjax.training.loop", "from ibjax.analysis.records import plane_record"),
+        ("ibjax.training.loop", "from ibjax.analysis.records import PlaneRecord"),
         ("ibjax.training.loop", "import ibjax.results as r"),
         ("ibjax.analysis.records", "import numpy, ibjax.plots"),
         ("ibjax.mi.binned", "from ._patterns import label_ranks"),
@@ -131,7 +131,7 @@ def test_sees_imports_against_the_arrows(module, source):
         ("ibjax.mi.binned", "from ibjax.mi._patterns import label_ranks\nimport jax.numpy as jnp"),
         ("ibjax.mi.binned", "from ibjax import numerics, types"),
         ("ibjax.training.loop", "from ibjax.datasets import random_split"),
-        ("ibjax.plane", "from ibjax.analysis import plane_record\nimport ibjax.training"),
+        ("ibjax.plane", "from ibjax.analysis import PlaneRecord\nimport ibjax.training"),
         ("ibjax", "from ibjax.plots import draw_plane"),
         ("experiments.a", "import ibjax\nfrom experiments.lab import main"),
         ("experiments.a", "from experiments import lab"),
@@ -145,6 +145,7 @@ def test_lets_the_arrows_pass(module, source):
 # Modules of analysis and plots that fewer than two experiments use, and who else wants them.
 WANTED = {
     "ibjax.analysis.controls": "anyone who claims that training compresses",
+    "ibjax.analysis.gradient_phases": "whether compression comes with diffusion, in any network",
     "ibjax.analysis.gradients": "drift and diffusion of any network's gradients",
     "ibjax.analysis.single_unit": "a truth to test estimators against",
     "ibjax.analysis.states": "anyone who bins a layer and asks which samples share a state",

@@ -1,6 +1,6 @@
 """Labelled results: axes, units, padding, provenance, files."""
 
-import functools
+import dataclasses
 import inspect
 import json
 import os
@@ -11,14 +11,13 @@ import pytest
 import xarray as xr
 
 from ibjax.results import (
-    describe_function,
     environment,
     history_to_dataset,
     load_results,
     save_results,
     stack_arms,
 )
-from ibjax.types import History
+from ibjax.types import History, Record, Variable
 
 
 def make_history(seeds=(3, 4), epochs=(0, 1, 5), layers=2):
@@ -30,8 +29,39 @@ def make_history(seeds=(3, 4), epochs=(0, 1, 5), layers=2):
     return History(np.array(seeds), np.array(epochs), records, np.array([False, True]), {})
 
 
+@dataclasses.dataclass(frozen=True)
+class Described(Record):
+    """A record that only tells what was measured."""
+
+    described: dict
+    levels: tuple = ()
+
+    def __call__(self, params, data, split):
+        raise NotImplementedError
+
+    @property
+    def variables(self):
+        return self.described
+
+    @property
+    def coords(self):
+        return dict(self.levels)
+
+
+PLANE = Described(
+    {name: Variable(("layer",), "bits", name) for name in ("ixt", "ity")}
+    | {f"{part}_loss": Variable((), "nats", f"{part} loss") for part in ("train", "test")}
+    | {f"{part}_accuracy": Variable((), "1", f"{part} accuracy") for part in ("train", "test")}
+)
+ALONE = Described({"ixt": Variable(("layer",), "bits", "I(X;T)")})
+
+
+def dataset_of(history, attributes=None):
+    return history_to_dataset(history, PLANE, attributes)
+
+
 def test_axes_coordinates_and_units():
-    dataset = history_to_dataset(make_history(), {"learning_rate": 0.1, "widths": (2, 3)})
+    dataset = dataset_of(make_history(), {"learning_rate": 0.1, "widths": (2, 3)})
     assert dataset.ixt.dims == dataset.ity.dims == ("seed", "epoch", "layer")
     assert dataset.train_loss.dims == dataset.test_accuracy.dims == ("seed", "epoch")
     assert dataset.seed.values.tolist() == [3, 4]
@@ -46,8 +76,8 @@ def test_axes_coordinates_and_units():
 
 
 def test_arms_are_stacked_in_the_order_given_and_padded():
-    shallow = history_to_dataset(make_history(layers=2), {"learning_rate": 0.5})
-    deep = history_to_dataset(make_history(layers=3), {"learning_rate": 0.1})
+    shallow = dataset_of(make_history(layers=2), {"learning_rate": 0.5})
+    deep = dataset_of(make_history(layers=3), {"learning_rate": 0.1})
     arms = {("tanh", "sgd"): deep, ("relu", "sgd"): shallow}
     stacked = stack_arms(arms, ("activation", "optimizer"))
     assert stacked.ixt.dims == ("activation", "optimizer", "seed", "epoch", "layer")
@@ -63,7 +93,7 @@ def test_arms_are_stacked_in_the_order_given_and_padded():
 
 
 def test_files_bring_back_the_same(tmp_path):
-    dataset = history_to_dataset(make_history(), {"note": "x"})
+    dataset = dataset_of(make_history(), {"note": "x"})
     path = save_results(dataset, tmp_path / "results.nc")
     assert [p.name for p in tmp_path.iterdir()] == ["results.nc"]
     xr.testing.assert_identical(load_results(path), dataset)
@@ -78,7 +108,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 @pytest.mark.parametrize("kept", [0, 7, 600, -4000, -1])
 def test_truncated_files_are_refused(tmp_path, kept):
-    path = save_results(history_to_dataset(make_history()), tmp_path / "results.nc")
+    path = save_results(dataset_of(make_history()), tmp_path / "results.nc")
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(
         ValueError, match=r"path: expected a result file, got .*results\.nc, which cannot"
@@ -107,7 +137,7 @@ class FullDiskError(OSError):
 
 def test_files_are_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "results.nc"
-    first = history_to_dataset(make_history())
+    first = dataset_of(make_history())
     save_results(first, path)
     write = xr.Dataset.to_netcdf
 
@@ -137,7 +167,7 @@ def test_files_are_whole_or_not_at_all(tmp_path, monkeypatch):
     ):
         monkeypatch.setattr(xr.Dataset, "to_netcdf", writer)
         with pytest.raises(error):
-            save_results(history_to_dataset(make_history(seeds=(7, 8))), path)
+            save_results(dataset_of(make_history(seeds=(7, 8))), path)
         assert list(tmp_path.iterdir()) == [path]
         xr.testing.assert_identical(load_results(path), first)
 
@@ -151,7 +181,7 @@ def test_names_of_files_that_are_written_are_unique(tmp_path, monkeypatch):
 
     monkeypatch.setattr(xr.Dataset, "to_netcdf", to_netcdf)
     for _ in range(2):
-        save_results(history_to_dataset(make_history()), tmp_path / "results.nc")
+        save_results(dataset_of(make_history()), tmp_path / "results.nc")
     assert len(names) == 2
     assert {name.parent for name in names} == {tmp_path}
 
@@ -159,7 +189,7 @@ def test_names_of_files_that_are_written_are_unique(tmp_path, monkeypatch):
 def test_readers_are_those_whom_the_umask_allows(tmp_path):
     before = os.umask(0o022)
     try:
-        path = save_results(history_to_dataset(make_history()), tmp_path / "results.nc")
+        path = save_results(dataset_of(make_history()), tmp_path / "results.nc")
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o644
@@ -171,7 +201,7 @@ def as_users(function):
 
 
 def test_what_cannot_be_saved_or_loaded_is_refused(tmp_path):
-    dataset = history_to_dataset(make_history())
+    dataset = dataset_of(make_history())
     with pytest.raises(ValueError, match=r"results: expected an xarray\.Dataset"):
         as_users(save_results)({"ixt": 1.0}, tmp_path / "results.nc")
     with pytest.raises(ValueError, match="path: expected a file in a folder that exists"):
@@ -188,16 +218,20 @@ def test_what_cannot_be_saved_or_loaded_is_refused(tmp_path):
 def test_what_is_no_history_is_refused():
     history = make_history()
     with pytest.raises(ValueError, match="history: expected a History"):
-        as_users(history_to_dataset)(history.records)
+        as_users(history_to_dataset)(history.records, PLANE)
     for records in ({"ity": history.records["ity"]}, history.records["ixt"]):
-        with pytest.raises(ValueError, match="history: expected records by name, ixt among them"):
-            as_users(history_to_dataset)(history._replace(records=records))
-    with pytest.raises(ValueError, match=r"variables: expected a description .* got none of drift"):
-        history_to_dataset(history._replace(records=history.records | {"drift": np.zeros((2, 3))}))
+        with pytest.raises(ValueError, match=r"record: expected the one that measured .*, got one that"):
+            as_users(history_to_dataset)(history._replace(records=records), PLANE)
+    drifting = history._replace(records=history.records | {"drift": np.zeros((2, 3))})
+    with pytest.raises(ValueError, match=r"expected the one that measured .*drift, got one that"):
+        as_users(history_to_dataset)(drifting, PLANE)
+    for record in (None, PLANE.variables, Described, len):
+        with pytest.raises(ValueError, match="record: expected one that declares its variables"):
+            as_users(history_to_dataset)(history, record)
 
 
 def test_arms_that_cannot_be_stacked_are_refused():
-    arm = history_to_dataset(make_history())
+    arm = dataset_of(make_history())
     for arms in ({("tanh", 0.5): arm}, {("tanh",): arm}, {"tanh": arm}, {0.5: arm}):
         with pytest.raises(ValueError, match="arms: expected keys of one string for each of a, b"):
             as_users(stack_arms)(arms, ("a", "b"))
@@ -216,22 +250,31 @@ def test_environment_names_versions_and_device():
     assert described["device"].startswith("cpu")
 
 
-def test_functions_are_described_with_their_options():
-    def estimator(t, y, *, bins, range):
-        raise NotImplementedError
-
-    partial = functools.partial(estimator, bins=3, range=(0, 1))
-    assert describe_function(partial) == "estimator(bins=3, range=(0, 1))"
-    assert describe_function(estimator) == "estimator"
-
-
-def test_records_by_other_names_are_described_by_the_caller():
+def test_a_record_describes_what_it_measures():
     records = {"ixt": np.zeros((2, 3, 4)), "empty": np.ones((2, 3, 4, 5))}
     history = History(np.arange(2), np.arange(3), records, np.zeros(2, bool), {})
-    described = {"empty": (("layer", "width"), "1", "empty bins")}
-    dataset = history_to_dataset(history, variables=described)
+    empty = Variable(("layer", "width"), "1", "empty bins")
+    record = Described({"ixt": Variable(("layer",), "bits", "I(X;T)"), "empty": empty})
+    dataset = history_to_dataset(history, record)
     assert dataset["empty"].dims == ("seed", "epoch", "layer", "width")
     assert dataset["empty"].attrs == {"units": "1", "long_name": "empty bins"}
+
+
+def test_a_records_own_factors_come_first():
+    values = np.random.default_rng(0).random((2, 3, 2, 4))  # (seed, epoch, estimator, layer)
+    history = History(np.arange(2), np.arange(3), {"ixt": values}, np.zeros(2, bool), {})
+    variables = {"ixt": Variable(("estimator", "layer"), "bits", "I(X;T)")}
+    dataset = history_to_dataset(history, Described(variables, (("estimator", ("binned", "kde")),)))
+    assert dataset.ixt.dims == ("estimator", "seed", "epoch", "layer")
+    assert dataset.estimator.values.tolist() == ["binned", "kde"]
+    np.testing.assert_array_equal(dataset.ixt.sel(estimator="kde"), values[:, :, 1])
+
+
+def test_without_layers_there_is_no_number_of_them():
+    history = History(np.arange(2), np.arange(3), {"norm": np.ones((2, 3))}, np.zeros(2, bool), {})
+    dataset = history_to_dataset(history, Described({"norm": Variable((), "1", "norm")}))
+    assert dataset.norm.dims == ("seed", "epoch")
+    assert not {"layer", "num_layers"} & set(dataset.coords)
 
 
 def test_arms_of_any_depths_are_padded_with_nan():
@@ -240,9 +283,8 @@ def test_arms_of_any_depths_are_padded_with_nan():
     arms = {}
     for key, depth in depths.items():
         records = {"ixt": np.full((2, 3, depth), float(depth))}
-        arms[key] = history_to_dataset(
-            History(np.arange(2), np.arange(3), records, np.zeros(2, bool), {})
-        ).assign(stop=("seed", [1, 2]))
+        history = History(np.arange(2), np.arange(3), records, np.zeros(2, bool), {})
+        arms[key] = history_to_dataset(history, ALONE).assign(stop=("seed", [1, 2]))
     joined = stack_arms(arms, ("activation", "step"))
     assert joined.ixt.dims == ("activation", "step", "seed", "epoch", "layer")
     assert joined["stop"].dims == ("activation", "step", "seed")
@@ -259,7 +301,7 @@ def test_arms_may_have_variables_of_their_own():
         history = History(
             np.arange(2), np.arange(3), {"ixt": np.full((2, 3, 2 + i), 1.0 * i)}, np.zeros(2, bool), {}
         )
-        arms[(name,)] = history_to_dataset(history)
+        arms[(name,)] = history_to_dataset(history, ALONE)
     arms[("b",)] = arms[("b",)].assign(gap=("seed", [0.5, 0.6]))
     joined = stack_arms(arms, ("condition",))
     assert joined.condition.values.tolist() == ["a", "b", "c"]

@@ -14,20 +14,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
-from ibjax.analysis.inputs import (
-    as_floats,
-    as_integers,
-    as_numbers,
-    check_model,
-    check_same_seeds,
-)
+from ibjax.analysis._inputs import as_floats, as_integers, as_numbers
+from ibjax.analysis._labelled import check_same_seeds
+from ibjax.analysis._networks import check_model
 from ibjax.analysis.intervals import rank_correlation
 from ibjax.analysis.states import StateShares, state_shares
 from ibjax.checks import as_whole, check_positive
+from ibjax.losses import output_units
 from ibjax.mi import binned_states, revisiting_edges
 from ibjax.mi._binnings import BY_EDGES, BY_WIDTH
 from ibjax.models import MLP
-from ibjax.numerics import output_units
 from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike, Record
 

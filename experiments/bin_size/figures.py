@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import check_labelled
+from ibjax.analysis._labelled import check_labelled
 from ibjax.analysis.intervals import mean_interval
 from ibjax.plots.axes import MARKERS, add_title
 

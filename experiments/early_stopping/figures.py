@@ -5,7 +5,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import as_integers, check_results
+from ibjax.analysis._inputs import as_integers
+from ibjax.analysis._labelled import check_results
 from ibjax.plots.axes import ARM_COLOURS, add_title, check_levels, draw_band, epoch_axis, label_epochs
 
 __all__ = ["plot_stops"]

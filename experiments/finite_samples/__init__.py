@@ -53,7 +53,8 @@ from experiments.lab import (
     table_of_rows,
     train,
 )
-from ibjax.analysis.encoders import StatesRecord, encoder_information
+from ibjax.analysis.encoders import StatesRecord
+from ibjax.bottleneck import layer_information
 from ibjax.datasets import draw_labels, soft_label_probability
 from ibjax.presets import SAXE_BIN_WIDTH, preset
 from ibjax.results import environment
@@ -90,7 +91,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         values = np.array([[cell[name] for cell in row] for row in measured], float)
         attrs = {"units": "1" if name.endswith("vacuous") else "bits", "long_name": long_name}
         variables[name] = (("encoder", "num_samples", "repeat"), values, attrs)
-    exact = [encoder_information(encoder, p_xy) for encoder in encoders.values()]
+    exact = [layer_information(encoder, p_xy) for encoder in encoders.values()]
     for name, long_name in (("ixt", "exact, of I(X;T)"), ("ity", "exact, of I(T;Y)")):
         attrs = {"units": "bits", "long_name": long_name}
         variables[f"exact_{name}"] = ("encoder", [getattr(mi, name) for mi in exact], attrs)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from ibjax.analysis._inputs import as_numbers
 from ibjax.analysis.encoders import class_joint
-from ibjax.analysis.inputs import as_numbers
 from ibjax.bottleneck import information_curve
 from ibjax.bottleneck.bounds import FiniteSampleBounds, finite_sample_bounds
 from ibjax.bottleneck.joint import checked_conditional, entropy_bits

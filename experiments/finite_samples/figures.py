@@ -6,7 +6,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import as_integers, check_results
+from ibjax.analysis._inputs import as_integers
+from ibjax.analysis._labelled import check_results
 from ibjax.checks import check_known
 from ibjax.plots.axes import ARM_COLOURS, add_title, levels
 

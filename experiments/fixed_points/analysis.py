@@ -3,8 +3,8 @@
 import numpy as np
 import xarray as xr
 
-from ibjax.analysis.encoders import best_relevance, class_joint, encoder_information, fixed_points
-from ibjax.bottleneck import information_curve
+from ibjax.analysis.encoders import class_joint, fixed_points
+from ibjax.bottleneck import information_curve, interpolate_curve, layer_information
 from ibjax.datasets import soft_label_probability
 from ibjax.datasets.symmetric import symmetric_score
 
@@ -42,10 +42,10 @@ def against_the_bottleneck(levels: tuple[str, ...], arm: xr.Dataset) -> xr.Datas
     classes = np.unique(symmetric_score(), return_inverse=True)[1]
     p_cy = class_joint(classes, soft_label_probability(rule))
     curve = information_curve(p_cy, BETAS)
-    end = encoder_information(np.eye(len(p_cy)), p_cy)  # T is C, as beta grows beyond all bounds
+    end = layer_information(np.eye(len(p_cy)), p_cy)  # T is C, as beta grows beyond all bounds
     curve_ixt, curve_ity = np.append(curve.ixt, end.ixt), np.append(curve.ity, end.ity)
     layers = fixed_points(arm.states.values, classes, p_cy)._asdict()
-    layers["below"] = best_relevance(curve_ixt, curve_ity, layers["ict"]) - layers["ity"]
+    layers["below"] = interpolate_curve(curve_ixt, curve_ity, ixt=layers["ict"]) - layers["ity"]
     layers["irrelevant"] = layers["ixt"] - layers["ict"]
     finite = np.isfinite(arm.ixt.values)  # a diverged network has no states
     results = arm.drop_vars("states")

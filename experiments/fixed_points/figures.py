@@ -5,7 +5,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import check_results
+from ibjax.analysis._labelled import check_results
 from ibjax.analysis.intervals import mean_interval
 from ibjax.plots.axes import (
     LAYER_COLOURS,

@@ -5,7 +5,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import check_results, check_same_levels
+from ibjax.analysis._labelled import check_results, check_same_levels
 from ibjax.plots.axes import ARM_COLOURS, add_title, draw_band, epoch_axis, label_epochs
 
 __all__ = ["plot_generalisation"]

@@ -41,9 +41,10 @@ from experiments.lab import (
     train,
 )
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression, compression_summary
+from ibjax.analysis.gradient_phases import phase_agreement, phase_epochs
 from ibjax.analysis.gradients import SATURATED_SLOPE, GradientRecord
 from ibjax.analysis.intervals import mean_interval, median_interval
-from ibjax.analysis.phases import phase_agreement, phase_epochs, running_median
+from ibjax.analysis.phases import running_median
 from ibjax.analysis.records import JointRecord, PlaneRecord
 from ibjax.presets import preset
 from ibjax.training import TrainConfig, make_model

@@ -5,8 +5,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ibjax.analysis._labelled import check_results, check_same_levels
 from ibjax.analysis.gradients import gradient_curves
-from ibjax.analysis.inputs import check_results, check_same_levels
 from ibjax.analysis.intervals import mean_interval, median_interval, rank_correlation
 from ibjax.plots.axes import (
     ARM_COLOURS,

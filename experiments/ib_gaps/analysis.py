@@ -10,11 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from ibjax.analysis.encoders import class_joint, encoder_information, fixed_points, rate_needed
-from ibjax.analysis.inputs import as_integers, as_probabilities
+from ibjax.analysis._inputs import as_integers, as_probabilities
+from ibjax.analysis.encoders import class_joint, fixed_points
 from ibjax.analysis.records import PlaneRecord
-from ibjax.bottleneck import InformationCurve, bifurcations, finite_sample_bounds, information_curve
-from ibjax.bottleneck.joint import entropy_bits
+from ibjax.bottleneck import (
+    InformationCurve,
+    bifurcations,
+    finite_sample_bounds,
+    information_curve,
+    interpolate_curve,
+    layer_information,
+)
 from ibjax.checks import check_same_length
 from ibjax.datasets import soft_label_probability
 from ibjax.datasets.symmetric import symmetric_score
@@ -27,7 +33,6 @@ __all__ = [
     "LayerwiseTerms",
     "against_the_curve",
     "layerwise_terms",
-    "state_information",
 ]
 
 # The soft rule of the labels, named by its I(X;Y) in bits.
@@ -88,28 +93,6 @@ class LayerwiseTerms(NamedTuple):
     lost: np.ndarray
 
 
-def state_information(states: ArrayLike, probability: ArrayLike) -> tuple[float, float]:
-    """Return H(T) and I(T;Y) in bits of a deterministic T on equally likely words.
-
-    Args:
-        states: (n,) state numbers from 0.
-        probability: (n,) p(y = 1 | x).
-
-    Raises:
-        ValueError: for other shapes or lengths, states that are not whole numbers from 0, probabilities
-            outside [0, 1].
-    """
-    states = as_integers("states", states, "(n,)", at_least=0)
-    probability = as_probabilities("probability", probability)
-    check_same_length("states", states, "probability", probability)
-    n, states = len(states), np.unique(states, return_inverse=True)[1]  # without gaps
-    p_t = np.bincount(states) / n
-    p_one = np.bincount(states, weights=probability) / n
-    p_ty = np.stack([np.maximum(p_t - p_one, 0), p_one])
-    h_t, h_y = entropy_bits(p_t), entropy_bits(p_ty.sum(axis=1))
-    return float(h_t), float(h_t + h_y - entropy_bits(p_ty))
-
-
 def layerwise_terms(states: ArrayLike, probability: ArrayLike) -> LayerwiseTerms:
     """Return I(T_{i-1};T_i) and I(Y;T_{i-1}|T_i) of every layer i, where T_0 is X.
 
@@ -126,7 +109,8 @@ def layerwise_terms(states: ArrayLike, probability: ArrayLike) -> LayerwiseTerms
         ``LayerwiseTerms`` of (layer,), bits.
 
     Raises:
-        ValueError: as ``state_information``.
+        ValueError: for other shapes or lengths, states that are not whole numbers from 0, probabilities
+            outside [0, 1].
 
     References:
         Tishby & Zaslavsky (2015), section III.A.
@@ -134,13 +118,14 @@ def layerwise_terms(states: ArrayLike, probability: ArrayLike) -> LayerwiseTerms
     states = as_integers("states", states, "(layer, n)", at_least=0)
     probability = as_probabilities("probability", probability)
     check_same_length("states.T", states.T, "probability", probability)
-    below = np.arange(states.shape[1])
+    p_xy = np.stack([1 - probability, probability], axis=1) / len(probability)
+    below = np.arange(len(probability))
     kept, lost = [], []
     for layer in states:
         layer = np.unique(layer, return_inverse=True)[1]  # without gaps
         both = np.unique(below * (layer.max() + 1) + layer, return_inverse=True)[1].reshape(-1)
         (h_below, _), (h, ity), (h_both, ity_both) = (
-            state_information(s, probability) for s in (below, layer, both)
+            layer_information(s, p_xy) for s in (below, layer, both)
         )
         kept.append(max(h_below + h - h_both, 0.0))
         lost.append(max(ity_both - ity, 0.0))
@@ -165,7 +150,7 @@ def against_the_curve(_levels: tuple[str, ...], arm: xr.Dataset, *, beta: float)
     classes = np.unique(symmetric_score(), return_inverse=True)[1]
     p_cy = class_joint(classes, probability)
     curve = information_curve(p_cy, BETAS)
-    end = encoder_information(np.eye(len(p_cy)), p_cy)  # T is C, as beta grows beyond all bounds
+    end = layer_information(np.eye(len(p_cy)), p_cy)  # T is C, as beta grows beyond all bounds
     curve_ixt, curve_ity = np.append(curve.ixt, end.ixt), np.append(curve.ity, end.ity)
     points = fixed_points(arm.states.values, classes, p_cy)
     terms = [[layerwise_terms(s, probability) for s in seed] for seed in arm.states.values]
@@ -175,7 +160,7 @@ def against_the_curve(_levels: tuple[str, ...], arm: xr.Dataset, *, beta: float)
         "ity": points.ity,
         "ict": points.ict,
         "ity_train": arm.ity_train.values,
-        "complexity_gap": points.ict - rate_needed(curve_ixt, curve_ity, points.ity),
+        "complexity_gap": points.ict - interpolate_curve(curve_ixt, curve_ity, ity=points.ity),
         "generalisation_gap": arm.ity_train.values - points.ity,
         "kept": kept,
         "lost": lost,
@@ -186,7 +171,8 @@ def against_the_curve(_levels: tuple[str, ...], arm: xr.Dataset, *, beta: float)
     for name, values in layers.items():
         attrs = {"units": "bits", "long_name": LONG_NAMES[name]}
         results[name] = (("seed", "epoch", "layer"), np.where(finite, values, np.nan), attrs)
-    captured = [[state_information(d, probability)[1] for d in seed] for seed in arm.decision.values]
+    p_xy = np.stack([1 - probability, probability], axis=1) / len(probability)
+    captured = [[layer_information(d, p_xy).ity for d in seed] for seed in arm.decision.values]
     attrs = {"units": "1", "long_name": "I(Y;Y^) / I(X;Y) of the decision Y^"}
     results["captured"] = (("seed", "epoch"), np.array(captured) / end.ity, attrs)
     return _with_curves(results, p_cy, curve, curve_ixt, curve_ity)

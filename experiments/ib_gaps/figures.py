@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import check_results
+from ibjax.analysis._labelled import check_results
 from ibjax.plots.axes import (
     ARM_COLOURS,
     MARKERS,

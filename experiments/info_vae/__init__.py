@@ -24,7 +24,6 @@ Dims: encoder, objective, floor, seed, step; of the trained ones also point (x) 
 """
 
 import dataclasses
-import functools
 import itertools
 from pathlib import Path
 
@@ -36,9 +35,17 @@ from matplotlib.figure import Figure
 
 from experiments.info_vae.analysis import Setting, decode, init_vae, objective, train_vae
 from experiments.info_vae.figures import plot_encodings, plot_vae_course
-from experiments.lab import LabConfig, Table, interval_columns
+from experiments.lab import (
+    LabConfig,
+    Scale,
+    Table,
+    interval_cells,
+    interval_text,
+    scale_of,
+    table_of_rows,
+)
 from ibjax.analysis.compression import NEGLIGIBLE_BITS
-from ibjax.analysis.intervals import mean_interval
+from ibjax.analysis.intervals import Interval, mean_interval
 from ibjax.results import environment
 from ibjax.training import log_spaced_epochs
 
@@ -52,7 +59,7 @@ OBJECTIVES = {
 }
 ENCODERS = {"free width": 1.0, "width 1": 0.0}
 FLOORS = (0.1, 0.03, 0.01)
-FULL_STEPS, SMOKE_STEPS = 3000, 100
+FULL, SMOKE = Scale(epochs=3000), Scale(epochs=100)  # steps
 NUM_RECORDED = 60
 Z = np.linspace(-6, 6, 241, dtype=np.float32)
 DIMS = ("encoder", "objective", "floor", "seed")
@@ -75,11 +82,10 @@ class Config(LabConfig):
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train all arms in one program; there are no checkpoints, and ``folder`` is not used."""
-    num_steps = config.epochs or (SMOKE_STEPS if config.smoke else FULL_STEPS)
-    steps = log_spaced_epochs(num_steps, NUM_RECORDED)
-    arms = list(itertools.product(ENCODERS.values(), OBJECTIVES.values(), FLOORS))
-    columns = [(alpha, lam, floor, free) for free, (alpha, lam), floor in arms]
-    settings = Setting(*jnp.asarray(columns, jnp.float32).T)
+    steps = log_spaced_epochs(scale_of(config, FULL, SMOKE).epochs, NUM_RECORDED)
+    arms = itertools.product(ENCODERS.values(), OBJECTIVES.values(), FLOORS)
+    numbers = [(alpha, lam, floor, free) for free, (alpha, lam), floor in arms]
+    settings = Setting(*jnp.asarray(numbers, jnp.float32).T)
     starts = jax.vmap(lambda seed: init_vae(jax.random.key(seed)))(jnp.asarray(config.seed_range))
     shape = (len(ENCODERS), len(OBJECTIVES), len(FLOORS), len(config.seed_range))
     vaes, (terms, codes), (m, s) = jax.tree.map(
@@ -110,7 +116,6 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         "z": Z,
     }
     return xr.Dataset(data, coords).assign_attrs(
-        experiment="info_vae",
         source="Zhao, Song & Ermon (2017)",
         dataset="x = -1 and 1, equally likely",
         objectives="; ".join(f"{k}: alpha {a}, lambda {b}" for k, (a, b) in OBJECTIVES.items()),
@@ -122,17 +127,17 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def trained(steps: np.ndarray):
-    """``f(settings, starts)``: every setting from every start, their records and their decoders on Z."""
+    """Return ``f(settings, starts)``: trained autoencoders, their records, and their decoders on Z."""
 
-    def one(setting, start):
+    def train_and_decode(setting, start):
         vae, records = train_vae(start, setting, steps)
         return vae, records, decode(vae, jnp.asarray(Z), floor=setting.floor)
 
-    return jax.jit(jax.vmap(jax.vmap(one, (None, 0)), (0, None)))
+    return jax.jit(jax.vmap(jax.vmap(train_and_decode, (None, 0)), (0, None)))
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """Encodings and reconstructions, the course of training, the ends and what follows."""
+    """Draw encodings, reconstructions and the course of training, and tabulate the ends."""
     floor, count = float(results.floor.min()), results.sizes["seed"]
     lowest = results.sel(floor=floor)
     note = f"s(z) at least {floor}, {count} seeds"
@@ -145,62 +150,57 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     figures["course.png"] = plot_vae_course(
         lowest, column="encoder", labels=COURSE, title=f"Mean with 95% band, {note}"
     )
-    found = [verdict(results, encoder) for encoder in results.encoder.values]
-    return figures, [ends_table(results, found)]
+    verdicts = [verdict(results, encoder) for encoder in results.encoder.values]
+    return figures, [ends_table(results, verdicts)]
 
 
 def median_seed(results: xr.Dataset, encoder: str) -> int:
-    """The seed whose ELBO network keeps the median I_q(x;z)."""
+    """Return the seed whose ELBO network keeps the median I_q(x;z)."""
     kept = results.information.sel(encoder=encoder).isel(objective=0, step=-1)
     return int(kept.sortby(kept).seed[kept.sizes["seed"] // 2])
 
 
 def ends_table(results: xr.Dataset, sentences: list[str]) -> Table:
     """Every arm at the last step: means with 95% intervals; collapsed and diverged seeds, all kept."""
-    names = ("information", "divergence", "separation", "mean_width", "elbo")
-    header = [*DIMS[:-1]]
-    for name in names:
-        header += interval_columns(name)
-    rows = []
-    for arm in itertools.product(*(results[d].values for d in DIMS[:-1])):
-        one = results.sel(dict(zip(DIMS, arm, strict=False)))
-        end = one.isel(step=-1)
-        row = [str(arm[0]), str(arm[1]), float(arm[2])]
-        for name in names:
-            row += [float(x) for x in mean_interval(end[name].values)[:3]]
-        collapsed = int((end.information < COLLAPSED_BITS).sum())
-        rows.append([*row, collapsed, int(one.diverged.sum())])
-    return Table("ends", [*header, "collapsed", "diverged"], rows, sentences)
+    factors, rows = DIMS[:-1], []
+    for levels in itertools.product(*(results[factor].values.tolist() for factor in factors)):
+        row = dict(zip(factors, levels, strict=True))
+        end = results.sel(row).isel(step=-1)
+        for name in ("information", "divergence", "separation", "mean_width", "elbo"):
+            row |= interval_cells(name, mean_interval(end[name].values))
+        row["collapsed"] = int((end.information < COLLAPSED_BITS).sum())
+        row["diverged"] = int(end.diverged.sum())
+        rows.append(row)
+    return table_of_rows("ends", rows, sentences)
 
 
 def verdict(results: xr.Dataset, encoder: str) -> str:
     """Say whether KL(q(z)||p(z)) grows as the floor falls, by objective, within seeds; and by what."""
-    arm = results.sel(encoder=encoder).isel(step=-1)
-    floors = np.sort(arm.floor.values)
-    low, high = arm.sel(floor=floors[0]), arm.sel(floor=floors[-1])
+    end = results.sel(encoder=encoder).isel(step=-1)
+    floors = np.sort(end.floor.values)
     sentences = []
-    for name in arm.objective.values:
-        ends, grown = low.sel(objective=name), high.sel(objective=name)
-        change = {
-            k: mean_interval((ends[k] - grown[k]).values)
-            for k in ("divergence", "separation", "mean_width")
+    for name in end.objective.values:
+        lowest, highest = (end.sel(objective=name, floor=floor) for floor in (floors[0], floors[-1]))
+        kl, mean, width, information = (
+            interval_text(mean_interval(lowest[term].values))
+            for term in ("divergence", "separation", "mean_width", "information")
+        )
+        changes = {
+            term: mean_interval((lowest[term] - highest[term]).values)
+            for term in ("divergence", "separation", "mean_width")
         }
-        state = functools.partial(described, ends)
-        grows = float(change["divergence"].low) > NEGLIGIBLE_BITS
+        grows = float(changes["divergence"].low) > NEGLIGIBLE_BITS
+        kl_change, mean_change, width_change = map(signed, changes.values())
         sentences.append(
-            f"{name}: KL(q(z)||p(z)) {state('divergence')} bits, |mu| {state('separation')}, sigma "
-            f"{state('mean_width')}, I_q {state('information')} bits; as the floor falls from "
-            f"{floors[-1]} to {floors[0]} q(z) {'moves away from' if grows else 'does not leave'} the "
-            f"prior (KL {signed(change['divergence'])} bits, |mu| {signed(change['separation'])}, sigma "
-            f"{signed(change['mean_width'])})."
+            f"{name}: KL(q(z)||p(z)) {kl} bits, |mu| {mean}, sigma {width}, I_q {information} bits; as "
+            f"the floor falls from {floors[-1]} to {floors[0]} q(z) "
+            f"{'moves away from' if grows else 'does not leave'} the prior (KL {kl_change} bits, |mu| "
+            f"{mean_change}, sigma {width_change})."
         )
     return f"{encoder}, s(z) at least {floors[0]}: {' '.join(sentences)}"
 
 
-def described(end: xr.Dataset, name: str) -> str:
-    interval = mean_interval(end[name].values)
-    return f"{float(interval.estimate):.2f} ({float(interval.low):.2f} to {float(interval.high):.2f})"
-
-
-def signed(interval) -> str:
-    return f"{float(interval.estimate):+.2f}, {float(interval.low):+.2f} to {float(interval.high):+.2f}"
+def signed(change: Interval) -> str:
+    """Return a change with its interval, with signs, for sentences."""
+    estimate, low, high = map(float, change[:3])
+    return f"{estimate:+.2f}, {low:+.2f} to {high:+.2f}"

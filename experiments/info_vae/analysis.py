@@ -32,7 +32,7 @@ import optax
 from jax import lax
 from jaxtyping import Array, Float, Key
 
-from ibjax.analysis.inputs import as_floats, as_integers, as_sequence, check_broadcast
+from ibjax.analysis._inputs import as_floats, as_integers, as_sequence, check_broadcast
 from ibjax.arrays import as_array, as_float32
 from ibjax.checks import (
     as_key,
@@ -292,16 +292,16 @@ def train_vae(
         updates, opt_state = optimizer.update(jax.grad(loss)(vae), opt_state, vae)
         return optax.apply_updates(vae, updates), opt_state
 
-    def seen(vae):
+    def measure(vae):
         return vae_terms(vae, setting), encodings(vae, setting.free_width)
 
-    def stretch(state, num_steps):
+    def advance(state, num_steps):
         state = lax.fori_loop(0, num_steps, step, state)
-        return state, seen(state[0])
+        return state, measure(state[0])
 
     start = (vae, optimizer.init(vae))
-    (vae, _), later = lax.scan(stretch, start, jnp.asarray(np.diff(steps), jnp.int32))
-    records = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), seen(start[0]), later)
+    (vae, _), later = lax.scan(advance, start, jnp.asarray(np.diff(steps), jnp.int32))
+    records = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), measure(start[0]), later)
     return vae, records
 
 

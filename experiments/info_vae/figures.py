@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from ibjax.analysis.inputs import check_results
+from ibjax.analysis._labelled import check_results
 from ibjax.plots.axes import (
     add_legend,
     add_title,
@@ -49,13 +49,13 @@ def plot_encodings(vaes: xr.Dataset, seed: int, *, title: str = "") -> Figure:
     axes = figure.subplots(3, len(names), squeeze=False, sharex=True, sharey="row")
     z = vaes.z.values
     for ax, name in zip(axes.T, names, strict=True):
-        for one_seed in [*(s for s in vaes.seed.values if s != seed), seed]:
-            one = vaes.sel(objective=name, seed=one_seed)
-            mean, flip = one["mean"].values, float(np.diff(one["mean"].values)[0]) < 0
+        for drawn_seed in [*(s for s in vaes.seed.values if s != seed), seed]:
+            vae = vaes.sel(objective=name, seed=drawn_seed)
+            mean, flip = vae["mean"].values, float(np.diff(vae["mean"].values)[0]) < 0
             mean = -mean if flip else mean
-            m, s = (one[k].values[:: -1 if flip else 1] for k in "ms")
-            density = norm.pdf(z[:, None], mean, one["width"].values)  # (z, point)
-            strong = one_seed == seed
+            m, s = (vae[k].values[:: -1 if flip else 1] for k in "ms")
+            density = norm.pdf(z[:, None], mean, vae["width"].values)  # (z, point)
+            strong = drawn_seed == seed
             look = {"lw": 1.8, "alpha": 1.0} if strong else {"lw": 0.5, "alpha": 0.12}
             for i, colour in enumerate(POINT_COLOURS):
                 label = f"q(z|x={'-+'[i]}1)" if strong else None
@@ -105,9 +105,9 @@ def plot_vae_course(
     for (i, name), (j, level) in itertools.product(enumerate(labels), enumerate(columns)):
         ax = axes[i, j]
         for (colour, style), arm in zip(looks, vaes.objective.values, strict=True):
-            one = vaes[name].sel({column: level, "objective": arm})
-            ax.plot(one.step, one.transpose("step", "seed"), color=colour, lw=0.4, alpha=0.15)
-            draw_band(ax, one, "step", colour, str(arm), style)
+            curves = vaes[name].sel({column: level, "objective": arm})
+            ax.plot(curves.step, curves.transpose("step", "seed"), color=colour, lw=0.4, alpha=0.15)
+            draw_band(ax, curves, "step", colour, str(arm), style)
         ax.set_xscale("symlog", linthresh=1, linscale=0.4)
         ax.set_xlim(0, int(vaes.step.max()))
         ax.grid(alpha=0.3)

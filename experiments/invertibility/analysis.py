@@ -7,7 +7,8 @@ from typing import cast
 import jax.numpy as jnp
 import numpy as np
 
-from ibjax.analysis.inputs import as_numbers, check_model
+from ibjax.analysis._inputs import as_numbers
+from ibjax.analysis._networks import check_model
 from ibjax.checks import as_whole
 from ibjax.models import MLP
 from ibjax.types import ArrayLike, Record

@@ -3,7 +3,7 @@
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import check_results
+from ibjax.analysis._labelled import check_results
 from ibjax.plots.axes import (
     add_legend,
     add_title,

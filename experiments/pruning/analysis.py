@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ibjax.analysis.inputs import as_numbers, as_positions, check_same_seeds
+from ibjax.analysis._inputs import as_numbers, as_positions
+from ibjax.analysis._labelled import check_same_seeds
 from ibjax.checks import check_finite, check_positive, check_same_length
 from ibjax.types import ArrayLike
 

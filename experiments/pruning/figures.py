@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import as_numbers, as_sequence
+from ibjax.analysis._inputs import as_numbers, as_sequence
 from ibjax.analysis.intervals import mean_interval
 from ibjax.checks import check_positive, kind_of
 from ibjax.plots.axes import ARM_COLOURS, add_title

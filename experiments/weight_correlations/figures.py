@@ -5,7 +5,7 @@ import itertools
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import check_results
+from ibjax.analysis._labelled import check_results
 from ibjax.plots.axes import ARM_COLOURS, add_title, check_dimensions, epoch_axis, label_epochs, levels
 
 __all__ = ["plot_weight_correlations"]

@@ -9,13 +9,8 @@ is 0 on average.
 import numpy as np
 import xarray as xr
 
-from ibjax.analysis.inputs import (
-    as_numbers,
-    as_positions,
-    check_results,
-    check_same_seeds,
-    check_text,
-)
+from ibjax.analysis._inputs import as_numbers, as_positions, check_text
+from ibjax.analysis._labelled import check_results, check_same_seeds
 from ibjax.analysis.intervals import mean_interval
 from ibjax.checks import check_same_length
 from ibjax.types import ArrayLike

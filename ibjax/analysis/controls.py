@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ibjax.analysis.inputs import as_dataset, check_model, known_layers
+from ibjax.analysis._networks import as_dataset, check_model, known_layers
 from ibjax.analysis.records import PlanesRecord
 from ibjax.checks import as_key, kind_of
 from ibjax.models import MLP

@@ -11,8 +11,9 @@ import numpy as np
 import scipy.stats
 import xarray as xr
 
+from ibjax.analysis._inputs import as_integers, as_numbers, check_broadcast
+from ibjax.analysis._labelled import check_results
 from ibjax.analysis.compression import ROUNDING_BITS
-from ibjax.analysis.inputs import as_integers, as_numbers, check_broadcast, check_results
 from ibjax.analysis.intervals import mean_interval
 from ibjax.types import ArrayLike
 

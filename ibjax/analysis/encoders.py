@@ -12,26 +12,23 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from ibjax.analysis.compression import ROUNDING_BITS
-from ibjax.analysis.inputs import as_curve, as_integers, as_numbers, as_probabilities, check_model
+from ibjax.analysis._inputs import as_integers, as_probabilities
+from ibjax.analysis._networks import check_model
 from ibjax.analysis.records import PlaneRecord
-from ibjax.bottleneck import encoder_beta
-from ibjax.bottleneck.joint import checked_conditional, checked_joint, entropy_bits
+from ibjax.bottleneck import encoder_beta, layer_information
+from ibjax.bottleneck.joint import checked_joint, entropy_bits
 from ibjax.checks import as_whole, check_positive, check_same_length
+from ibjax.losses import output_units
 from ibjax.mi import binned_mi, binned_states
 from ibjax.models import MLP
-from ibjax.numerics import output_units
-from ibjax.types import MI, ArrayLike, PyTree, Record, Samples, Split, Variable
+from ibjax.types import ArrayLike, PyTree, Record, Samples, Split, Variable
 
 __all__ = [
     "FixedPoints",
     "StatesRecord",
-    "best_relevance",
     "class_encoder",
     "class_joint",
-    "encoder_information",
     "fixed_points",
-    "rate_needed",
 ]
 
 # More classes would take too much memory.
@@ -167,25 +164,6 @@ def class_encoder(states: ArrayLike, classes: ArrayLike) -> np.ndarray:
     return merged.T / counts.sum(axis=0)[:, None]
 
 
-def encoder_information(encoder: ArrayLike, p_xy: ArrayLike) -> MI:
-    """Compute ``ibjax.bottleneck.layer_information`` in float64 NumPy, for encoders of varying shapes.
-
-    Args:
-        encoder: (x, t) p(t|x).
-        p_xy: (x, y) joint distribution.
-
-    Raises:
-        ValueError: for invalid encoders or joint distributions, and different numbers of x.
-    """
-    p_xy = checked_joint(p_xy)
-    encoder = checked_conditional(encoder, len(p_xy))
-    p_ty = encoder.T @ p_xy
-    h_t = entropy_bits(p_ty.sum(axis=1))
-    ixt = h_t - p_xy.sum(axis=1) @ entropy_bits(encoder, axis=1)
-    ity = h_t + entropy_bits(p_xy.sum(axis=0)) - entropy_bits(p_ty)
-    return MI(max(ixt, 0.0), max(ity, 0.0))
-
-
 def fixed_points(states: ArrayLike, classes: ArrayLike, p_cy: ArrayLike) -> FixedPoints:
     """Compute every layer's information, and the beta of the bottleneck that it is closest to.
 
@@ -211,61 +189,8 @@ def fixed_points(states: ArrayLike, classes: ArrayLike, p_cy: ArrayLike) -> Fixe
     def of_layer(states):
         encoder = class_encoder(states, classes)
         h_t = entropy_bits(np.unique(states, return_counts=True)[1] / len(states))
-        return (h_t, *encoder_information(encoder, p_cy), *encoder_beta(encoder, p_cy))
+        return (h_t, *layer_information(encoder, p_cy), *encoder_beta(encoder, p_cy))
 
     rows = [of_layer(layer) for layer in states.reshape(-1, len(classes))]
     columns = (np.array(column).reshape(states.shape[:-1]) for column in zip(*rows, strict=True))
     return FixedPoints(*columns)
-
-
-def best_relevance(curve_ixt: ArrayLike, curve_ity: ArrayLike, rate: ArrayLike) -> np.ndarray:
-    """Return the largest I(T;Y) at a rate in bits, interpolated between points of an information curve.
-
-    Between points, the concave curve lies above the straight line that is returned.
-
-    Args:
-        curve_ixt: (point,) rates I(X;T), including the end of the curve, where T is all of C.
-        curve_ity: (point,) I(T;Y) at these rates.
-        rate: (...) I(X;T), 0 or more; NaN where unknown.
-
-    Raises:
-        ValueError: for other shapes, a curve that is negative or not finite, and negative rates.
-    """
-    curve_ixt, curve_ity = as_curve(curve_ixt, curve_ity)
-    rate = as_numbers("rate", rate, "(...)")
-    if (rate < 0).any():
-        raise ValueError(f"rate: expected 0 bits or more, got {np.nanmin(rate)}")
-    order = np.argsort(curve_ixt)
-    x, y = curve_ixt[order], np.maximum.accumulate(curve_ity[order])
-    return np.asarray(np.interp(rate, np.append(0.0, x), np.append(0.0, y)))
-
-
-def rate_needed(curve_ixt: ArrayLike, curve_ity: ArrayLike, ity: ArrayLike) -> np.ndarray:
-    """Interpolate the smallest I(X;T) that suffices for a given I(T;Y) on an information curve, bits.
-
-    Between the points, the convex inverse lies below the straight line that is returned.
-
-    Args:
-        curve_ixt: (point,) I(X;T) of the curve's points, the end included, where T is all of X.
-        curve_ity: (point,) I(T;Y) of the same points.
-        ity: (...) relevance to reach, at most that of the end; NaN gives NaN.
-
-    Raises:
-        ValueError: for other shapes, a curve that is negative or not finite, and a relevance that is
-            negative or more than the end's.
-
-    Example:
-        >>> rate_needed(np.array([1.0, 3.0]), np.array([0.5, 0.7]), np.array([0.25, 0.6])).tolist()
-        [0.5, 2.0]
-    """
-    curve_ixt, curve_ity = as_curve(curve_ixt, curve_ity)
-    ity = as_numbers("ity", ity, "(...)")
-    most = curve_ity.max()
-    if (ity < 0).any() or (ity > most + ROUNDING_BITS).any():
-        raise ValueError(
-            f"ity: expected 0 to the curve's {most:.6g} bits, got {np.nanmin(ity)} to {np.nanmax(ity)}"
-        )
-    order = np.argsort(curve_ixt, kind="stable")
-    x, y = np.append(0.0, curve_ixt[order]), np.append(0.0, curve_ity[order])
-    rising = np.append(True, np.diff(np.maximum.accumulate(y)) > 0)
-    return np.asarray(np.interp(ity, y[rising], x[rising]))

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.stats
 
-from ibjax.analysis.inputs import as_numbers, check_same_seeds
+from ibjax.analysis._inputs import as_numbers
+from ibjax.analysis._labelled import check_same_seeds
 from ibjax.types import ArrayLike
 
 __all__ = ["Components", "two_by_two", "variance_components"]

@@ -18,14 +18,9 @@ import xarray as xr
 from jax import lax
 from jaxtyping import Array, Float
 
-from ibjax.analysis.inputs import (
-    as_floats,
-    as_rows,
-    as_targets,
-    check_model,
-    check_results,
-    known_layers,
-)
+from ibjax.analysis._inputs import as_floats, as_rows
+from ibjax.analysis._labelled import check_results
+from ibjax.analysis._networks import as_targets, check_model, known_layers
 from ibjax.checks import as_whole, check_known
 from ibjax.models import ACTIVATIONS, MLP
 from ibjax.numerics import product

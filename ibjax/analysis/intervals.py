@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.stats
 
-from ibjax.analysis.inputs import as_numbers, check_same_seeds
+from ibjax.analysis._inputs import as_numbers
+from ibjax.analysis._labelled import check_same_seeds
 from ibjax.checks import as_whole, check_number, check_same_length, kind_of
 from ibjax.types import ArrayLike
 

@@ -14,12 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ibjax.analysis.inputs import as_floats, check_model, known_layers
+from ibjax.analysis._inputs import as_floats
+from ibjax.analysis._networks import check_model, known_layers
 from ibjax.arrays import as_float32
 from ibjax.checks import as_whole, check_positive, check_rank, kind_of
 from ibjax.datasets.linear_teacher import TeacherSamples
+from ibjax.losses import squared_error
 from ibjax.models import MLP
-from ibjax.numerics import squared_error, to_bits
+from ibjax.numerics import to_bits
 from ibjax.tracing import own_settings
 from ibjax.types import MI, ArrayLike, PyTree, Record, Split, Variable
 

@@ -1,35 +1,37 @@
-"""Phases of training: when drift turns into diffusion, when compression starts, how the two agree.
+"""Rules for the phases of training: when layers fit and compress, when drift turns into diffusion.
 
 All rules use a seed's own curve, smoothed by a running median: with steps as large as in the papers, the
 mean gradient changes tenfold from one epoch to the next.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import xarray as xr
 
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
-from ibjax.analysis.inputs import as_numbers, check_epochs, check_results
-from ibjax.analysis.intervals import mean_interval, rank_correlation
-from ibjax.checks import check_number
+from ibjax.analysis._inputs import as_numbers, check_epochs, check_text
+from ibjax.analysis._labelled import check_results
+from ibjax.analysis.compression import NEGLIGIBLE_BITS
+from ibjax.checks import check_function, check_number
 from ibjax.types import ArrayLike
 
 __all__ = [
+    "OF_LAYERS",
+    "by_layer",
     "compression_end",
     "compression_start",
     "diffusion_start",
     "fitting_end",
-    "network_snr",
-    "phase_agreement",
-    "phase_epochs",
     "plane_phases",
     "reaching_epoch",
     "running_median",
 ]
 
+# Dims of a variable that the rules are applied to, layer by layer.
+OF_LAYERS = ("seed", "epoch", "layer")
+
 # Curves are smoothed over the recorded epochs within this factor of each epoch.
 SMOOTHING = 1.5
-
-OF_LAYERS = ("seed", "epoch", "layer")
 
 # Fractions of compression after which it counts as started and as complete.
 STARTED, COMPLETE = 0.1, 0.9
@@ -176,37 +178,6 @@ def fitting_end(ity: ArrayLike, epochs: ArrayLike) -> np.ndarray:
     return np.where(gained > NEGLIGIBLE_BITS, epochs[done.argmax(axis=1)], np.nan)
 
 
-def plane_phases(arm: xr.Dataset) -> xr.Dataset:
-    """Find when every layer fits and compresses, seed by seed, by the rules of this module.
-
-    Args:
-        arm: Dataset with ``ixt`` and ``ity`` (seed, epoch, layer), bits.
-
-    Returns:
-        Dataset (seed, layer): ``peak``, the maximum of I(X;T)'s running median, and ``lost``, how far it
-        has fallen from it at the end, bits (never negative; ``compression_summary`` decides whether a
-        layer compresses); ``peak_epoch``, ``fitting_end``, ``compression_start`` and
-        ``compression_end``, epochs, NaN as in the functions of these names and where a seed diverged.
-
-    Raises:
-        ValueError: for other variables or dims.
-    """
-    check_results("arm", arm, dict.fromkeys(("ixt", "ity"), OF_LAYERS))
-    epochs = arm.epoch.values
-    smooth = np.moveaxis(_of_layers(running_median, arm, "ixt"), 1, 2)  # (seed, epoch, layer)
-    peak_epoch = epochs[np.nan_to_num(smooth).argmax(axis=1)]
-    columns = {
-        "peak": (smooth.max(axis=1), "bits"),
-        "lost": (smooth.max(axis=1) - smooth[:, -1], "bits"),
-        "peak_epoch": (np.where(np.isfinite(smooth[:, -1]), peak_epoch, np.nan), "epochs"),
-        "fitting_end": (_of_layers(fitting_end, arm, "ity"), "epochs"),
-        "compression_start": (_of_layers(compression_start, arm, "ixt"), "epochs"),
-        "compression_end": (_of_layers(compression_end, arm, "ixt"), "epochs"),
-    }
-    data = {name: (("seed", "layer"), v, {"units": units}) for name, (v, units) in columns.items()}
-    return xr.Dataset(data, {"layer": arm.layer.values})
-
-
 def reaching_epoch(values: ArrayLike, epochs: ArrayLike, level: float | int) -> np.ndarray:
     """Find the first recorded epoch at which the running median of a curve reaches a level.
 
@@ -227,97 +198,58 @@ def reaching_epoch(values: ArrayLike, epochs: ArrayLike, level: float | int) -> 
     return np.where(reached.any(axis=1), epochs[reached.argmax(axis=1)], np.nan)
 
 
-def _checked_curves(name: str, values, epochs) -> tuple[np.ndarray, np.ndarray]:
-    values = as_numbers(name, values, "(seed, epoch)")
-    return values, check_epochs(epochs, name, values)
+def by_layer(rule: Callable[..., np.ndarray], arm: xr.Dataset, variable: str) -> np.ndarray:
+    """Apply a rule of this module to every layer's curves.
 
+    Args:
+        rule: function of (seed, epoch) curves and (epoch,) epochs.
+        arm: Dataset with the variable (seed, epoch, layer).
+        variable: name of the variable.
 
-def _of_layers(rule, arm: xr.Dataset, name: str) -> np.ndarray:
-    """Apply ``rule`` to every layer's (seed, epoch) curve, and stack along a second axis of layers."""
-    curves = arm[name].transpose("layer", "seed", "epoch").values
+    Returns:
+        (seed, layer, ...): the rule's results, (seed, ...), for each layer.
+
+    Raises:
+        ValueError: for other variables or dims, and as the rule.
+    """
+    check_function("rule", rule, "of (curves, epochs)")
+    check_text("variable", variable)
+    check_results("arm", arm, {variable: OF_LAYERS})
+    curves = arm[variable].transpose("layer", "seed", "epoch").values
     return np.stack([rule(curve, arm.epoch.values) for curve in curves], axis=1)
 
 
-def network_snr(arm: xr.Dataset) -> xr.DataArray:
-    """Compute the signal-to-noise ratio of all kernels together; squared norms add up over layers.
+def plane_phases(arm: xr.Dataset) -> xr.Dataset:
+    """Find when every layer fits and compresses, seed by seed, by the rules of this module.
 
     Args:
-        arm: Dataset with ``gradient_mean`` and ``gradient_std`` (seed, epoch, layer).
+        arm: Dataset with ``ixt`` and ``ity`` (seed, epoch, layer), bits.
 
     Returns:
-        (seed, epoch) ratios; NaN where all gradients are 0.
+        Dataset (seed, layer): ``peak``, the maximum of I(X;T)'s running median, and ``lost``, how far it
+        has fallen from it at the end, bits (never negative; ``compression_summary`` decides whether a
+        layer compresses); ``peak_epoch``, ``fitting_end``, ``compression_start`` and
+        ``compression_end``, epochs, NaN as in the functions of these names and where a seed diverged.
 
     Raises:
         ValueError: for other variables or dims.
     """
-    check_results("arm", arm, dict.fromkeys(("gradient_mean", "gradient_std"), OF_LAYERS))
-    mean = (arm.gradient_mean**2).sum("layer", skipna=False)
-    variance = (arm.gradient_std**2).sum("layer", skipna=False)
-    return (mean / variance.where(variance > 0)) ** 0.5
+    check_results("arm", arm, dict.fromkeys(("ixt", "ity"), OF_LAYERS))
+    epochs = arm.epoch.values
+    smooth = np.moveaxis(by_layer(running_median, arm, "ixt"), 1, 2)  # (seed, epoch, layer)
+    peak_epoch = epochs[np.nan_to_num(smooth).argmax(axis=1)]
+    columns = {
+        "peak": (smooth.max(axis=1), "bits"),
+        "lost": (smooth.max(axis=1) - smooth[:, -1], "bits"),
+        "peak_epoch": (np.where(np.isfinite(smooth[:, -1]), peak_epoch, np.nan), "epochs"),
+        "fitting_end": (by_layer(fitting_end, arm, "ity"), "epochs"),
+        "compression_start": (by_layer(compression_start, arm, "ixt"), "epochs"),
+        "compression_end": (by_layer(compression_end, arm, "ixt"), "epochs"),
+    }
+    data = {name: (("seed", "layer"), v, {"units": units}) for name, (v, units) in columns.items()}
+    return xr.Dataset(data, {"layer": arm.layer.values})
 
 
-def phase_epochs(arm: xr.Dataset) -> xr.Dataset:
-    """Find the epochs at which each seed's phases begin.
-
-    Args:
-        arm: Dataset with ``ixt``, ``gradient_mean``, ``gradient_std``, ``gradient_snr``
-            (seed, epoch, layer).
-
-    Returns:
-        Dataset of ``diffusion`` (seed, layer) by the layer's own ratio, ``network_diffusion`` (seed,) by
-        the network's, ``compression`` (seed, layer), all in epochs, NaN where there is none; and
-        ``compresses`` (layer,): whether the 95% interval of the layer's compression over seeds lies
-        above ``NEGLIGIBLE_BITS``. If fewer than two seeds are known there is no interval, and the
-        attribute ``note`` says so.
-
-    Raises:
-        ValueError: for other variables or dims.
-    """
-    measured = ("ixt", "gradient_mean", "gradient_std", "gradient_snr")
-    check_results("arm", arm, dict.fromkeys(measured, OF_LAYERS))
-    arm = arm.transpose("seed", "epoch", "layer", ...)
-    units = {"units": "epochs"}
-    of_network = diffusion_start(network_snr(arm).values, arm.epoch.values)
-    summary = compression_summary(arm)
-    return xr.Dataset(
-        {
-            "diffusion": (("seed", "layer"), _of_layers(diffusion_start, arm, "gradient_snr"), units),
-            "network_diffusion": (("seed",), of_network, units),
-            "compression": (("seed", "layer"), _of_layers(compression_start, arm, "ixt"), units),
-            "compresses": summary.compression_low > NEGLIGIBLE_BITS,
-        },
-        {"layer": arm.layer.values},
-        summary.attrs,
-    )
-
-
-def phase_agreement(phases: xr.Dataset) -> xr.Dataset:
-    """Relate the start of compression to that of diffusion, over the seeds that have both.
-
-    Args:
-        phases: result of :func:`phase_epochs`.
-
-    Returns:
-        Dataset over ``layer``: ``ratio`` (geometric mean of compression's epoch over the network's
-        diffusion's, epoch 0 counted as 1) with ``ratio_low`` and ``ratio_high``, 95% by Student's t on
-        logarithms; ``rho`` and ``rho_own`` (with the layer's own diffusion), as from
-        :func:`rank_correlation`, each with ``_low``, ``_high`` and ``_seeds``. NaN if fewer than two
-        seeds, or four for correlations, have both.
-
-    Raises:
-        ValueError: for other variables or dims.
-    """
-    of_layers = dict.fromkeys(("diffusion", "compression"), ("seed", "layer"))
-    check_results("phases", phases, of_layers | {"network_diffusion": ("seed",)})
-    rows = []
-    for layer in phases.layer.values:
-        start = phases.compression.sel(layer=layer).values
-        network, own = phases.network_diffusion.values, phases.diffusion.sel(layer=layer).values
-        logs = np.log(np.maximum(start, 1)) - np.log(np.maximum(network, 1))
-        ratio = np.exp(mean_interval(logs)[:3])
-        rows.append([*ratio, *rank_correlation(network, start), *rank_correlation(own, start)])
-    names = ["ratio", "ratio_low", "ratio_high"]
-    names += [f"{rho}{part}" for rho in ("rho", "rho_own") for part in ("", "_low", "_high", "_seeds")]
-    columns = {name: np.array(column) for name, *column in zip(names, *rows, strict=True)}
-    data = {name: ("layer", values, {"units": "1"}) for name, values in columns.items()}
-    return xr.Dataset(data, {"layer": phases.layer.values})
+def _checked_curves(name: str, values, epochs) -> tuple[np.ndarray, np.ndarray]:
+    values = as_numbers(name, values, "(seed, epoch)")
+    return values, check_epochs(epochs, name, values)

@@ -8,11 +8,12 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from ibjax.analysis.inputs import as_estimators, as_sequence, check_model
+from ibjax.analysis._inputs import as_sequence
+from ibjax.analysis._networks import as_estimators, check_model
 from ibjax.checks import check_function, check_known, kind_of
 from ibjax.functions import by_value, describe_function
+from ibjax.losses import cross_entropy, output_units, two_logits
 from ibjax.models import MLP
-from ibjax.numerics import cross_entropy, output_units, two_logits
 from ibjax.types import Estimator, PyTree, Record, Split, Variable
 
 __all__ = ["ROWS", "JointRecord", "PlaneRecord", "PlanesRecord"]

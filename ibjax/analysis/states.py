@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ibjax.analysis.inputs import as_rows
+from ibjax.analysis._inputs import as_rows
 from ibjax.checks import as_whole, check_same_length
 from ibjax.numerics import clog2c_table
 from ibjax.tracing import own_settings

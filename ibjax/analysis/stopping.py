@@ -8,13 +8,8 @@ only.
 import numpy as np
 import xarray as xr
 
-from ibjax.analysis.inputs import (
-    as_numbers,
-    as_positions,
-    check_epochs,
-    check_labelled,
-    check_same_seeds,
-)
+from ibjax.analysis._inputs import as_numbers, as_positions, check_epochs
+from ibjax.analysis._labelled import check_labelled, check_same_seeds
 from ibjax.checks import check_number, check_positive
 from ibjax.types import ArrayLike
 

@@ -15,7 +15,7 @@ import scipy.special
 import scipy.stats
 from scipy.optimize import linear_sum_assignment
 
-from ibjax.analysis.inputs import as_numbers, as_sequence
+from ibjax.analysis._inputs import as_numbers, as_sequence
 from ibjax.checks import as_whole, check_flag
 from ibjax.types import ArrayLike
 

@@ -5,21 +5,22 @@ from ibjax.bottleneck.bounds import FiniteSampleBounds, finite_sample_bounds
 from ibjax.bottleneck.curve import InformationCurve, information_curve
 from ibjax.bottleneck.encoder import EncoderBeta, encoder_beta
 from ibjax.bottleneck.gaussian import (
-    BottleneckCurve,
-    GaussianCurve,
+    CurvePoints,
+    GaussianInformationCurve,
     gaussian_ib,
     gaussian_ib_bound,
     gaussian_information_curve,
     squared_correlations,
 )
+from ibjax.bottleneck.interpolation import interpolate_curve
 from ibjax.bottleneck.joint import layer_information, sufficient_statistic
 
 __all__ = [
     "Bifurcations",
-    "BottleneckCurve",
+    "CurvePoints",
     "EncoderBeta",
     "FiniteSampleBounds",
-    "GaussianCurve",
+    "GaussianInformationCurve",
     "InformationCurve",
     "bifurcations",
     "encoder_beta",
@@ -28,6 +29,7 @@ __all__ = [
     "gaussian_ib_bound",
     "gaussian_information_curve",
     "information_curve",
+    "interpolate_curve",
     "layer_information",
     "squared_correlations",
     "sufficient_statistic",

@@ -14,8 +14,8 @@ from ibjax.checks import as_whole, check_finite, check_nonempty, check_rank
 from ibjax.types import ArrayLike
 
 __all__ = [
-    "BottleneckCurve",
-    "GaussianCurve",
+    "CurvePoints",
+    "GaussianInformationCurve",
     "gaussian_ib",
     "gaussian_ib_bound",
     "gaussian_information_curve",
@@ -23,8 +23,8 @@ __all__ = [
 ]
 
 
-class BottleneckCurve(NamedTuple):
-    """Points on the bottleneck curve in the information plane, in bits.
+class CurvePoints(NamedTuple):
+    """Points on the information curve of Gaussian variables, without their betas, in bits.
 
     Attributes:
         ixt: (point,) I(X;T).
@@ -35,7 +35,7 @@ class BottleneckCurve(NamedTuple):
     ity: np.ndarray
 
 
-class GaussianCurve(NamedTuple):
+class GaussianInformationCurve(NamedTuple):
     """The information curve of Gaussian variables, in bits.
 
     Attributes:
@@ -54,7 +54,7 @@ class GaussianCurve(NamedTuple):
 
 def gaussian_information_curve(
     cov_x: ArrayLike, cov_y: ArrayLike, cov_xy: ArrayLike, betas: ArrayLike
-) -> GaussianCurve:
+) -> GaussianInformationCurve:
     """Information curve of jointly Gaussian X and Y, from their covariances.
 
     Args:
@@ -64,7 +64,7 @@ def gaussian_information_curve(
         betas: (beta,) positive trade-off parameters.
 
     Returns:
-        ``GaussianCurve``, bits, float64; ``critical_betas`` are the inverse squared canonical
+        ``GaussianInformationCurve``, bits, float64; ``critical_betas`` are the inverse squared canonical
         correlations.
 
     Raises:
@@ -99,10 +99,10 @@ def gaussian_information_curve(
     betas = known_float64("betas", betas)
     check_rank("betas", betas, 1, "(beta,)")
     with np.errstate(divide="ignore"):
-        return GaussianCurve(betas, *gaussian_ib(rho2, betas), 1 / rho2)
+        return GaussianInformationCurve(betas, *gaussian_ib(rho2, betas), 1 / rho2)
 
 
-def gaussian_ib(rho2: ArrayLike, beta: ArrayLike) -> BottleneckCurve:
+def gaussian_ib(rho2: ArrayLike, beta: ArrayLike) -> CurvePoints:
     """Information of the optimal T for Gaussian X and Y, which minimises I(X;T) - beta I(T;Y).
 
     With squared canonical correlations r_i, and the sums over those with beta r_i > 1::
@@ -117,7 +117,7 @@ def gaussian_ib(rho2: ArrayLike, beta: ArrayLike) -> BottleneckCurve:
             informations are 0.
 
     Returns:
-        ``BottleneckCurve``, bits, float64.
+        ``CurvePoints``, bits, float64.
 
     Raises:
         ValueError: for other shapes, correlations outside [0, 1) (with a correlation of 1 the
@@ -144,10 +144,10 @@ def gaussian_ib(rho2: ArrayLike, beta: ArrayLike) -> BottleneckCurve:
         of_x = np.log2((b - 1) * r / (1 - r))
         lost = np.log2(b * r)
     ixt = np.where(used, of_x, 0).sum(axis=1) / 2
-    return BottleneckCurve(ixt, ixt - np.where(used, lost, 0).sum(axis=1) / 2)
+    return CurvePoints(ixt, ixt - np.where(used, lost, 0).sum(axis=1) / 2)
 
 
-def gaussian_ib_bound(rho2: ArrayLike, ixt: ArrayLike) -> BottleneckCurve:
+def gaussian_ib_bound(rho2: ArrayLike, ixt: ArrayLike) -> CurvePoints:
     """Largest I(T;Y) at a given I(X;T): the information-bottleneck curve.
 
     The curve rises from 0 with slope r_1, the largest squared correlation, to I(X;Y) = -1/2 sum_i
@@ -159,7 +159,7 @@ def gaussian_ib_bound(rho2: ArrayLike, ixt: ArrayLike) -> BottleneckCurve:
         ixt: (point,) I(X;T) in bits, 0 or more.
 
     Returns:
-        ``BottleneckCurve`` at these ``ixt``, bits, float64.
+        ``CurvePoints`` at these ``ixt``, bits, float64.
 
     Raises:
         ValueError: for other shapes, correlations outside [0, 1), ``ixt`` that is negative or not
@@ -180,14 +180,14 @@ def gaussian_ib_bound(rho2: ArrayLike, ixt: ArrayLike) -> BottleneckCurve:
         raise ValueError(f"ixt: expected 0 bits or more, got {ixt.min()}")
     rho2 = rho2[rho2 > 0]
     if not len(rho2):
-        return BottleneckCurve(ixt, np.zeros_like(ixt))
+        return CurvePoints(ixt, np.zeros_like(ixt))
     # Cumulative values for the first i directions.
     odds = np.cumsum(np.log2((1 - rho2) / rho2))
     correlated = np.cumsum(np.log2(rho2))
     enters = gaussian_ib(rho2, 1 / rho2).ixt  # I(X;T) from which each direction is used
     n = np.maximum(np.searchsorted(enters, ixt, side="right"), 1)
     log_beta = np.logaddexp2(0, (2 * ixt + odds[n - 1]) / n)
-    return BottleneckCurve(ixt, np.maximum(ixt - (n * log_beta + correlated[n - 1]) / 2, 0))
+    return CurvePoints(ixt, np.maximum(ixt - (n * log_beta + correlated[n - 1]) / 2, 0))
 
 
 def squared_correlations(covariance: ArrayLike, num_inputs: int | np.integer) -> np.ndarray:

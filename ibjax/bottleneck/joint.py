@@ -7,7 +7,7 @@ import numpy as np
 
 from ibjax.arrays import as_array
 from ibjax.checks import check_finite, check_nonempty, check_number, check_rank, is_concrete
-from ibjax.numerics import product, to_bits
+from ibjax.numerics import product
 from ibjax.types import MI, ArrayLike
 
 __all__ = [
@@ -122,35 +122,41 @@ def layer_information(p_t_given_x: ArrayLike, p_xy: ArrayLike) -> MI:
     labels.
 
     Args:
-        p_t_given_x: (x, t) encoder, each row a distribution; one-hot for a deterministic layer's states.
+        p_t_given_x: (x, t) encoder, each row a distribution; or, for a deterministic layer, its (x,)
+            states, any integers.
         p_xy: (x, y) joint distribution.
 
     Returns:
-        ``MI(ixt, ity)``, bits, float32; accurate to about 1e-6 bits. Works under ``jit`` and ``vmap``,
-        where NaN gives NaN.
+        ``MI(ixt, ity)``, bits, float64. An encoder of shape (x, t) may also be traced: under ``jit`` and
+        ``vmap`` the result is float32, accurate to about 1e-6 bits, and NaN gives NaN.
 
     Raises:
-        ValueError: for shapes that do not match and, if values are concrete, for entries that are
-            negative or not finite and sums that are not 1.
+        ValueError: for shapes that do not match, states that are not integers and, if values are
+            concrete, for entries that are negative or not finite and sums that are not 1.
 
     Example:
         >>> mi = layer_information([[1.0, 0.0], [0.0, 1.0]], [[0.4, 0.1], [0.1, 0.4]])
         >>> round(float(mi.ixt), 3), round(float(mi.ity), 3)
         (1.0, 0.278)
+        >>> mi == layer_information([0, 1], [[0.4, 0.1], [0.1, 0.4]])
+        True
     """
     p_t_given_x, p_xy = as_array("p_t_given_x", p_t_given_x), as_array("p_xy", p_xy)
-    check_rank("p_xy", p_xy, 2, "(x, y)")
-    check_rank("p_t_given_x", p_t_given_x, 2, "(x, t)")
-    _check_rows(p_t_given_x, p_xy.shape[0])
-    if is_concrete(p_xy) and is_concrete(p_t_given_x):
-        checked_conditional(p_t_given_x, len(checked_joint(p_xy)))
-    encoder, joint = jnp.asarray(p_t_given_x, jnp.float32), jnp.asarray(p_xy, jnp.float32)
-    p_x = joint.sum(axis=1)
-    p_ty = product(encoder.T, joint)  # (x, t), (x, y) -> (t, y)
-    p_t, p_y = p_ty.sum(axis=1), joint.sum(axis=0)
-    ixt = _divergence(p_x[:, None] * encoder, p_x[:, None] * p_t[None, :])
-    ity = _divergence(p_ty, p_t[:, None] * p_y[None, :])
-    return MI(to_bits(ixt), to_bits(ity))
+    if not (is_concrete(p_t_given_x) and is_concrete(p_xy)):
+        check_rank("p_xy", p_xy, 2, "(x, y)")
+        check_rank("p_t_given_x", p_t_given_x, 2, "(x, t)")
+        _check_rows(p_t_given_x, p_xy.shape[0])
+        encoder, joint = jnp.asarray(p_t_given_x, jnp.float32), jnp.asarray(p_xy, jnp.float32)
+        p_xt = joint.sum(axis=1)[:, None] * encoder
+        return _information(jnp, product(encoder.T, joint), p_xt, encoder)
+    joint = checked_joint(p_xy)
+    if np.ndim(p_t_given_x) == 2:
+        encoder = checked_conditional(p_t_given_x, len(joint))
+        p_xt = joint.sum(axis=1)[:, None] * encoder
+        return _information(np, encoder.T @ joint, p_xt, encoder)
+    states = _checked_states(p_t_given_x, len(joint))
+    p_ty = np.stack([np.bincount(states, weights=p_x_and_y) for p_x_and_y in joint.T]).T
+    return _information(np, p_ty, p_ty.sum(axis=1), 1.0)  # only the p(t|x) that are 1
 
 
 def entropy_terms(p: np.ndarray) -> np.ndarray:
@@ -172,11 +178,30 @@ def decoder(encoder: np.ndarray, p_xy: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return p_t, p_y_given_t
 
 
-def _divergence(p, q):
-    """Return KL(p || q) in nats, where zeros in q must be zeros in p; NaN stays NaN."""
-    zero = p == 0
-    ratio = jnp.where(zero, 1.0, p) / jnp.where(zero, 1.0, q)
-    return jnp.maximum(jnp.sum(p * jnp.log(ratio)), 0.0)
+def _information(xp, p_ty, p_xt, p_t_given_x) -> MI:
+    """Return I(X;T) and I(T;Y), bits, from p(t, y), p(x, t) and p(t|x)."""
+    p_t, p_y = p_ty.sum(axis=1), p_ty.sum(axis=0)
+    p_y_given_t = p_ty / xp.where(p_t == 0, 1.0, p_t)[:, None]
+    ixt = _mean_log2_ratio(xp, p_xt, p_t_given_x, p_t[None, :])
+    return MI(ixt, _mean_log2_ratio(xp, p_ty, p_y_given_t, p_y[None, :]))
+
+
+def _mean_log2_ratio(xp, weights, p, q):
+    """Return sum weights log2(p / q), 0 or more, where terms without weight are 0; NaN stays NaN."""
+    unseen = (weights == 0) | (q == 0)
+    ratio = xp.where(unseen, 1.0, p) / xp.where(unseen, 1.0, q)
+    return xp.maximum(xp.sum(weights * xp.log2(ratio)), 0.0)
+
+
+def _checked_states(states, num_inputs) -> np.ndarray:
+    """Return the states of a deterministic layer, (x,), numbered from 0 without gaps."""
+    if np.ndim(states) != 1 or not np.issubdtype(states.dtype, np.integer):
+        raise ValueError(
+            "p_t_given_x: expected shape (x, t), or shape (x,) of integers, "
+            f"got shape {states.shape} and dtype {states.dtype}"
+        )
+    _check_rows(states, num_inputs)
+    return np.unique(np.asarray(states), return_inverse=True)[1]
 
 
 def _check_probabilities(name, p, axes):

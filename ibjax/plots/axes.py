@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib as mpl
 import numpy as np
@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import as_sequence, check_text
+from ibjax.analysis._inputs import as_sequence, check_text
 from ibjax.analysis.intervals import mean_interval
 from ibjax.checks import kind_of
 
@@ -21,14 +21,19 @@ __all__ = [
     "add_legend",
     "add_title",
     "arm_looks",
+    "at_levels",
     "check_dimensions",
     "check_labels",
     "check_levels",
     "draw_band",
     "epoch_axis",
+    "facets",
+    "joined",
     "label_epochs",
     "levels",
 ]
+
+Labelled = TypeVar("Labelled", xr.Dataset, xr.DataArray)
 
 ARM_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 LAYER_COLOURS = (*ARM_COLOURS, "#56b4e9", "#e69f00", "#000000")
@@ -68,8 +73,18 @@ def label_epochs(axes: np.ndarray) -> None:
         ax.set_xticks([t for t in (0, 1, 10, 100, 1000, 10000) if t <= ax.get_xlim()[1]])
 
 
-def levels(plane: xr.Dataset, dimension: str | None) -> Sequence:
+def levels(plane: xr.Dataset | xr.DataArray, dimension: str | None) -> Sequence:
     return [None] if dimension is None else list(plane[dimension].values)
+
+
+def at_levels(data: Labelled, chosen: Mapping[str | None, Any]) -> Labelled:
+    """Select one level of each dimension; None stands for a dimension that the figure does not use."""
+    return data.sel({dimension: level for dimension, level in chosen.items() if dimension is not None})
+
+
+def joined(separator: str, *parts: Any) -> str:
+    """Join the parts of a label, without levels of dimensions that the figure does not use."""
+    return separator.join(str(part) for part in parts if part is not None)
 
 
 def add_title(figure: Figure, title: str) -> None:
@@ -78,8 +93,10 @@ def add_title(figure: Figure, title: str) -> None:
 
 
 def add_legend(ax: Axes, **look) -> None:
-    """Add a legend of a panel's curves, in the panel or, if there are many, beside all panels."""
+    """Add a legend of a panel's curves, if named: in the panel or, if many, beside all panels."""
     handles, names = ax.get_legend_handles_labels()
+    if not names:
+        return
     if len(names) <= len(ARM_COLOURS):
         ax.legend(fontsize="small", **look)
         return
@@ -99,6 +116,20 @@ def check_dimensions(**dimensions: str) -> None:
     if len(set(dimensions.values())) < len(dimensions):
         got = ", ".join(dimensions.values())
         raise ValueError(f"{', '.join(dimensions)}: expected different dimensions, got {got}")
+
+
+def facets(**dimensions: str | None) -> tuple[str, ...]:
+    """Return the dimensions that a figure uses, those that are not None.
+
+    Args:
+        **dimensions: names of dimensions by argument name.
+
+    Raises:
+        ValueError: as ``check_dimensions``.
+    """
+    used = {name: dimension for name, dimension in dimensions.items() if dimension is not None}
+    check_dimensions(**used)
+    return tuple(used.values())
 
 
 def check_labels(name: str, labels: Any) -> None:

@@ -7,14 +7,18 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import as_sequence, check_results
+from ibjax.analysis._inputs import as_sequence
+from ibjax.analysis._labelled import check_results
 from ibjax.plots.axes import (
     add_legend,
     add_title,
     arm_looks,
+    at_levels,
     check_dimensions,
     draw_band,
     epoch_axis,
+    facets,
+    joined,
     label_epochs,
     levels,
 )
@@ -23,35 +27,35 @@ __all__ = ["plot_compression", "plot_compression_table", "plot_curves"]
 
 
 def plot_compression(
-    plane: xr.Dataset, *, row: str = "activation", compare: str = "optimizer", title: str = ""
+    plane: xr.Dataset, *, row: str | None = None, compare: str | None = None, title: str = ""
 ) -> Figure:
     """Plot I(X;T) against the epoch, per layer, with a 95% band over seeds; arms share axes.
 
     Args:
-        plane: Dataset with ``ixt`` of dims ``(row, compare, seed, epoch, layer)``.
-        row: dimension for rows of panels; columns are layers.
-        compare: dimension whose levels share a panel.
+        plane: Dataset with ``ixt`` of dims ``([row], [compare], seed, epoch, layer)``.
+        row: optional dimension for rows of panels; columns are layers.
+        compare: optional dimension whose levels share a panel.
         title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.
     """
-    check_dimensions(row=row, compare=compare)
-    check_results("plane", plane, {"ixt": (row, compare, "seed", "epoch", "layer")})
-    rows, layers = levels(plane, row), plane.layer.values
-    looks = arm_looks(plane.sizes[compare])
+    used = facets(row=row, compare=compare)
+    check_results("plane", plane, {"ixt": (*used, "seed", "epoch", "layer")})
+    rows, arms, layers = levels(plane, row), levels(plane, compare), plane.layer.values
+    looks = arm_looks(len(arms))
     figure = Figure(figsize=(2.5 * len(layers) + 0.5, 2.4 * len(rows) + 0.7), layout="constrained")
     axes = figure.subplots(len(rows), len(layers), squeeze=False, sharex=True, sharey="row")
     for i, r in enumerate(rows):
         for j, layer in enumerate(layers):
             ax = axes[i, j]
-            for (colour, style), arm in zip(looks, plane[compare].values, strict=True):
-                ixt = plane.ixt.sel({row: r, compare: arm, "layer": layer})
-                draw_band(ax, ixt, "epoch", colour, str(arm).upper(), style)
+            for (colour, style), arm in zip(looks, arms, strict=True):
+                ixt = at_levels(plane.ixt, {row: r, compare: arm, "layer": layer})
+                draw_band(ax, ixt, "epoch", colour, joined("", arm).upper(), style)
             epoch_axis(ax, plane)
             if i == 0:
                 ax.set_title(f"layer {layer}" + (" (softmax)" if layer == layers[-1] else ""))
-        axes[i, 0].set_ylabel(f"{r}\nI(X;T) [bits]")
+        axes[i, 0].set_ylabel(joined("\n", r, "I(X;T) [bits]"))
     label_epochs(axes)
     add_legend(axes[0, -1])
     add_title(figure, title)
@@ -61,41 +65,44 @@ def plot_compression(
 def plot_curves(
     plane: xr.Dataset,
     *,
-    row: str = "activation",
-    column: str = "estimator",
-    compare: str = "setting",
+    row: str | None = None,
+    column: str | None = None,
+    compare: str | None = None,
     title: str = "",
 ) -> Figure:
-    """Plot I(X;T) of one layer against the epoch, with a 95% band over seeds; one panel per estimator.
+    """Plot I(X;T) of one layer against the epoch, with a 95% band over seeds.
 
     Args:
-        plane: Dataset with ``ixt`` of dims ``(row, column, compare, seed, epoch)``; a coordinate
-            ``option`` of dims ``(column, compare)`` names the curves.
-        row: dimension for rows of panels.
-        column: dimension for columns of panels.
-        compare: dimension whose levels share a panel.
+        plane: Dataset with ``ixt`` of dims ``([row], [column], [compare], seed, epoch)``; with
+            ``compare``, a coordinate ``option`` of dims among ``(column, compare)`` names the curves.
+        row: optional dimension for rows of panels.
+        column: optional dimension for columns of panels.
+        compare: optional dimension whose levels share a panel.
         title: title of the figure.
 
     Raises:
         ValueError: for other variables, coordinates or dims.
     """
-    check_dimensions(row=row, column=column, compare=compare)
-    check_results("plane", plane, {"ixt": (row, column, compare, "seed", "epoch")})
-    _check_option("plane", plane, (column, compare))
-    rows, columns = levels(plane, row), levels(plane, column)
-    looks = arm_looks(plane.sizes[compare])
+    used = facets(row=row, column=column, compare=compare)
+    check_results("plane", plane, {"ixt": (*used, "seed", "epoch")})
+    if compare is not None:
+        _check_option("plane", plane, facets(column=column, compare=compare))
+    rows, columns, arms = levels(plane, row), levels(plane, column), levels(plane, compare)
+    looks = arm_looks(len(arms))
     figure = Figure(figsize=(2.7 * len(columns) + 0.5, 2.6 * len(rows) + 0.7), layout="constrained")
     axes = figure.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey="row")
     for (i, r), (j, c) in itertools.product(enumerate(rows), enumerate(columns)):
-        ax, panel = axes[i, j], plane.sel({row: r, column: c})
-        for (colour, style), level in zip(looks, plane[compare].values, strict=True):
-            arm = panel.sel({compare: level})
-            draw_band(ax, arm.ixt, "epoch", colour, str(arm.option.item()), style)
+        ax = axes[i, j]
+        for (colour, style), level in zip(looks, arms, strict=True):
+            arm = at_levels(plane, {row: r, column: c, compare: level})
+            label = "" if compare is None else str(arm.option.item())
+            draw_band(ax, arm.ixt, "epoch", colour, label, style)
         epoch_axis(ax, plane)
         if i == 0:
-            ax.set_title(str(c))
-            ax.legend(fontsize="x-small")
-        axes[i, 0].set_ylabel(f"{r}\nI(X;T) [bits]")
+            ax.set_title(joined("", c))
+            if compare is not None:
+                ax.legend(fontsize="x-small")
+        axes[i, 0].set_ylabel(joined("\n", r, "I(X;T) [bits]"))
     label_epochs(axes)
     add_title(figure, title)
     return figure
@@ -104,41 +111,43 @@ def plot_curves(
 def plot_compression_table(
     summary: xr.Dataset,
     *,
-    panel: str = "activation",
-    rows: Sequence[str] = ("estimator", "setting"),
+    rows: Sequence[str],
+    column: str | None = None,
     title: str = "",
 ) -> Figure:
-    """Draw a table of the compression of every layer (columns) in every arm (rows), one per panel.
+    """Draw a table of the compression of every layer (columns) in every arm (rows).
 
     Numbers are means over seeds, in bold if the 95% interval excludes 0.
 
     Args:
         summary: Dataset with ``compression``, ``compression_low`` and ``compression_high`` of dims
-            ``(panel, *rows, layer)``, bits; a coordinate ``option`` of dims ``rows`` names the levels of
-            the last one.
-        panel: dimension for panels.
+            ``([column], *rows, layer)``, bits; a coordinate ``option`` of dims ``rows`` names the levels
+            of the last one.
         rows: dimensions whose levels are the rows.
+        column: optional dimension for tables side by side.
         title: title of the figure.
 
     Raises:
         ValueError: for other variables, coordinates or dims.
     """
     rows = as_sequence("rows", rows, "dimensions")
-    check_dimensions(panel=panel, **{f"rows[{i}]": row for i, row in enumerate(rows)})
+    named = {f"rows[{i}]": dimension for i, dimension in enumerate(rows)}
+    check_dimensions(**named)
+    used = facets(column=column, **named)
     ends = ("compression", "compression_low", "compression_high")
-    check_results("summary", summary, dict.fromkeys(ends, (panel, *rows, "layer")))
+    check_results("summary", summary, dict.fromkeys(ends, (*used, "layer")))
     if "option" in summary.coords:
         _check_option("summary", summary, rows)
     arms = summary.stack(arm=rows)
     last = arms.option.values if "option" in arms.coords else [key[-1] for key in arms.arm.values]
     names = [", ".join((*key[:-1], str(x))) for key, x in zip(arms.arm.values, last, strict=True)]
-    layers, panels = summary.layer.values, summary[panel].values
-    size = ((0.75 * len(layers) + 0.6) * len(panels) + 2.6, 0.28 * len(names) + 1.3)
+    layers, columns = summary.layer.values, levels(summary, column)
+    size = ((0.75 * len(layers) + 0.6) * len(columns) + 2.6, 0.28 * len(names) + 1.3)
     figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    axes = figure.subplots(1, len(columns), squeeze=False, sharey=True)[0]
     scale = max(float(np.abs(summary.compression).max()), 0.1)
-    for ax, level in zip(axes, panels, strict=True):
-        one = arms.sel({panel: level}).transpose("arm", "layer")
+    for ax, level in zip(axes, columns, strict=True):
+        one = at_levels(arms, {column: level}).transpose("arm", "layer")
         image = ax.imshow(one.compression, cmap="RdBu_r", vmin=-scale, vmax=scale, aspect="auto")
         sure = (one.compression_low > 0) | (one.compression_high < 0)
         for (i, j), value in np.ndenumerate(one.compression.values):
@@ -147,7 +156,7 @@ def plot_compression_table(
             ax.text(j, i, f"{value:.1f}", ha="center", va="center", weight=weight, color=colour, size=8)
         ax.set_xticks(range(len(layers)), layers)
         ax.set_yticks(range(len(names)), names)
-        ax.set_title(level)
+        ax.set_title(joined("", level))
         ax.set_xlabel("layer")
         if len(rows) > 1:
             group = len(names) // summary.sizes[rows[0]]

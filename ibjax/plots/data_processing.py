@@ -10,17 +10,19 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from ibjax.analysis._labelled import check_results
 from ibjax.analysis.data_processing import dpi_violations
-from ibjax.analysis.inputs import check_results
 from ibjax.analysis.intervals import mean_interval
 from ibjax.checks import check_known
 from ibjax.plots.axes import (
     ARM_COLOURS,
     add_title,
-    check_dimensions,
+    at_levels,
     check_levels,
     draw_band,
     epoch_axis,
+    facets,
+    joined,
     label_epochs,
     levels,
 )
@@ -33,22 +35,22 @@ NAMES: Mapping[str, str] = {"ixt": "I(X;T)", "ity": "I(T;Y)"}
 SMALLEST, LARGEST = 0.001, 0.3
 
 
-def plot_violations(summary: xr.Dataset, *, row: str = "activation", title: str = "") -> Figure:
+def plot_violations(summary: xr.Dataset, *, row: str | None = None, title: str = "") -> Figure:
     """Plot how many seeds violate the inequality, by estimator (rows) and pair of layers (columns).
 
     Numbers are percentages of seeds, colours the mean violation in bits, both averaged over recorded
     epochs. Cells are empty if no seed ever violates the inequality.
 
     Args:
-        summary: result of ``violation_summary``, with dims ``(variable, row, estimator, epoch, pair)``.
-        row: dimension for rows of panels; columns are I(X;T) and I(T;Y).
+        summary: result of ``violation_summary``, with dims
+            ``(variable, [row], estimator, epoch, pair)``.
+        row: optional dimension for rows of panels; columns are I(X;T) and I(T;Y).
         title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.
     """
-    check_dimensions(row=row)
-    dims = ("variable", row, "estimator", "epoch", "pair")
+    dims = ("variable", *facets(row=row), "estimator", "epoch", "pair")
     check_results("summary", summary, {"share": dims, "excess": dims})
     check_levels("summary.variable", list(NAMES), summary, "variable")
     mean = summary[["share", "excess"]].mean("epoch")
@@ -60,7 +62,7 @@ def plot_violations(summary: xr.Dataset, *, row: str = "activation", title: str 
     norm, colours = LogNorm(SMALLEST, LARGEST, clip=True), mpl.colormaps["Oranges"]
     for (i, r), (j, variable) in itertools.product(enumerate(rows), enumerate(NAMES)):
         ax = axes[i, j]
-        one = mean.sel({row: r, "variable": variable}).transpose("estimator", "pair")
+        one = at_levels(mean, {row: r, "variable": variable}).transpose("estimator", "pair")
         image = np.ma.masked_less_equal(one.excess.values, 0.0)
         ax.imshow(image, norm=norm, cmap=colours, aspect="auto")
         for (k, m), share in np.ndenumerate(one.share.values):
@@ -74,7 +76,7 @@ def plot_violations(summary: xr.Dataset, *, row: str = "activation", title: str 
         ax.set_yticks(np.arange(len(names) - 1) + 0.5, minor=True)
         ax.grid(which="minor", color="0.85", lw=0.6)
         ax.tick_params(which="minor", length=0)
-        ax.set_title(f"{r}: {NAMES[variable]}", fontsize="medium")
+        ax.set_title(joined(": ", r, NAMES[variable]), fontsize="medium")
     for ax in axes[-1]:
         ax.set_xlabel("pair of layers")
     label = "mean rise from a layer to the next [bits]"
@@ -83,23 +85,25 @@ def plot_violations(summary: xr.Dataset, *, row: str = "activation", title: str 
     return figure
 
 
-def plot_along_layers(plane: xr.Dataset, variable: str, *, row: str, title: str = "") -> Figure:
+def plot_along_layers(
+    plane: xr.Dataset, variable: str, *, row: str | None = None, title: str = ""
+) -> Figure:
     """Plot estimates against the layer, a panel per estimator, a curve per epoch; any rise violates.
 
     Means over seeds with 95% bands.
 
     Args:
-        plane: Dataset with the variable, of dims ``(row, estimator, seed, epoch, layer)``, bits.
+        plane: Dataset with the variable, of dims ``([row], estimator, seed, epoch, layer)``, bits.
         variable: "ixt" or "ity".
-        row: dimension for rows of panels.
+        row: optional dimension for rows of panels.
         title: title of the figure.
 
     Raises:
         ValueError: for an unknown variable, other variables or dims.
     """
     check_known("variable", variable, NAMES)
-    check_dimensions(row=row)
-    check_results("plane", plane, {variable: (row, "estimator", "seed", "epoch", "layer")})
+    used = facets(row=row)
+    check_results("plane", plane, {variable: (*used, "estimator", "seed", "epoch", "layer")})
     rows, names = levels(plane, row), plane.estimator.values
     figure = Figure(figsize=(1.75 * len(names) + 1.4, 2.3 * len(rows) + 0.8), layout="constrained")
     axes = figure.subplots(len(rows), len(names), squeeze=False, sharex=True, sharey=True)
@@ -107,7 +111,7 @@ def plot_along_layers(plane: xr.Dataset, variable: str, *, row: str, title: str 
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.92, len(epochs)))
     for (i, r), (j, name) in itertools.product(enumerate(rows), enumerate(names)):
         ax = axes[i, j]
-        one = plane[variable].sel({row: r, "estimator": name}).transpose("epoch", "seed", "layer")
+        one = at_levels(plane[variable], {row: r, "estimator": name}).transpose("epoch", "seed", "layer")
         for colour, epoch, values in zip(colours, epochs, one.values, strict=True):
             band = mean_interval(values)
             ax.plot(plane.layer, band.estimate, "o-", ms=2.5, lw=1.2, color=colour, label=str(epoch))
@@ -117,7 +121,7 @@ def plot_along_layers(plane: xr.Dataset, variable: str, *, row: str, title: str 
         if i == 0:
             ax.set_title(name, fontsize="small")
     for ax, r in zip(axes[:, 0], rows, strict=True):
-        ax.set_ylabel(f"{r}\n{NAMES[variable]} [bits]")
+        ax.set_ylabel(joined("\n", r, f"{NAMES[variable]} [bits]"))
     for ax in axes[-1]:
         ax.set_xlabel("layer")
     axes[0, -1].legend(title="epoch", fontsize="x-small", title_fontsize="x-small")
@@ -126,7 +130,13 @@ def plot_along_layers(plane: xr.Dataset, variable: str, *, row: str, title: str 
 
 
 def plot_layer_against_next(
-    plane: xr.Dataset, layer: int, following: int, *, row: str, column: str, title: str = ""
+    plane: xr.Dataset,
+    layer: int,
+    following: int,
+    *,
+    row: str | None = None,
+    column: str | None = None,
+    title: str = "",
 ) -> Figure:
     """Plot I(X;T) of a layer and of a later one against the epoch, with the latter's apparent gain.
 
@@ -134,18 +144,18 @@ def plot_layer_against_next(
     inequality; the dashed line is the fraction of seeds in which it does, on the right-hand axis.
 
     Args:
-        plane: Dataset with ``ixt`` of dims ``(row, column, seed, epoch, layer)``, bits.
+        plane: Dataset with ``ixt`` of dims ``([row], [column], seed, epoch, layer)``, bits.
         layer: number of the first layer.
         following: number of the later layer.
-        row: dimension for rows of panels.
-        column: dimension for columns of panels.
+        row: optional dimension for rows of panels.
+        column: optional dimension for columns of panels.
         title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims, layers that do not exist.
     """
-    check_dimensions(row=row, column=column)
-    check_results("plane", plane, {"ixt": (row, column, "seed", "epoch", "layer")})
+    used = facets(row=row, column=column)
+    check_results("plane", plane, {"ixt": (*used, "seed", "epoch", "layer")})
     check_levels("layer, following", (layer, following), plane, "layer")
     rows, columns = levels(plane, row), levels(plane, column)
     figure = Figure(figsize=(3.9 * len(columns) + 0.9, 2.6 * len(rows) + 0.8), layout="constrained")
@@ -154,7 +164,8 @@ def plot_layer_against_next(
         ax, share_ax = axes[i, j], axes[i, j].twinx()
         pair = []
         for colour, one in zip(ARM_COLOURS, (layer, following), strict=False):
-            pair.append(plane.ixt.sel({row: r, column: c, "layer": one}).transpose("seed", "epoch"))
+            chosen = at_levels(plane.ixt, {row: r, column: c, "layer": one})
+            pair.append(chosen.transpose("seed", "epoch"))
             draw_band(ax, pair[-1], "epoch", colour, f"layer {one}")
         excess = dpi_violations(np.stack([one.values for one in pair], axis=-1))[..., 0]
         share = (excess > 0).sum(axis=0) / np.maximum(np.isfinite(excess).sum(axis=0), 1)
@@ -165,7 +176,7 @@ def plot_layer_against_next(
         else:
             share_ax.set_yticklabels([])
         epoch_axis(ax, plane)
-        ax.set_title(f"{c}, {r}", fontsize="medium")
+        ax.set_title(joined(", ", c, r), fontsize="medium")
     for ax in axes[:, 0]:
         ax.set_ylabel("I(X;T) [bits]")
     label_epochs(axes)

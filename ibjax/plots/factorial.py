@@ -6,16 +6,19 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import check_labelled, check_results
+from ibjax.analysis._labelled import check_labelled, check_results
 from ibjax.analysis.intervals import mean_interval
 from ibjax.plots.axes import (
     MARKERS,
     add_legend,
     add_title,
     arm_looks,
-    check_dimensions,
+    at_levels,
     check_labels,
     check_levels,
+    facets,
+    joined,
+    levels,
 )
 
 __all__ = ["plot_effects", "plot_variance_parts"]
@@ -60,40 +63,40 @@ def plot_effects(effects: xr.Dataset, *, labels: Mapping[str, str], title: str =
 
 
 def plot_variance_parts(
-    parts: xr.DataArray, *, row: str, labels: Mapping[str, str], title: str = ""
+    parts: xr.DataArray, *, row: str | None = None, labels: Mapping[str, str], title: str = ""
 ) -> Figure:
     """Plot standard deviations due to each source against the layer, one panel per arm.
 
     Negative estimates of a variance are drawn at 0.
 
     Args:
-        parts: variances with dims ``(row, arm, source, layer)``, squared bits.
-        row: dimension for rows of panels; columns are arms.
+        parts: variances with dims ``([row], arm, source, layer)``, squared bits.
+        row: optional dimension for rows of panels; columns are arms.
         labels: labels of the sources.
         title: title of the figure.
 
     Raises:
         ValueError: for other dims or sources, labels that are not text.
     """
-    check_dimensions(row=row)
+    used = facets(row=row)
     check_labels("labels", labels)
-    check_labelled("parts", parts, (row, "arm", "source", "layer"))
+    check_labelled("parts", parts, (*used, "arm", "source", "layer"))
     check_levels("labels", list(labels), parts, "source")
-    rows, arms, layers = parts[row].values, parts.arm.values, parts.layer.values
+    rows, arms, layers = levels(parts, row), parts.arm.values, parts.layer.values
     figure = Figure(figsize=(3.0 * len(arms) + 0.8, 2.5 * len(rows) + 0.9), layout="constrained")
     axes = figure.subplots(len(rows), len(arms), squeeze=False, sharex=True, sharey="row")
     width, looks = 0.8 / len(labels), arm_looks(len(labels))
     for line, r in zip(axes, rows, strict=True):
         for ax, arm in zip(line, arms, strict=True):
             for k, ((colour, _), (source, label)) in enumerate(zip(looks, labels.items(), strict=True)):
-                values = parts.sel({row: r, "arm": arm, "source": source}).values
+                values = at_levels(parts, {row: r, "arm": arm, "source": source}).values
                 place = layers + width * (k - (len(labels) - 1) / 2)
                 height = np.sqrt(np.maximum(values, 0))
                 ax.bar(place, height, width, color=colour, label=label)
             ax.set_title(f"{arm}", fontsize="medium")
             ax.set_xticks(layers)
             ax.grid(alpha=0.3, axis="y")
-        line[0].set_ylabel(f"{r}\nstandard deviation [bits]")
+        line[0].set_ylabel(joined("\n", r, "standard deviation [bits]"))
     for ax in axes[-1]:
         ax.set_xlabel("layer")
     handles, names = axes[0, 0].get_legend_handles_labels()

@@ -6,9 +6,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import as_numbers, check_results, check_text
+from ibjax.analysis._inputs import as_numbers, check_text
+from ibjax.analysis._labelled import check_results
 from ibjax.analysis.intervals import median_interval
-from ibjax.plots.axes import ARM_COLOURS, add_title, check_dimensions, check_labels
+from ibjax.plots.axes import ARM_COLOURS, add_title, check_labels
 
 __all__ = ["plot_by_level"]
 
@@ -30,7 +31,7 @@ def plot_by_level(
     Raises:
         ValueError: for other variables or dims, levels that are not numbers, labels that are not text.
     """
-    check_dimensions(over=over)
+    check_text("over", over)
     check_labels("labels", labels)
     check_text("ylabel", ylabel)
     check_results("values", values, dict.fromkeys(labels, (over, "seed")))

@@ -7,18 +7,21 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import check_labelled, check_results, check_same_levels, check_text
+from ibjax.analysis._inputs import check_text
+from ibjax.analysis._labelled import check_labelled, check_results, check_same_levels
 from ibjax.bottleneck import gaussian_ib_bound
 from ibjax.checks import kind_of
 from ibjax.plots.axes import (
     ARM_COLOURS,
     add_title,
     arm_looks,
-    check_dimensions,
+    at_levels,
     check_labels,
     check_levels,
     draw_band,
     epoch_axis,
+    facets,
+    joined,
     label_epochs,
     levels,
 )
@@ -57,10 +60,7 @@ def plot_bounded_plane(
     Raises:
         ValueError: as ``plot_information_plane``, and for correlations of other dims or outside [0, 1).
     """
-    panels = {"row": row, "column": column}
-    named = {name: dimension for name, dimension in panels.items() if dimension is not None}
-    check_dimensions(**named)
-    check_labelled("rho2", rho2, {*named.values()} & {*getattr(rho2, "dims", ())})
+    check_labelled("rho2", rho2, {*facets(row=row, column=column)} & {*getattr(rho2, "dims", ())})
     dims = tuple(map(str, rho2.dims))
     check_results("plane", plane, dict.fromkeys(("ixt", "ity"), dims), factors=True)
     for dimension in dims:
@@ -83,7 +83,7 @@ def plot_bounded_plane(
 def plot_learning(
     results: xr.Dataset,
     *,
-    column: str,
+    column: str | None = None,
     layers: Sequence[int],
     loss: str,
     references: Mapping[str, str],
@@ -91,12 +91,12 @@ def plot_learning(
 ) -> Figure:
     """Plot errors (above) and I(X;T) and I(T;Y) of every layer (below) against the epoch.
 
-    Curves are means over seeds with 95% bands; there is one column of panels per level of ``column``.
+    Curves are means over seeds with 95% bands; each level of ``column`` has a column of panels.
 
     Args:
-        results: Dataset with ``train_loss``, ``test_loss`` (column, seed, epoch) and ``ixt``, ``ity``
-            (column, seed, epoch, layer), bits.
-        column: dimension for columns of panels.
+        results: Dataset with ``train_loss``, ``test_loss`` ([column], seed, epoch) and ``ixt``, ``ity``
+            ([column], seed, epoch, layer), bits.
+        column: optional dimension for columns of panels.
         layers: layers to draw.
         loss: label of the axis of errors, which is logarithmic.
         references: variables of dims ``([column], [seed])`` to draw as horizontal lines, by their names
@@ -106,10 +106,10 @@ def plot_learning(
     Raises:
         ValueError: for other variables or dims, layers that do not exist, names that are not text.
     """
-    check_dimensions(column=column)
+    used = facets(column=column)
     check_text("loss", loss)
-    losses = dict.fromkeys(("train_loss", "test_loss"), (column, "seed", "epoch"))
-    planes = dict.fromkeys(("ixt", "ity"), (column, "seed", "epoch", "layer"))
+    losses = dict.fromkeys(("train_loss", "test_loss"), (*used, "seed", "epoch"))
+    planes = dict.fromkeys(("ixt", "ity"), (*used, "seed", "epoch", "layer"))
     check_results("results", results, losses | planes)
     layers = check_levels("layers", layers, results, "layer")
     looks = arm_looks(len(layers))
@@ -117,9 +117,10 @@ def plot_learning(
         check_labels("references", references)
     for name in references.values():
         check_results("results", results, {name: ()}, factors=True)
-        if not set(results[name].dims) <= {column, "seed"}:
+        if not set(results[name].dims) <= {*used, "seed"}:
+            wanted = ", ".join((*used, "seed"))
             raise ValueError(
-                f"results: expected {name} of dims among {column}, seed, got {results[name].dims}"
+                f"results: expected {name} of dims among {wanted}, got {results[name].dims}"
             )
     columns = levels(results, column)
     narrow = len(columns) > 3
@@ -127,7 +128,7 @@ def plot_learning(
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(3, len(columns), squeeze=False, sharex=True, sharey="row")
     for (errors, *information), level in zip(axes.T, columns, strict=True):
-        one = results.sel({column: level})
+        one = at_levels(results, {column: level})
         draw_band(errors, one.train_loss, "epoch", TRAIN_COLOUR, "training")
         draw_band(errors, one.test_loss, "epoch", TEST_COLOUR, "new samples")
         for (label, name), style in zip(
@@ -135,7 +136,7 @@ def plot_learning(
         ):
             errors.axhline(float(one[name].mean()), color="black", linestyle=style, label=label)
         errors.set_yscale("log")
-        errors.set_title(str(level), fontsize="medium")
+        errors.set_title(joined("", level), fontsize="medium")
         for ax, name in zip(information, ("ixt", "ity"), strict=True):
             for (colour, style), layer in zip(looks, layers, strict=True):
                 draw_band(ax, one[name].sel(layer=layer), "epoch", colour, f"layer {layer}", style)

@@ -8,10 +8,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import as_numbers, check_results
+from ibjax.analysis._inputs import as_numbers
+from ibjax.analysis._labelled import check_results
 from ibjax.analysis.intervals import mean_interval
 from ibjax.checks import kind_of
-from ibjax.plots.axes import MARKERS, add_title, check_dimensions, levels
+from ibjax.plots.axes import MARKERS, add_title, at_levels, facets, joined, levels
 
 __all__ = ["plot_information_plane"]
 
@@ -44,11 +45,9 @@ def plot_information_plane(
     Raises:
         ValueError: for other variables or dims, a corner that is not a pair of numbers.
     """
-    panels = {"row": row, "column": column}
-    named = {name: dimension for name, dimension in panels.items() if dimension is not None}
-    check_dimensions(**named)
+    used = facets(row=row, column=column)
     several = hasattr(plane, "dims") and "seed" in plane.dims
-    dims = (*named.values(), *(["seed"] if several else []), "epoch", "layer")
+    dims = (*used, *(["seed"] if several else []), "epoch", "layer")
     check_results("plane", plane, {"ixt": dims, "ity": dims})
     if corner is not None and as_numbers("corner", corner, "(2,)").shape != (2,):
         raise ValueError(f"corner: expected a pair of numbers, got {kind_of(corner)}")
@@ -58,11 +57,10 @@ def plot_information_plane(
     norm = LogNorm(1, max(int(plane.epoch.max()), 2))
     for i, r in enumerate(rows):
         for j, c in enumerate(columns):
-            panel = _select(_select(plane, row, r), column, c)
-            _draw_paths(axes[i, j], panel, norm)
+            _draw_paths(axes[i, j], at_levels(plane, {row: r, column: c}), norm)
             if corner is not None:
                 axes[i, j].plot(*corner, "*", color="crimson", ms=12, zorder=2, clip_on=False)
-            axes[i, j].set_title(", ".join(str(x) for x in (c, r) if x is not None))
+            axes[i, j].set_title(joined(", ", c, r))
     for ax in axes[-1]:
         ax.set_xlabel("I(X;T) [bits]")
     for ax in axes[:, 0]:
@@ -110,7 +108,3 @@ def _add_path(ax: Axes, x, y, colour_of, norm, **look) -> None:
     lines.set_capstyle("round")
     lines.set_rasterized(True)
     ax.add_collection(lines)
-
-
-def _select(plane: xr.Dataset, dimension: str | None, level) -> xr.Dataset:
-    return plane if dimension is None else plane.sel({dimension: level})

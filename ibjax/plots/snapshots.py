@@ -8,7 +8,8 @@ from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import check_results, check_text
+from ibjax.analysis._inputs import check_text
+from ibjax.analysis._labelled import check_results
 from ibjax.plots.axes import MARKERS, check_levels
 
 __all__ = ["animate_snapshots", "plot_snapshots"]

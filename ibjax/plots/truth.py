@@ -8,14 +8,17 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ibjax.analysis.inputs import as_numbers, check_results, check_text
+from ibjax.analysis._inputs import as_numbers, check_text
+from ibjax.analysis._labelled import check_results
 from ibjax.checks import as_whole, check_positive, check_same_length, kind_of
 from ibjax.plots.axes import (
     ARM_COLOURS,
     add_title,
-    check_dimensions,
+    at_levels,
     check_labels,
     draw_band,
+    facets,
+    joined,
     levels,
 )
 from ibjax.types import ArrayLike
@@ -28,19 +31,19 @@ TRUTH_STYLES = ("--", ":", "-.", "-")
 def plot_against_truth(
     results: xr.Dataset,
     *,
-    panel: str = "estimator",
-    over: str = "weight",
+    over: str,
+    column: str | None = None,
     estimate: str = "ixt",
     truths: Mapping[str, str] = MappingProxyType({"exact": "exact"}),
     title: str = "",
 ) -> Figure:
-    """Plot an estimate's mean over seeds with a 95% band, and exact values, one panel per level.
+    """Plot an estimate's mean over seeds with a 95% band, and exact values.
 
     Args:
-        results: Dataset with the estimate, of dims ``(panel, over, "seed")``, and the exact values, of
-            dims ``([panel], over)``; bits.
-        panel: dimension for panels.
+        results: Dataset with the estimate, of dims ``([column], over, "seed")``, and the exact values,
+            of dims ``([column], over)``; bits.
         over: dimension of the horizontal axis, which is logarithmic.
+        column: optional dimension for panels; more than five stand in several lines.
         estimate: variable of the estimate.
         truths: variables of exact values, by their names in the legend.
         title: title of the figure.
@@ -48,29 +51,29 @@ def plot_against_truth(
     Raises:
         ValueError: for other variables or dims, names that are not text.
     """
-    check_dimensions(panel=panel, over=over)
+    check_text("over", over)
+    used = facets(column=column, over=over)
     check_text("estimate", estimate)
     check_labels("truths", truths)
-    check_results("results", results, {estimate: (panel, over, "seed")})
+    check_results("results", results, {estimate: (*used, "seed")})
     for truth in truths.values():
-        own = (panel, over) if truth in results and panel in results[truth].dims else (over,)
+        own = used if truth in results and column in results[truth].dims else (over,)
         check_results("results", results, {truth: own})
     as_numbers(f"results.{over}", results[over].values, "(level,)")
-    names = levels(results, panel)
-    num_columns = len(names) if len(names) <= 5 else 4
-    num_rows = -(-len(names) // num_columns)
+    panels = levels(results, column)
+    num_columns = len(panels) if len(panels) <= 5 else 4
+    num_rows = -(-len(panels) // num_columns)
     figure = Figure(figsize=(2.7 * num_columns + 0.7, 2.5 * num_rows + 0.7), layout="constrained")
     axes = figure.subplots(num_rows, num_columns, squeeze=False, sharex=True, sharey=True)
-    for ax, name in itertools.zip_longest(axes.flat, names):
-        if name is None:
-            ax.set_axis_off()
-            continue
-        one = results.sel({panel: name})
+    for ax in axes.flat[len(panels) :]:
+        ax.set_axis_off()
+    for ax, level in zip(axes.flat, panels, strict=False):
+        one = at_levels(results, {column: level})
         for (label, truth), style in zip(truths.items(), itertools.cycle(TRUTH_STYLES), strict=False):
             ax.plot(one[over], one[truth], color="black", linestyle=style, label=label, zorder=3)
         draw_band(ax, one[estimate], over, ARM_COLOURS[0], "estimate")
         ax.set_xscale("log")
-        ax.set_title(name)
+        ax.set_title(joined("", level))
         ax.grid(alpha=0.3)
     for ax in axes[-1]:
         ax.set_xlabel(results[over].attrs.get("long_name", over))

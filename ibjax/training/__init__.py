@@ -1,7 +1,8 @@
 """Training of many small networks at once."""
 
+from ibjax.training.blocks import Advance
 from ibjax.training.config import TrainConfig, make_model, make_optimizer
-from ibjax.training.loop import Advance, fit
+from ibjax.training.loop import fit
 from ibjax.training.schedule import (
     idnns_epochs,
     log_spaced_epochs,

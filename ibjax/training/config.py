@@ -7,8 +7,8 @@ from typing import Any
 import optax
 
 from ibjax.checks import as_whole, check_flag, check_known, check_number, is_concrete
+from ibjax.losses import cross_entropy, squared_error
 from ibjax.models import MLP, as_names, as_widths
-from ibjax.numerics import cross_entropy, squared_error
 
 __all__ = ["LOSSES", "OPTIMIZERS", "SPLITS", "TrainConfig", "make_model", "make_optimizer"]
 

@@ -1,6 +1,6 @@
 """Training of one network: its initial state and its epochs, as pure functions.
 
-``training.loop`` adds the axis of seeds by ``vmap``.
+``training.blocks`` adds the axis of seeds by ``vmap``.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,8 @@ import optax
 from jax import lax
 from jaxtyping import Array, Int
 
+from ibjax.losses import cross_entropy
 from ibjax.models import MLP, merge_linear
-from ibjax.numerics import cross_entropy
 from ibjax.sorting import sort_words, sort_words_64
 from ibjax.types import PyTree, Samples, TrainState
 

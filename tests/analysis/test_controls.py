@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ibjax.analysis.controls import CONTROLS, controls_record, draw_controls, rescaled
-from ibjax.analysis.records import planes_record
+from ibjax.analysis.controls import CONTROLS, ControlsRecord, draw_controls, rescaled
+from ibjax.analysis.records import PlanesRecord
 from ibjax.mi import binned_mi
 from ibjax.models import MLP
 from ibjax.types import Dataset, Split
@@ -32,7 +32,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def seen(network):
-    return jax.jit(controls_record(MODEL, ESTIMATORS))(*network)
+    return jax.jit(ControlsRecord(MODEL, ESTIMATORS))(*network)
 
 
 def test_every_control_has_a_plane_of_every_estimator(seen):
@@ -43,8 +43,8 @@ def test_every_control_has_a_plane_of_every_estimator(seen):
 @pytest.mark.slow
 def test_trained_is_the_network_itself(network, seen):
     params, data, split = network
-    own = planes_record(MODEL, ESTIMATORS)(params, Dataset(data.x, data.y), split)
-    for name, value in own.items():
+    planes = PlanesRecord(MODEL, ESTIMATORS)(params, Dataset(data.x, data.y), split)
+    for name, value in planes.items():
         np.testing.assert_allclose(seen[name][CONTROLS.index("trained")], value, rtol=1e-5)
 
 
@@ -69,9 +69,9 @@ def test_rescaled_has_the_norms_of_the_trained_network_and_other_directions(netw
         assert np.linalg.norm(other) == pytest.approx(np.linalg.norm(trained), rel=1e-5)
         cosine = np.vdot(trained, other) / np.linalg.norm(trained) ** 2
         assert abs(cosine) < 0.95
-    own = planes_record(MODEL, ESTIMATORS)(control, Dataset(data.x, data.y), split)
+    planes = PlanesRecord(MODEL, ESTIMATORS)(control, Dataset(data.x, data.y), split)
     index = CONTROLS.index("rescaled")
-    for name, value in own.items():
+    for name, value in planes.items():
         np.testing.assert_allclose(seen[name][index], value, rtol=1e-5)
 
 
@@ -95,5 +95,5 @@ def test_draws_are_of_the_key(network):
 def test_a_network_that_is_not_finite_has_nan_everywhere(network):
     params, data, split = network
     broken = jax.tree.map(lambda p: jnp.full_like(p, jnp.nan), params)
-    got = jax.jit(controls_record(MODEL, ESTIMATORS))(broken, data, split)
+    got = jax.jit(ControlsRecord(MODEL, ESTIMATORS))(broken, data, split)
     assert all(np.isnan(value).all() for value in got.values())

@@ -9,8 +9,8 @@ import pytest
 import xarray as xr
 
 from ibjax.analysis.gradients import (
+    GradientRecord,
     gradient_curves,
-    gradient_record,
     minibatch_gradients,
     saturated_share,
 )
@@ -21,7 +21,7 @@ from tests.marks import slow
 
 NUM_SAMPLES, NUM_TRAIN, BATCH = 60, 45, 10  # 4 batches and 5 samples left over
 MODEL = MLP((5, 4, 3), ("tanh", "relu"))
-RECORD = jax.jit(gradient_record(MODEL, batch_size=BATCH))
+RECORD = jax.jit(GradientRecord(MODEL, batch_size=BATCH))
 NAMES = {"gradient_mean", "gradient_std", "gradient_snr", "weight_norm", "saturated"}
 
 
@@ -123,7 +123,7 @@ def test_equal_batches_have_no_spread_at_all(params, data):
 
 
 def test_networks_at_once_and_compiled(params, data, split):
-    record = gradient_record(MODEL, batch_size=BATCH)
+    record = GradientRecord(MODEL, batch_size=BATCH)
     several = [params, jax.tree.map(lambda p: 0.5 * p, params)]
     stacked = jax.tree.map(lambda *p: jnp.stack(p), *several)
     at_once = jax.jit(jax.vmap(lambda p: record(p, data, split)))(stacked)
@@ -133,8 +133,12 @@ def test_networks_at_once_and_compiled(params, data, split):
             np.testing.assert_allclose(at_once[name][i], alone[name], rtol=1e-5)
 
 
-def test_the_same_arguments_give_the_same_function():
-    assert gradient_record(MODEL, batch_size=8) is gradient_record(MODEL, batch_size=8)
+def test_records_of_equal_settings_are_equal():
+    record, again = GradientRecord(MODEL, batch_size=8), GradientRecord(MODEL, batch_size=np.int64(8))
+    assert record == again
+    assert hash(record) == hash(again)
+    assert record != GradientRecord(MODEL, batch_size=9)
+    assert set(record.variables) == NAMES
 
 
 @pytest.mark.parametrize(
@@ -147,12 +151,12 @@ def test_the_same_arguments_give_the_same_function():
 )
 def test_a_batch_without_a_second_is_refused(params, data, split, batch_size, message):
     with pytest.raises(ValueError, match=message):
-        gradient_record(MODEL, batch_size=batch_size)(params, data, split)
+        GradientRecord(MODEL, batch_size=batch_size)(params, data, split)
 
 
 def test_unknown_names_are_refused(params, data, split):
     with pytest.raises(ValueError, match="loss: expected one of cross_entropy, squared_error"):
-        gradient_record(MODEL, loss="hinge")
+        GradientRecord(MODEL, loss="hinge")
     with pytest.raises(ValueError, match="loss: expected one of"):
         minibatch_gradients(MODEL, params, data, split.train, batch_size=BATCH, loss="hinge")
     with pytest.raises(ValueError, match="definition: expected one of normalised, saxe"):

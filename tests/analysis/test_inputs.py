@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ibjax.analysis import inputs
+from ibjax.analysis._labelled import check_results
+from ibjax.analysis._networks import as_estimators, known_layers
 from ibjax.analysis.compression import compression, compression_summary
 from ibjax.analysis.data_processing import violation_summary
-from ibjax.analysis.encoders import class_encoder, rate_needed
+from ibjax.analysis.encoders import class_encoder
 from ibjax.analysis.gradients import minibatch_gradients
 from ibjax.analysis.intervals import mean_interval, rank_correlation
 from ibjax.analysis.phases import running_median
-from ibjax.analysis.records import plane_record
+from ibjax.analysis.records import PlaneRecord
 from ibjax.analysis.states import state_shares
 from ibjax.analysis.weights import match_units
 from ibjax.mi import binned_mi
@@ -89,7 +90,7 @@ def test_results_of_other_variables_dims_or_values_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         compression_summary(wrong)
     with pytest.raises(ValueError, match=r"arm: expected an xarray Dataset, got \[1\.0\]"):
-        inputs.check_results("arm", [1.0], {"ixt": ("seed",)})
+        check_results("arm", [1.0], {"ixt": ("seed",)})
 
 
 def test_levels_of_a_factor_may_have_the_same_name():
@@ -111,8 +112,6 @@ def test_other_refusals_give_expected_and_got():
         class_encoder([0.5, 1.0], [0, 0])
     with pytest.raises(ValueError, match="classes: expected numbers from 0 without gaps"):
         class_encoder([0, 1], [0, 2])
-    with pytest.raises(ValueError, match=r"ity: expected 0 to the curve's 0\.7 bits"):
-        rate_needed([1.0, 3.0], [0.5, 0.7], [0.9])
     with pytest.raises(ValueError, match="y: expected numbers from 0 to 1, got 0 to 2"):
         state_shares([0, 1, 1], [0, 1, 2], 2)
     with pytest.raises(ValueError, match=r"kernels: expected .* of consecutive layers"):
@@ -123,9 +122,9 @@ def test_other_refusals_give_expected_and_got():
 
 def test_networks_and_samples_are_checked():
     with pytest.raises(ValueError, match=r"estimator: expected a function of \(t, y\), got 'binned_mi'"):
-        inputs.as_estimators("estimator", ["binned_mi", "binned_mi"], 2)
+        as_estimators("estimator", ["binned_mi", "binned_mi"], 2)
     with pytest.raises(ValueError, match="estimator: expected one for each of the 2 layers, got 3"):
-        plane_record(MODEL, [binned_mi] * 3)
+        PlaneRecord(MODEL, [binned_mi] * 3)
     with pytest.raises(ValueError, match="params: expected layers of 5 - 3 - 2 units"):
         minibatch_gradients(MODEL, PARAMS, DATA._replace(x=jnp.ones((8, 5))), np.arange(8), batch_size=2)
     with pytest.raises(ValueError, match="rows: expected numbers from 0 to 7, got 0 to 8"):
@@ -133,7 +132,7 @@ def test_networks_and_samples_are_checked():
     with pytest.raises(ValueError, match=r"data\.y: expected numbers from 0 to 1, got 0 to 7"):
         minibatch_gradients(MODEL, PARAMS, DATA._replace(y=jnp.arange(8)), np.arange(8), batch_size=2)
     with pytest.raises(ValueError, match="params: expected the parameters of an MLP"):
-        inputs.known_layers({"params": {"layer_1": {}}})
+        known_layers({"params": {"layer_1": {}}})
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int32, np.int64])

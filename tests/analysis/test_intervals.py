@@ -62,6 +62,11 @@ def test_too_few_values_have_no_interval_of_the_median():
     assert median_interval(np.full(3, np.nan)).num_seeds == 0
 
 
+def test_rank_correlation_of_other_lengths_is_refused():
+    with pytest.raises(ValueError, match="a and b: expected one entry"):
+        rank_correlation(np.ones(3), np.ones(4))
+
+
 def test_rank_correlation_equals_scipy_and_leaves_nan_out():
     rng = np.random.default_rng(4)
     a = rng.integers(0, 8, 30).astype(float)  # with ties

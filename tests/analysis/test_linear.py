@@ -12,6 +12,7 @@ from ibjax.bottleneck import gaussian_ib_bound
 from ibjax.datasets.linear_teacher import TeacherSamples, linear_teacher
 from ibjax.mi import linear_gaussian_mi
 from ibjax.models import MLP
+from ibjax.results import history_to_dataset
 from ibjax.training import TrainConfig, fit, make_model
 from ibjax.types import Split
 from tests.marks import slow
@@ -176,8 +177,8 @@ def test_best_learner_is_best_on_average():
 
 
 def test_record_holds_all_layers_and_the_errors(data, params):
-    record = linear.linear_record(MODEL, noise_variance=NOISE, num_relevant=NUM_RELEVANT)
-    assert record is linear.linear_record(MODEL, noise_variance=NOISE, num_relevant=NUM_RELEVANT)
+    record = linear.LinearRecord(MODEL, noise_variance=NOISE, num_relevant=NUM_RELEVANT)
+    assert record == linear.LinearRecord(MODEL, noise_variance=NOISE, num_relevant=NUM_RELEVANT)
     seen = record(params, data, Split(jnp.arange(8), jnp.arange(0)))
     for i, w in enumerate(linear.layer_maps(params)):
         mi = linear.teacher_mi(w, data, noise_variance=NOISE)
@@ -196,9 +197,9 @@ def test_training_gives_a_labelled_dataset():
         batch_size=None, learning_rate=0.05, num_epochs=20,
     )  # fmt: skip
     draw = functools.partial(linear_teacher, num_samples=50, snr=5.0, weight_variance=5.0, num_inputs=D)
-    record = linear.linear_record(make_model(config), noise_variance=1.0, num_relevant=NUM_RELEVANT)
+    record = linear.LinearRecord(make_model(config), noise_variance=1.0, num_relevant=NUM_RELEVANT)
     history = fit(config, draw, seeds=[3, 4], record=record, schedule=[10])
-    results = linear.linear_dataset(history, {"snr": 5.0})
+    results = history_to_dataset(history, record, {"snr": 5.0})
     assert results.ixt.dims == results.ixt_relevant.dims == ("seed", "epoch", "layer")
     assert results.ixt_irrelevant.sizes == {"seed": 2, "epoch": 3, "layer": 2}
     assert results.ixt.units == results.ixt_relevant.units == "bits"
@@ -211,10 +212,10 @@ def test_training_gives_a_labelled_dataset():
 
 def test_refuses(data):
     with pytest.raises(ValueError, match=r"model: expected linear hidden layers .* got tanh and 1"):
-        linear.linear_record(MLP((3, 1), ("tanh",)), noise_variance=1.0)
+        linear.LinearRecord(MLP((3, 1), ("tanh",)), noise_variance=1.0)
     with pytest.raises(ValueError, match=r"model: expected .* got linear and 2"):
-        linear.linear_record(MLP((3, 2), ("linear",)), noise_variance=1.0)
+        linear.LinearRecord(MLP((3, 2), ("linear",)), noise_variance=1.0)
     with pytest.raises(ValueError, match=r"noise_variance: expected a positive.*got 0"):
-        linear.linear_record(MODEL, noise_variance=0.0)
+        linear.LinearRecord(MODEL, noise_variance=0.0)
     with pytest.raises(ValueError, match="num_relevant: expected 1 to 5 of 6 inputs, got 6"):
         linear.parts_mi(jnp.ones((D, 2)), D, noise_variance=1.0)

@@ -1,18 +1,13 @@
-"""Phases of made-up curves, intervals against other libraries and by their coverage."""
+"""Phases of made-up curves."""
 
 import numpy as np
 import pytest
-import xarray as xr
 
-from ibjax.analysis.intervals import rank_correlation
 from ibjax.analysis.phases import (
     compression_end,
     compression_start,
     diffusion_start,
     fitting_end,
-    network_snr,
-    phase_agreement,
-    phase_epochs,
     plane_phases,
     reaching_epoch,
     running_median,
@@ -117,61 +112,11 @@ def test_what_does_not_compress_has_no_start():
     assert np.isnan(compression_start(curves, EPOCHS)).all()
 
 
-@pytest.fixture
-def arm():
-    """12 seeds, 2 layers; the first compresses half a decade before its diffusion starts."""
-    rng = np.random.default_rng(2)
-    at = np.geomspace(300, 1500, 12)
-    snr = np.stack([np.stack([step(a), np.full(len(EPOCHS), 3.0)], axis=1) for a in at])
-    mean = snr * np.array([1.0, 1e-3])
-    ixt = np.stack([falling(5.0, since=a / 3) for a in at])
-    ixt = np.stack([ixt, np.full_like(ixt, 11.0)], axis=2) + 0.001 * rng.normal(size=snr.shape)
-    gradients = {"gradient_mean": mean, "gradient_std": mean / snr, "gradient_snr": snr}
-    return results_of(gradients | {"ixt": ixt}, epochs=EPOCHS, at=at)
-
-
-def test_phases_of_every_seed_and_layer(arm):
-    phases = phase_epochs(arm)
-    assert phases.diffusion.dims == phases.compression.dims == ("seed", "layer")
-    np.testing.assert_allclose(phases.diffusion.sel(layer=1), arm.at, rtol=0.05)
-    assert phases.diffusion.sel(layer=2).isnull().all()
-    # The first layer's gradients are a thousand times the second's.
-    np.testing.assert_allclose(phases.network_diffusion, phases.diffusion.sel(layer=1))
-    assert phases.compresses.values.tolist() == [True, False]
-    assert (phases.compression.sel(layer=1) < arm.at).all()
-    assert phases.compression.sel(layer=2).isnull().all()
-    assert {phases[k].attrs["units"] for k in ("diffusion", "compression")} == {"epochs"}
-
-
-def test_order_of_dimensions_does_not_matter(arm):
-    xr.testing.assert_equal(phase_epochs(arm.transpose("layer", "epoch", "seed")), phase_epochs(arm))
-
-
-def test_agreement_of_the_phases(arm):
-    phases = phase_epochs(arm)
-    found = phase_agreement(phases)
-    first, second = found.sel(layer=1), found.sel(layer=2)
-    logs = np.log(phases.compression.sel(layer=1) / phases.network_diffusion)
-    assert float(first.ratio) == pytest.approx(float(np.exp(logs.mean())))
-    assert first.ratio_low < first.ratio < first.ratio_high < 1
-    assert (float(first.rho), float(first.rho_own)) == pytest.approx((1, 1))
-    assert (int(first.rho_seeds), int(second.rho_seeds)) == (12, 0)
-    assert np.isnan([second.ratio, second.rho, second.rho_low]).all()
-
-
-def test_norms_of_the_network_are_of_all_kernels_together():
-    mean, std = np.array([[[3.0, 4.0], [0.0, 0.0]]]), np.array([[[6.0, 8.0], [0.0, 0.0]]])
-    ratio = network_snr(results_of({"gradient_mean": mean, "gradient_std": std}, epochs=[0, 1]))
-    np.testing.assert_allclose(ratio, [[0.5, np.nan]])
-
-
 def test_bad_shapes_are_refused():
     with pytest.raises(ValueError, match="values: expected shape"):
         running_median(np.ones(3), np.arange(3))
     with pytest.raises(ValueError, match=r"values\.T and epochs: expected one entry"):
         running_median(np.ones((2, 3)), np.arange(4))
-    with pytest.raises(ValueError, match="a and b: expected one entry"):
-        rank_correlation(np.ones(3), np.ones(4))
 
 
 def test_fitting_ends_where_nine_tenths_are_gained():

@@ -1,14 +1,16 @@
+import dataclasses
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ibjax.analysis.records import joint_record, plane_record, planes_record, select_estimator
+from ibjax.analysis.records import JointRecord, PlaneRecord, PlanesRecord
 from ibjax.mi import binned_mi
 from ibjax.models import MLP
-from ibjax.types import Dataset, History, Split
+from ibjax.types import Dataset, Record, Split, Variable
 from tests.marks import slow
 
 NUM_SAMPLES, NUM_TRAIN = 60, 45
@@ -47,7 +49,7 @@ def numpy_network(params, x):
 
 
 def test_losses_and_accuracies_equal_numpy_on_their_own_rows(params, data, split):
-    got = plane_record(MODEL, binned_mi)(params, data, split)
+    got = PlaneRecord(MODEL, binned_mi)(params, data, split)
     assert set(got) == NAMES
     x, y = map(np.asarray, data)
     p = numpy_network(params, x)[-1]
@@ -64,7 +66,7 @@ def test_losses_and_accuracies_equal_numpy_on_their_own_rows(params, data, split
 
 def test_losses_are_in_nats(data, split):
     params = MODEL.init(jax.random.key(0), jnp.zeros((1, 6)))
-    got = plane_record(MODEL, binned_mi)(jax.tree.map(jnp.zeros_like, params), data, split)
+    got = PlaneRecord(MODEL, binned_mi)(jax.tree.map(jnp.zeros_like, params), data, split)
     assert got["train_loss"] == pytest.approx(np.log(3), rel=1e-6)
     assert got["test_loss"] == pytest.approx(np.log(3), rel=1e-6)
 
@@ -72,7 +74,7 @@ def test_losses_are_in_nats(data, split):
 @pytest.mark.parametrize("rows", ["all", slow("train"), "test"])
 @pytest.mark.parametrize("estimator", [slow(binned_mi, id="bins"), pytest.param(by_width, id="width")])
 def test_information_is_the_estimators_of_each_layers_activations(params, data, split, rows, estimator):
-    got = plane_record(MODEL, estimator, rows=rows)(params, data, split)
+    got = PlaneRecord(MODEL, estimator, rows=rows)(params, data, split)
     chosen = slice(None) if rows == "all" else np.asarray(getattr(split, rows))
     logits, hidden = MODEL.apply(params, data.x)
     layers = [*hidden, jax.nn.softmax(logits)]
@@ -88,7 +90,7 @@ def test_information_is_the_estimators_of_each_layers_activations(params, data, 
 @pytest.mark.slow
 def test_information_of_other_rows_is_another(params, data, split):
     values = [
-        np.asarray(plane_record(MODEL, binned_mi, rows=rows)(params, data, split)["ixt"])
+        np.asarray(PlaneRecord(MODEL, binned_mi, rows=rows)(params, data, split)["ixt"])
         for rows in ("all", "train", "test")
     ]
     assert (values[0] != values[1]).any()
@@ -97,31 +99,62 @@ def test_information_of_other_rows_is_another(params, data, split):
 
 def test_noise_of_training_is_not_measured(params, data, split):
     noisy = MLP(MODEL.widths, MODEL.activations, noise_variance=0.5)
-    quiet = plane_record(MODEL, binned_mi)(params, data, split)
-    for name, value in plane_record(noisy, binned_mi)(params, data, split).items():
+    quiet = PlaneRecord(MODEL, binned_mi)(params, data, split)
+    for name, value in PlaneRecord(noisy, binned_mi)(params, data, split).items():
         np.testing.assert_array_equal(value, quiet[name])
 
 
 def test_a_network_that_is_not_finite_has_nan_everywhere(params, data, split):
     broken = jax.tree.map(lambda p: jnp.full_like(p, jnp.nan), params)
-    record = jax.jit(plane_record(MODEL, binned_mi))
+    record = jax.jit(PlaneRecord(MODEL, binned_mi))
     assert all(np.isfinite(v).all() for v in record(params, data, split).values())
     for name, value in record(broken, data, split).items():
         assert np.isnan(value).all(), name
 
 
-def test_the_same_arguments_give_the_same_function():
-    one = plane_record(MODEL, binned_mi, rows="train")
-    equal_model = MLP((5, 4, 3), ("tanh", "relu"))
-    assert plane_record(equal_model, binned_mi, rows="train") is one
-    assert plane_record(MODEL, binned_mi, rows="test") is not one
-    assert plane_record(MODEL, by_width, rows="train") is not one
-    assert plane_record(MLP((5, 4, 3), ("tanh", "tanh")), binned_mi, rows="train") is not one
+def test_records_of_equal_settings_are_equal():
+    record = PlaneRecord(MODEL, by_width, rows="train")
+    again = PlaneRecord(MLP((5, 4, 3), ("tanh", "relu")), functools.partial(binned_mi, bin_width=0.25),
+                        rows="train")  # fmt: skip
+    assert record == again
+    assert hash(record) == hash(again)
+    assert PlaneRecord(MODEL, by_width, rows="test") != record
+    assert PlaneRecord(MODEL, binned_mi, rows="train") != record
+    assert PlaneRecord(MLP((5, 4, 3), ("tanh", "tanh")), by_width, rows="train") != record
+    assert str(record) == "binned_mi(bin_width=0.25)"
+
+
+def test_equal_records_share_a_program(params, data, split):
+    traces = []
+
+    def counted(t, y, *, bin_width):
+        traces.append(bin_width)
+        return binned_mi(t, y, bin_width=bin_width)
+
+    measure = jax.jit(lambda record: record(params, data, split), static_argnames="record")
+    for _ in range(2):
+        measure(PlaneRecord(MODEL, functools.partial(counted, bin_width=0.25)))
+    assert traces == [0.25] * 3  # once for each layer
+
+
+def test_a_record_declares_what_it_measures(params, data, split):
+    planes = PlanesRecord(MODEL, {"bins": binned_mi, "width": by_width})
+    settings = PlanesRecord(MODEL, {"width": in_two_widths}, settings=("fine", "coarse"), factor="bins")
+    for record in (PlaneRecord(MODEL, binned_mi), planes, settings, JointRecord([planes, FirstBias()])):
+        measured = jax.eval_shape(record, params, data, split)
+        assert measured.keys() == record.variables.keys()
+        for name, variable in record.variables.items():
+            assert measured[name].ndim == len(variable.dims)
+            assert variable.units in ("bits", "nats", "1")
+    assert planes.coords == {"estimator": ("bins", "width")}
+    assert settings.coords == {"bins": ("width",), "setting": ("fine", "coarse")}
+    assert settings.variables["ixt"].dims == ("bins", "setting", "layer")
+    assert str(planes) == "bins: binned_mi; width: binned_mi(bin_width=0.25)"
 
 
 def test_unknown_rows_are_refused():
     with pytest.raises(ValueError, match="rows: expected one of all, test, train; got 'validation'"):
-        plane_record(MODEL, binned_mi, rows="validation")
+        PlaneRecord(MODEL, binned_mi, rows="validation")
 
 
 def in_two_widths(t, y):
@@ -131,24 +164,21 @@ def in_two_widths(t, y):
 
 @pytest.mark.slow
 def test_several_estimators_see_what_each_sees_alone(params, data, split):
-    record = planes_record(MODEL, [binned_mi, by_width], rows="test")
+    record = PlanesRecord(MODEL, {"bins": binned_mi, "width": by_width}, rows="test")
     got = record(params, data, split)
     for i, estimator in enumerate((binned_mi, by_width)):
-        alone = plane_record(MODEL, estimator, rows="test")(params, data, split)
+        alone = PlaneRecord(MODEL, estimator, rows="test")(params, data, split)
         for name, value in alone.items():
             np.testing.assert_array_equal(got[name][i] if name in ("ixt", "ity") else got[name], value)
-    assert planes_record(MODEL, (binned_mi, by_width), rows="test") is record
 
 
 def test_settings_lie_between_estimators_and_layers(params, data, split):
-    got = planes_record(MODEL, [in_two_widths])(params, data, split)
+    record = PlanesRecord(MODEL, {"width": in_two_widths}, settings=("fine", "coarse"))
+    got = record(params, data, split)
     assert got["ixt"].shape == got["ity"].shape == (1, 2, 3)
-    records = jax.tree.map(lambda leaf: np.asarray(leaf)[None, None], got)  # a seed, an epoch
-    history = History(np.array([0]), np.array([0]), records, np.array([False]), params)
-    chosen = select_estimator(history, 0, 0).records
-    alone = plane_record(MODEL, by_width)(params, data, split)
-    for name, value in alone.items():
-        np.testing.assert_array_equal(chosen[name][0, 0], value)
+    alone = PlaneRecord(MODEL, by_width)(params, data, split)
+    for name in ("ixt", "ity"):
+        np.testing.assert_array_equal(got[name][0, 0], alone[name])
 
 
 @pytest.mark.slow
@@ -159,9 +189,9 @@ def test_one_output_is_a_sigmoid_unit(data, split):
     layers = params["params"]
     padded = jax.tree.map(lambda p: jnp.concatenate([jnp.zeros_like(p), p], -1), layers["layer_2"])
     binary = Dataset(data.x, (data.y > 0).astype(jnp.int32))
-    got = plane_record(one, by_width)(params, binary, split)
+    got = PlaneRecord(one, by_width)(params, binary, split)
     of_two = {"params": {"layer_1": layers["layer_1"], "layer_2": padded}}
-    expected = plane_record(two, by_width)(of_two, binary, split)
+    expected = PlaneRecord(two, by_width)(of_two, binary, split)
     for name in NAMES - {"ixt", "ity"}:
         assert got[name] == pytest.approx(float(expected[name]), abs=1e-6), name
     h = np.tanh(np.asarray(data.x) @ layers["layer_1"]["kernel"])
@@ -172,33 +202,55 @@ def test_one_output_is_a_sigmoid_unit(data, split):
 def test_each_layer_may_have_an_estimator_of_its_own(params, data, split):
     widths = (0.1, 0.25, 0.5)
     own = tuple(functools.partial(binned_mi, bin_width=w) for w in widths)
-    got = plane_record(MODEL, own, rows="train")(params, data, split)
+    got = PlaneRecord(MODEL, own, rows="train")(params, data, split)
     for i, estimator in enumerate(own):
-        alone = plane_record(MODEL, estimator, rows="train")(params, data, split)
+        alone = PlaneRecord(MODEL, estimator, rows="train")(params, data, split)
         assert got["ixt"][i] == alone["ixt"][i]
-    both = planes_record(MODEL, [own, by_width], rows="train")(params, data, split)
+    both = PlanesRecord(MODEL, {"own": own, "width": by_width}, rows="train")(params, data, split)
     np.testing.assert_array_equal(both["ixt"][0], got["ixt"])
-    assert plane_record(MODEL, own) is plane_record(MODEL, list(own))
+    assert PlaneRecord(MODEL, own) == PlaneRecord(MODEL, list(own))
 
 
 def test_an_estimator_for_each_layer_and_no_more():
     with pytest.raises(ValueError, match="one for each of the 3 layers, got 2"):
-        plane_record(MODEL, (binned_mi, binned_mi))
+        PlaneRecord(MODEL, (binned_mi, binned_mi))
 
 
-@pytest.mark.usefixtures("as_users")
-def test_a_joint_record_measures_what_its_parts_measure(params, data, split):
-    def first_bias(params, data, split):
+@dataclasses.dataclass(frozen=True)
+class FirstBias(Record):
+    def __call__(self, params, data, split):
         return {"bias": params["params"]["layer_1"]["bias"]}
 
-    plane = plane_record(MODEL, by_width)
-    joint = joint_record(plane, first_bias)
+    @property
+    def variables(self):
+        return {"bias": Variable(("unit",), "1", "bias")}
+
+
+def test_a_joint_record_measures_what_its_parts_measure(params, data, split):
+    plane = PlaneRecord(MODEL, by_width, rows="train")
+    joint = JointRecord([plane, FirstBias()])
     got, expected = joint(params, data, split), plane(params, data, split)
     assert got.keys() == {*expected, "bias"}
     np.testing.assert_array_equal(got["ixt"], expected["ixt"])
     np.testing.assert_array_equal(got["bias"], params["params"]["layer_1"]["bias"])
-    assert joint is joint_record(plane, first_bias)
-    with pytest.raises(ValueError, match="expected one or more record functions, got none"):
-        joint_record()
-    with pytest.raises(ValueError, match="records: expected a function of params, data and split"):
-        joint_record(plane, "plane")
+    assert joint == JointRecord((plane, FirstBias()))
+    assert joint.rows == "train"
+
+
+@pytest.mark.usefixtures("as_users")
+def test_a_joint_record_is_of_records():
+    def refused(records: Any, message):
+        with pytest.raises(ValueError, match=message):
+            JointRecord(records)
+
+    refused([], "records: expected a sequence of records, got none")
+    refused([PlaneRecord(MODEL, by_width), "plane"], "expected a function of params, data and split")
+    refused([lambda params, data, split: {}], "expected records that declare their variables")
+
+
+@pytest.mark.usefixtures("as_users")
+def test_several_estimators_have_names():
+    wrong: Any
+    for wrong in ({}, [binned_mi], binned_mi):
+        with pytest.raises(ValueError, match="estimators: expected one or more estimators by name"):
+            PlanesRecord(MODEL, wrong)

@@ -31,13 +31,14 @@ def test_the_claim(results):
     """The irrelevant part rises and falls in both layers; the relevant part and the total only rise."""
     figures, (table,) = experiment.report(results)
     assert set(figures) == {"irrelevant_inputs.png"}
-    by_name = {(row[0], row[1]): dict(zip(table.header, row, strict=True)) for row in table.rows}
+    parts = table.frame.set_index(["layer", "inputs"])
     for layer in (1, 2):
-        irrelevant, total = by_name[layer, "irrelevant"], by_name[layer, "all"]
+        irrelevant = parts.loc[layer, "irrelevant"]
         assert irrelevant["rise_low"] > 0
         assert irrelevant["fall_low"] > 0
         assert 0 < irrelevant["peak_epoch"] < 150
-        for part in (total, by_name[layer, "relevant"]):
+        for name in ("all", "relevant"):
+            part = parts.loc[layer, name]
             assert part["rise_low"] > 10 * part["fall"]
             assert part["final"] > part["start"]
     assert all("falls after its peak" in sentence for sentence in table.sentences)
@@ -45,15 +46,18 @@ def test_the_claim(results):
 
 
 def test_verdict_says_what_the_intervals_say():
-    falls = {
-        (1, "irrelevant"): [0.02, 0.01, 0.03],
-        (1, "relevant"): [0.0, 0.0, 0.0],
-        (1, "all"): [0.0, -0.1, 0.1],
-    }
-    assert "forgets what does not matter" in experiment.verdict(falls, 1)
-    falls[1, "irrelevant"] = [0.0, -0.01, 0.01]
-    assert "about irrelevant inputs does not fall" in experiment.verdict(falls, 1)
-    assert "forgets" not in experiment.verdict(falls, 1)
+    rows = [
+        {"layer": 1, "inputs": inputs, "fall": fall, "fall_low": low, "fall_high": high}
+        for inputs, fall, low, high in (
+            ("irrelevant", 0.02, 0.01, 0.03),
+            ("relevant", 0.0, 0.0, 0.0),
+            ("all", 0.0, -0.1, 0.1),
+        )
+    ]
+    assert "forgets what does not matter" in experiment.verdict(rows, 1)
+    rows[0] |= {"fall": 0.0, "fall_low": -0.01, "fall_high": 0.01}
+    assert "about irrelevant inputs does not fall" in experiment.verdict(rows, 1)
+    assert "forgets" not in experiment.verdict(rows, 1)
 
 
 def test_full_scale_is_the_default():

@@ -36,11 +36,11 @@ def test_the_claim(results):
     """The network generalises, no layer compresses, and SGD does what full-batch descent does."""
     figures, (errors, compression) = experiment.report(results)
     assert set(figures) == {"information_plane.png", "learning.png"}
-    for row in errors.rows:
-        learnt = dict(zip(errors.header[7:10], row[7:10], strict=True))
-        assert 0.5 < learnt["learnt_low"] < learnt["learnt"] < 1
-    for row in compression.rows:
-        assert row[7] < NEGLIGIBLE_BITS  # the upper end of the interval
+    shares = errors.frame
+    assert (shares.learnt_low > 0.5).all()
+    assert (shares.learnt_low < shares.learnt).all()
+    assert (shares.learnt < 1).all()
+    assert (compression.frame.compression_high < NEGLIGIBLE_BITS).all()
     assert "no layer compresses" in compression.sentences[0]
     assert "need not compress" in compression.sentences[-1]
     bgd, sgd = (results.sel(optimizer=name) for name in experiment.OPTIMIZERS)

@@ -19,7 +19,7 @@ def test_run_and_report():
     assert error.sel(activation="linear").isel(weight=-1) < -0.5  # 25,000 bins
     figures, (table,) = minimal_model.report(results)
     assert set(figures) == {"minimal_model.png", "bins.png"}
-    assert [row[0] for row in table.rows] == list(UNITS)
+    assert table.frame.activation.tolist() == list(UNITS)
     assert table.sentences[0].startswith(
         "I(h;X) rises and falls again with the weight for tanh, sigmoid, softsign; it only rises for "
         "relu, linear."

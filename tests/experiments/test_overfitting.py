@@ -16,7 +16,7 @@ FIGURES = {f"{kind}_{name}.png" for kind in ("linear", "tanh") for name in ("lea
 @pytest.fixture(scope="module")
 def results():
     """Two linear conditions and one of tanh, at full length, with few networks."""
-    return experiment.run(experiment.Config(smoke=True, epochs=experiment.FULL_EPOCHS))
+    return experiment.run(experiment.Config(smoke=True, epochs=experiment.FULL.epochs))
 
 
 @pytest.fixture(scope="module")
@@ -45,17 +45,18 @@ def made_up():
 def test_tables_say_what_the_networks_do(made_up):
     figures, (generalisation, amount, together) = experiment.report(made_up)
     assert set(figures) == FIGURES
-    by_condition = {row[1]: row for row in generalisation.rows}
-    assert by_condition[HEAVY][2:7] == [0.5, 1.0, 0, 10.0, 9.5]
-    assert by_condition[NONE][5:7] == [1.0, 0.5]
-    assert len(amount.rows) == 2 + 2 + 6
-    assert amount.rows[4][2:4] == [1, 2.0]  # layer 1 of tanh falls from 2 bits
-    correlations = {tuple(row[:3]): row[3:] for row in together.rows}
-    assert correlations["tanh", WORDS, 1][0] == pytest.approx(-1)
-    assert correlations["tanh", "all", 1][3] == pytest.approx(1)
-    assert correlations["tanh", "all", 1][-1] == 6
-    assert correlations["linear", "all", 2][-1] == 12
-    assert np.isnan(correlations["linear", HEAVY, 2][0])  # without compression
+    by_condition = generalisation.frame.set_index("condition")
+    errors = ["train_end", "test_lowest", "at_epoch", "test_end", "gap"]
+    assert by_condition.loc[HEAVY, errors].tolist() == [0.5, 1.0, 0, 10.0, 9.5]
+    assert by_condition.loc[NONE, ["test_end", "gap"]].tolist() == [1.0, 0.5]
+    assert len(amount.frame) == 2 + 2 + 6
+    assert amount.frame.loc[4, ["layer", "peak"]].tolist() == [1, 2.0]  # layer 1 of tanh falls
+    correlations = together.frame.set_index(["network", "networks", "layer"])
+    assert correlations.compression_rho["tanh", WORDS, 1] == pytest.approx(-1)
+    assert correlations.final_rho["tanh", "all", 1] == pytest.approx(1)
+    assert correlations["count"]["tanh", "all", 1] == 6
+    assert correlations["count"]["linear", "all", 2] == 12
+    assert np.isnan(correlations.compression_rho["linear", HEAVY, 2])  # without compression
     linear, tanh, _ = together.sentences
     assert linear.startswith(
         f"linear: the gap is 9.50 with {HEAVY} and 0.50 with {NONE}; a hidden layer"
@@ -94,18 +95,17 @@ def test_the_claim(results):
     assert overtrained.sel(condition=NONE) < 1.05
     gap = experiment.gap(results)
     assert (gap.sel(condition=HEAVY) > 10 * gap.sel(condition=NONE)).all()
-    linear = [row for row in tables[1].rows if row[0] == "linear"]
-    assert len(linear) == 4
-    assert all(row[8] < NEGLIGIBLE_BITS for row in linear)  # the upper end of the interval
-    tanh = [row for row in tables[1].rows if row[0] == "tanh"]
-    assert any(row[7] > NEGLIGIBLE_BITS for row in tanh[:5])  # the lower end, of a hidden layer
-    (of_words,) = [row for row in tables[0].rows if row[0] == "tanh"]
-    assert of_words[7] > 0.05  # the lower end of the gap, nats
+    amounts = tables[1].frame.set_index("network")
+    assert len(amounts.loc["linear"]) == 4
+    assert (amounts.compression_high["linear"] < NEGLIGIBLE_BITS).all()
+    assert (amounts.compression_low["tanh"][:5] > NEGLIGIBLE_BITS).any()  # hidden layers
+    assert tables[0].frame.set_index("network").gap_low["tanh"] > 0.05  # nats
 
 
 def test_full_scale_is_the_default():
-    arms = experiment.arms_of(experiment.Config())
-    assert len(arms) == 9
-    assert {arm.training.num_epochs for arm in arms.values()} == {8000}
-    assert {arm.training.batch_size for arm in arms.values()} == {20, 60, 200, 256}
-    assert arms["85% of words"].num_samples == 3482
+    conditions = experiment.conditions_of(experiment.Config())
+    trainings = [condition.arm.training for condition in conditions.values()]
+    assert len(trainings) == 9
+    assert {training.num_epochs for training in trainings} == {8000}
+    assert {training.batch_size for training in trainings} == {20, 60, 200, 256}
+    assert conditions["85% of words"].num_samples == 3482

@@ -31,7 +31,7 @@ def test_a_small_run_keeps_the_contract_and_reports_everything(tmp_path):
 
 def test_full_scale_is_the_default():
     config = snapshots.Config()
-    assert (len(config.seed_range), config.num_epochs, config.film) == (50, 9000, "gif")
+    assert (len(config.seed_range), snapshots.FULL.epochs, config.film) == (50, 9000, "gif")
     assert snapshots.SNAPSHOTS == (0, 400, 9000)
 
 
@@ -63,13 +63,13 @@ def test_the_verdict_says_what_the_intervals_say():
     assert "from epoch 400 to 9000 layers lose I(X;T): 1 by 3.0" in text
     assert "lose I(T;Y): none; bits" in text
     assert spread.count("none") == 4  # noise of 0.01 bits at all epochs
-    assert len(table.rows) == 9
+    assert len(table.frame) == 9
 
 
 def test_networks_that_come_closer_or_drift_apart_are_named():
     off = np.linspace(-1, 1, 9)[:, None, None]
     width = {"ixt": [[0.5, 0.5, 1], [2, 0.5, 1]], "ity": [[0.4, 0.2, 1], [0.1, 0.2, 1]]}
-    planes = {name: 3 + off * np.array(of_epochs) for name, of_epochs in width.items()}
+    planes = {name: 3 + off * np.array(widths) for name, widths in width.items()}
     results = results_of(planes, epochs=[0, 9])
     text = snapshots.agreement(results, [0, 9])
     # The mean distance of nine even steps from -1 to 1 is 5/9.
@@ -81,8 +81,8 @@ def test_networks_that_come_closer_or_drift_apart_are_named():
 def test_the_claim_at_reduced_size():
     results = snapshots.run(snapshots.Config(seeds=8, epochs=3000))
     first, middle, last = np.atleast_1d(results.snapshots)
-    for layer in (4, 5):
-        one = results.sel(layer=layer)
-        assert float((one.ity.sel(epoch=middle) - one.ity.sel(epoch=first)).mean()) > 0.3
-        assert float((one.ixt.sel(epoch=middle) - one.ixt.sel(epoch=last)).mean()) > 0.5
-        assert float(one.ity.sel(epoch=last).std()) < float(one.ity.sel(epoch=first).std())
+    for number in (4, 5):
+        layer = results.sel(layer=number)
+        assert float((layer.ity.sel(epoch=middle) - layer.ity.sel(epoch=first)).mean()) > 0.3
+        assert float((layer.ixt.sel(epoch=middle) - layer.ixt.sel(epoch=last)).mean()) > 0.5
+        assert float(layer.ity.sel(epoch=last).std()) < float(layer.ity.sel(epoch=first).std())

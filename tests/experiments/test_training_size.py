@@ -23,7 +23,7 @@ def test_a_small_run_keeps_the_contract_and_reports_everything():
 
 def test_full_scale_is_the_default():
     assert len(training_size.Config().seed_range) == 50
-    assert training_size.FULL_EPOCHS == 10_000
+    assert training_size.FULL.epochs == 10_000
     assert training_size.NETWORKS["sigmoid"] == (10, 8, 6, 4, 2, 1)
     assert list(training_size.SIZES.values()) == [0.05, 0.45, 0.85]
 
@@ -38,14 +38,14 @@ def test_the_verdict_names_the_layers_that_lose():
         {"ity": ity, "ixt": np.full(sizes, 5.0), "diverged": np.zeros(sizes[:3])} | quality,
         {"network": ["sigmoid", "standard"], "training": ["5%", "45%", "85%"]},
         binning="bins of 0.07",
-    )
+    ).assign_coords(num_layers=3)
     _, (falls, seeds) = training_size.report(results)
     note, *verdicts = falls.sentences
     assert note.startswith("fall:")
     assert verdicts[0].startswith("sigmoid network, 5%: layers that lose I(T;Y): 3 by 0.30")
     assert all(verdict.endswith("lose I(T;Y): none.") for verdict in verdicts[1:])
-    assert len(falls.rows) == 18
-    assert seeds.rows[0][-3] == pytest.approx(0.4)
+    assert len(falls.frame) == 18
+    assert seeds.frame.gap[0] == pytest.approx(0.4)
 
 
 @pytest.mark.slow

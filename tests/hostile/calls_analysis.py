@@ -18,11 +18,12 @@ import numpy as np
 import xarray as xr
 
 from ibjax import datasets
-from ibjax.analysis import encoders, phases
+from ibjax.analysis import encoders, gradient_phases, phases
+from ibjax.analysis.records import PlaneRecord
 from ibjax.bottleneck import information_curve
 from ibjax.mi import binned_mi
 from ibjax.models import MLP
-from ibjax.types import Dataset, History
+from ibjax.types import Dataset
 
 __all__ = ["CALLS"]
 
@@ -132,7 +133,7 @@ GRADIENTS = PLANE.merge(
         saturated="seed epoch layer",
     )
 )
-PHASES = phases.phase_epochs(GRADIENTS)
+PHASES = gradient_phases.phase_epochs(GRADIENTS)
 OPTIONS = {"option": (("estimator", "setting"), [["a", "b"], ["c", "d"]])}
 CURVES = made(ixt="activation estimator setting seed epoch").assign_coords(OPTIONS)
 TABLE = made(
@@ -142,20 +143,6 @@ TABLE = made(
 ).assign_coords(OPTIONS)
 ESTIMATES = made(
     ixt="activation estimator seed epoch layer", ity="activation estimator seed epoch layer"
-)
-HISTORY = History(
-    np.arange(2),
-    np.arange(3),
-    {
-        "ixt": RNG.random((2, 3, 2)),
-        "ity": RNG.random((2, 3, 2)),
-        "train_loss": RNG.random((2, 3)),
-        "test_loss": RNG.random((2, 3)),
-        "ixt_relevant": RNG.random((2, 3, 2)),
-        "ixt_irrelevant": RNG.random((2, 3, 2)),
-    },
-    np.zeros(2, bool),
-    {},
 )
 
 
@@ -185,7 +172,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "seed_compression": {"results": PLANES},
     },
     "analysis.controls": {
-        "controls_record": {"model": MODEL, "estimators": (ESTIMATOR,)},
+        "ControlsRecord": {"model": MODEL, "estimators": {"binned": ESTIMATOR}},
         "draw_controls": {"model": MODEL, "data": DATA},
         "rescaled": {"directions": PARAMS, "params": PARAMS},
     },
@@ -195,33 +182,27 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "violation_summary": {"plane": PLANES},
     },
     "analysis.encoders": {
-        "best_relevance": {
-            "curve_ixt": np.array([0.5, 1.0]),
-            "curve_ity": np.array([0.3, 0.4]),
-            "rate": np.array([0.2, 0.7]),
-        },
         "class_encoder": {"states": STATES, "classes": CLASSES},
         "class_joint": {"classes": CLASSES, "probability": SOFT},
-        "encoder_information": {"encoder": ENCODER, "p_xy": JOINT},
-        "rate_needed": {
-            "curve_ixt": np.array([1.0, 3.0]),
-            "curve_ity": np.array([0.5, 0.7]),
-            "ity": np.array([0.25, 0.6]),
-        },
         "fixed_points": {
             "states": STATES[None],
             "classes": CLASSES,
             "p_cy": encoders.class_joint(CLASSES, SOFT),
         },
-        "states_record": {"model": MODEL, "bin_width": 0.1},
+        "StatesRecord": {"model": MODEL, "bin_width": 0.1},
     },
     "analysis.factorial": {
         "two_by_two": {"values": RNG.normal(size=(2, 2, SEEDS))},
         "variance_components": {"values": RNG.normal(size=(3, 4, 2))},
     },
+    "analysis.gradient_phases": {
+        "network_snr": {"arm": GRADIENTS},
+        "phase_agreement": {"phases": PHASES},
+        "phase_epochs": {"arm": GRADIENTS},
+    },
     "analysis.gradients": {
         "gradient_curves": {"results": GRADIENTS, "definition": "normalised"},
-        "gradient_record": {"model": MODEL, "batch_size": 4, "loss": "cross_entropy"},
+        "GradientRecord": {"model": MODEL, "batch_size": 4, "loss": "cross_entropy"},
         "minibatch_gradients": {
             "model": MODEL,
             "params": PARAMS,
@@ -241,8 +222,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
     "analysis.linear": {
         "generalisation_error": {"params": STRAIGHT_PARAMS, "data": TEACHER},
         "layer_maps": {"params": STRAIGHT_PARAMS},
-        "linear_dataset": {"history": HISTORY, "attributes": {"what": "made up"}},
-        "linear_record": {"model": STRAIGHT, "noise_variance": 0.1, "num_relevant": 2},
+        "LinearRecord": {"model": STRAIGHT, "noise_variance": 0.1, "num_relevant": 2},
         "optimal_test_error": {"data": TEACHER, "weight_variance": 1.0},
         "parts_mi": {
             "w": jnp.asarray(KERNELS[0], jnp.float32),
@@ -252,20 +232,25 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "teacher_mi": {"w": jnp.ones((4, 2)), "data": TEACHER, "noise_variance": 0.1},
     },
     "analysis.phases": {
+        "by_layer": {"rule": phases.running_median, "arm": PLANE, "variable": "ity"},
         "compression_end": {"ixt": FALLING, "epochs": EPOCHS},
         "compression_start": {"ixt": FALLING, "epochs": EPOCHS},
         "diffusion_start": {"snr": FALLING - 4, "epochs": EPOCHS},
         "fitting_end": {"ity": 6 - FALLING, "epochs": EPOCHS},
-        "network_snr": {"arm": GRADIENTS},
-        "phase_agreement": {"phases": PHASES},
-        "phase_epochs": {"arm": GRADIENTS},
         "plane_phases": {"arm": PLANE},
         "reaching_epoch": {"values": 6 - FALLING, "epochs": EPOCHS, "level": 1.0},
         "running_median": {"values": FALLING, "epochs": EPOCHS},
     },
     "analysis.records": {
-        "plane_record": {"model": MODEL, "estimator": ESTIMATOR, "rows": "all"},
-        "planes_record": {"model": MODEL, "estimators": (ESTIMATOR, ESTIMATOR), "rows": "train"},
+        "PlaneRecord": {"model": MODEL, "estimator": ESTIMATOR, "rows": "all"},
+        "PlanesRecord": {
+            "model": MODEL,
+            "estimators": {"binned": ESTIMATOR},
+            "rows": "train",
+            "settings": (),
+            "factor": "estimator",
+        },
+        "JointRecord": {"records": (PlaneRecord(MODEL, ESTIMATOR),)},
     },
     "analysis.states": {
         "state_shares": {
@@ -320,7 +305,18 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "num_restarts": 1,
             "key": jax.random.key(0),
         },
+        "interpolate_curve, ixt": {
+            "curve_ixt": np.array([0.5, 1.0]),
+            "curve_ity": np.array([0.3, 0.4]),
+            "ixt": np.array([0.2, 0.7]),
+        },
+        "interpolate_curve, ity": {
+            "curve_ixt": np.array([1.0, 3.0]),
+            "curve_ity": np.array([0.5, 0.7]),
+            "ity": np.array([0.25, 0.6]),
+        },
         "layer_information": {"p_t_given_x": ENCODER, "p_xy": JOINT},
+        "layer_information, states": {"p_t_given_x": np.array([0, 1, 1]), "p_xy": JOINT},
         "squared_correlations": {"covariance": np.array([[1.0, 0.6], [0.6, 1.0]]), "num_inputs": 1},
         "sufficient_statistic": {"p_xy": JOINT, "tolerance": 0.01},
     },
@@ -358,8 +354,8 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "animate_snapshots": {"plane": PLANE[["ixt", "ity"]], "title": "made up"},
         "plot_against_truth": {
             "results": made(ixt="estimator weight seed", exact="weight"),
-            "panel": "estimator",
             "over": "weight",
+            "column": "estimator",
             "estimate": "ixt",
             "truths": {"exact": "exact"},
             "title": "made up",
@@ -392,8 +388,8 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         },
         "plot_compression_table": {
             "summary": TABLE,
-            "panel": "activation",
             "rows": ("estimator", "setting"),
+            "column": "activation",
             "title": "made up",
         },
         "plot_curves": {
@@ -470,7 +466,10 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 CALLS: dict[str, tuple[Callable, dict[str, Any]]] = {
-    f"ibjax.{module}.{name}": (getattr(importlib.import_module(f"ibjax.{module}"), name), arguments)
+    f"ibjax.{module}.{name}": (
+        getattr(importlib.import_module(f"ibjax.{module}"), name.partition(",")[0]),
+        arguments,
+    )
     for module, calls in CASES.items()
     for name, arguments in calls.items()
 }

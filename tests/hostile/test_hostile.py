@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ibjax.types import Record
 from tests.hostile.outcomes import refusal, same_numbers
 from tests.hostile.values import REFUSED, SAME, VALUES, kind_of_argument
 
@@ -31,10 +32,7 @@ MODULES = ("presets", "analysis")
 
 # What is called by none of the tables, and why.
 ELSEWHERE = {
-    "ibjax.analysis.inputs": "the checks themselves",
-    "ibjax.analysis.plane_record": "ibjax.analysis.records.plane_record",
-    "ibjax.analysis.records.joint_record": "takes positions, not names",
-    "ibjax.analysis.records.select_estimator": "takes positions, not names",
+    "ibjax.analysis.PlaneRecord": "ibjax.analysis.records.PlaneRecord",
     "ibjax.datasets.all_rows_split": "tests/datasets/test_splits.py",
     "ibjax.datasets.first_rows_split": "tests/datasets/test_splits.py",
     "ibjax.datasets.random_split": "tests/datasets/test_splits.py",
@@ -64,6 +62,11 @@ ALLOWED = {
         for argument in ("ixt", "ity")
         for value in ("empty", "one_axis_more")
     },
+    **{
+        (f"ibjax.bottleneck.interpolate_curve, {argument}", argument, value): "any shape; NaN stays NaN"
+        for argument in ("ixt", "ity")
+        for value in ("nan", "inf", "one_axis_more")
+    },
     ("ibjax.plots.plot_layer_against_next", "layer", "float"): "a level of its dimension",
     ("ibjax.plots.plot_layer_against_next", "following", "float"): "a level of its dimension",
     ("ibjax.analysis.gradients.gradient_curves", "results", "other_dims"): "of any dims",
@@ -83,21 +86,26 @@ ALLOWED = {
 }
 
 
+def _is_called(public) -> bool:
+    """Whether users call it with arguments: a function, or a record of its settings."""
+    return inspect.isfunction(public) or (inspect.isclass(public) and Record in public.__mro__)
+
+
 def public_functions() -> list[str]:
-    """Full names of all functions that users import, by ``__all__``."""
+    """Full names of all functions and records that users import, by ``__all__``."""
     modules = [f"ibjax.{name}" for name in (*PACKAGES, *MODULES)]
     modules += [
         f"ibjax.{package}.{module.name}"
         for package in MODULES
         if hasattr(found := importlib.import_module(f"ibjax.{package}"), "__path__")
         for module in pkgutil.iter_modules(found.__path__)
+        if not module.name.startswith("_")
     ]
     names = {
         f"{module}.{name}"
         for module in modules
-        if module not in ELSEWHERE
         for name in importlib.import_module(module).__all__
-        if inspect.isfunction(getattr(importlib.import_module(module), name))
+        if _is_called(getattr(importlib.import_module(module), name))
     }
     return sorted({"ibjax.information_plane", *names} - set(ELSEWHERE))
 

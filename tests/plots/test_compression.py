@@ -11,7 +11,7 @@ from tests.plots.drawn import rendered
 
 
 def test_compression_draws_arms_on_the_same_axes(planes):
-    figure = plot_compression(planes)
+    figure = plot_compression(planes, row="activation", compare="optimizer")
     assert len(figure.axes) == 2 * 3
     for ax in figure.axes:
         assert [line.get_label() for line in ax.lines] == ["SGD", "BGD"]
@@ -36,7 +36,8 @@ def estimators():
 
 
 def test_curves_of_settings_share_the_panel_of_their_estimator(estimators):
-    figure = plot_curves(estimators, title="layer 5")
+    facets = {"row": "activation", "column": "estimator", "compare": "setting"}
+    figure = plot_curves(estimators, **facets, title="layer 5")
     assert len(figure.axes) == 2 * 3
     assert [ax.get_title() for ax in figure.axes[:3]] == ["binned", "noisy", "KDE"]
     assert [line.get_label() for line in figure.axes[1].lines] == ["n=1", "n=2"]
@@ -57,7 +58,7 @@ def test_table_of_compression_writes_what_is_sure_in_bold(estimators):
         },
         {**estimators.drop_vars(["ixt", "seed", "epoch"]).coords, "layer": [1, 2, 3]},
     )
-    figure = plot_compression_table(summary)
+    figure = plot_compression_table(summary, rows=["estimator", "setting"], column="activation")
     first, second, bar = figure.axes
     assert [label.get_text() for label in first.get_yticklabels()] == [
         f"{name}, {option}"
@@ -79,7 +80,7 @@ def test_any_number_of_arms_is_drawn_and_told_apart(num_arms):
     rng = np.random.default_rng(0)
     factors = {"activation": ["tanh"], "optimizer": [f"arm {i}" for i in range(num_arms)]}
     plane = results_of({"ixt": rng.random((1, num_arms, 3, 4, 2))}, factors)
-    figure = plot_compression(plane)
+    figure = plot_compression(plane, row="activation", compare="optimizer")
     for ax in figure.axes:
         looks = {(to_hex(line.get_color()), line.get_linestyle()) for line in ax.lines}
         assert len(looks) == len(ax.lines) == num_arms
@@ -98,4 +99,4 @@ def test_any_number_of_arms_is_drawn_and_told_apart(num_arms):
 )
 def test_other_dims_are_refused(planes, change, message):
     with pytest.raises(ValueError, match=message):
-        plot_compression(**({"plane": planes} | change))
+        plot_compression(**({"plane": planes, "row": "activation", "compare": "optimizer"} | change))

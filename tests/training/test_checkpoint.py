@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import ibjax
-from ibjax.training import checkpoint, fit, loop
+from ibjax.training import blocks, checkpoint, fit
 from ibjax.training.checkpoint import BlockCheckpoint, describe_run
 from ibjax.types import Dataset
 from tests.marks import slow
@@ -41,7 +41,7 @@ def straight():
 
 @pytest.fixture
 def save_always(monkeypatch):
-    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
+    monkeypatch.setattr(blocks, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
 
 
 def interrupt_after(num_calls):
@@ -122,7 +122,7 @@ def test_checkpoints_are_rare_and_at_the_end(tmp_path, monkeypatch):
         return save(self, num_recorded, *args)
 
     monkeypatch.setattr(BlockCheckpoint, "save", spy)
-    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 1e9)
+    monkeypatch.setattr(blocks, "SECONDS_BETWEEN_CHECKPOINTS", 1e9)
     small_fit(checkpoint_dir=tmp_path)
     assert saved == [NUM_RECORDED] * 2
 
@@ -133,7 +133,7 @@ def no_training(*args):
 
 def test_resuming_a_finished_run_trains_nothing(tmp_path, straight, monkeypatch):
     small_fit(checkpoint_dir=tmp_path)
-    monkeypatch.setattr(loop, "_advance", no_training)
+    monkeypatch.setattr(blocks, "_advance", no_training)
     resumed = small_fit(checkpoint_dir=tmp_path, resume=True)
     assert_same_history(resumed, straight)
 
@@ -223,10 +223,10 @@ LONG = dataclasses.replace(CONFIG, num_epochs=400)
 CHILD = """
 import sys
 import jax
-from ibjax.training import fit, loop
+from ibjax.training import blocks, fit
 from tests.training.test_checkpoint import LONG, DATA, keep_params
 
-loop.SECONDS_BETWEEN_CHECKPOINTS = -1.0
+blocks.SECONDS_BETWEEN_CHECKPOINTS = -1.0
 fit(LONG, DATA, seeds=[0, 1], record=keep_params, schedule=range(401), lanes=2, resume=True,
     checkpoint_dir=sys.argv[1], on_advance=lambda a: print(a.epoch, flush=True))
 """

@@ -13,7 +13,7 @@ import optax
 import pytest
 
 import ibjax
-from ibjax.analysis.records import plane_record, planes_record
+from ibjax.analysis.records import PlaneRecord, PlanesRecord
 from ibjax.mi import binned_mi, exact_mi, kde_mi
 from ibjax.models import MLP
 from ibjax.training.fingerprint import fingerprint, fingerprint_of_arrays, fingerprint_of_sources
@@ -30,7 +30,7 @@ def of_record(record):
 
 
 def of_estimator(estimator):
-    return of_record(plane_record(MODEL, estimator))
+    return of_record(PlaneRecord(MODEL, estimator))
 
 
 def of_optimizer(optimizer):
@@ -94,11 +94,11 @@ GROUPS = {
         functools.partial(of_estimator, functools.partial(kde_mi, noise_variance=2e-3)),
     ],
     "rows": [
-        functools.partial(of_record, plane_record(MODEL, binned_mi)),
-        functools.partial(of_record, plane_record(MODEL, binned_mi, rows="test")),
-        functools.partial(of_record, plane_record(MODEL, binned_mi, rows="train")),
-        functools.partial(of_record, planes_record(MODEL, [binned_mi, exact_mi])),
-        functools.partial(of_record, plane_record(MLP((4, 2), ("relu",)), binned_mi)),
+        functools.partial(of_record, PlaneRecord(MODEL, binned_mi)),
+        functools.partial(of_record, PlaneRecord(MODEL, binned_mi, rows="test")),
+        functools.partial(of_record, PlaneRecord(MODEL, binned_mi, rows="train")),
+        functools.partial(of_record, PlanesRecord(MODEL, {"binned": binned_mi, "exact": exact_mi})),
+        functools.partial(of_record, PlaneRecord(MLP((4, 2), ("relu",)), binned_mi)),
     ],
     "optimizers": [
         functools.partial(of_optimizer, optimizer)

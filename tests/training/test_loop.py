@@ -7,7 +7,7 @@ import numpy as np
 import optax
 import pytest
 
-from ibjax.analysis.records import plane_record
+from ibjax.analysis.records import PlaneRecord
 from ibjax.datasets import first_rows_split, random_split
 from ibjax.mi import binned_mi
 from ibjax.training import TrainConfig, fit, make_model, make_optimizer
@@ -201,7 +201,7 @@ def diverging_sgd():
     return optax.GradientTransformation(init, update)
 
 
-PLANE = plane_record(make_model(CONFIG), binned_mi)
+PLANE = PlaneRecord(make_model(CONFIG), binned_mi)
 
 
 def test_a_diverged_seed_is_flagged_and_leaves_the_others_alone():
@@ -226,7 +226,7 @@ def test_a_diverged_seed_is_flagged_and_leaves_the_others_alone():
 
 @pytest.mark.slow
 def test_a_huge_learning_rate_diverges():
-    record = plane_record(make_model(EXPLODING), binned_mi)
+    record = PlaneRecord(make_model(EXPLODING), binned_mi)
     history = quick_fit(EXPLODING, DATA, seeds=[0, 1], record=record)
     assert history.diverged.tolist() == [True, True]
     for values in history.records.values():

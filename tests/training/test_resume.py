@@ -16,9 +16,9 @@ import optax
 import pytest
 
 import ibjax
-from ibjax.analysis.records import plane_record
+from ibjax.analysis.records import PlaneRecord
 from ibjax.mi import binned_mi, exact_mi
-from ibjax.training import checkpoint, fit, loop, make_model
+from ibjax.training import blocks, checkpoint, fit, identity, make_model
 from tests.marks import slow
 from tests.training.test_checkpoint import (
     SEEDS,
@@ -39,11 +39,11 @@ def straight():
 
 @pytest.fixture
 def save_always(monkeypatch):
-    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
+    monkeypatch.setattr(blocks, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
 
 
 def plane(**options):
-    return plane_record(make_model(CONFIG), functools.partial(binned_mi, **options))
+    return PlaneRecord(make_model(CONFIG), functools.partial(binned_mi, **options))
 
 
 def first_layer(scale):
@@ -63,7 +63,7 @@ def labels(threshold):
 # A run's options, others whose functions have the same names, and what is said of them.
 OTHERS = [
     ({"record": plane(bin_width=0.07)}, {"record": plane(bin_width=0.08)}, "record"),
-    slow({"record": plane(bins=30)}, {"record": plane_record(make_model(CONFIG), exact_mi)}, "record"),
+    slow({"record": plane(bins=30)}, {"record": PlaneRecord(make_model(CONFIG), exact_mi)}, "record"),
     slow({"record": first_layer(1.0)}, {"record": first_layer(1.5)}, "record"),
     ({"optimizer": optax.sgd(0.1)}, {"optimizer": optax.sgd(0.2)}, "optimizer_steps"),
     slow(
@@ -134,7 +134,7 @@ def test_another_process_continues_the_same_run_and_no_other(tmp_path):
 
 def with_versions(monkeypatch, **versions):
     known = checkpoint.code_versions()
-    monkeypatch.setattr(loop, "code_versions", lambda: known | versions)
+    monkeypatch.setattr(identity, "code_versions", lambda: known | versions)
 
 
 VERSIONS = [
@@ -240,7 +240,7 @@ def finished(tmp_path_factory):
     """A run with two checkpoints in each block."""
     directory = tmp_path_factory.mktemp("finished") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
+        patch.setattr(blocks, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
         small_fit(checkpoint_dir=directory)
     return directory
 
@@ -384,8 +384,8 @@ FULL_DISK = """
 import resource, signal, sys
 import tests.conftest
 from tests.training.test_resume import small_fit
-import ibjax.training.loop as loop
-loop.SECONDS_BETWEEN_CHECKPOINTS = -1.0
+from ibjax.training import blocks
+blocks.SECONDS_BETWEEN_CHECKPOINTS = -1.0
 small_fit()
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import ibjax
-from ibjax.analysis.records import plane_record
+from ibjax.analysis.records import PlaneRecord
 from ibjax.datasets import random_split
 from ibjax.mi import binned_mi
 from ibjax.training import TrainConfig, fit, make_model
@@ -48,7 +48,7 @@ def keep_draw(params, data, split):
 # Between them they draw for every purpose.
 RUNS = {
     "batches": functools.partial(
-        quick_fit, CONFIG, DATA, seeds=[0, 1, 2], record=plane_record(make_model(CONFIG), binned_mi)
+        quick_fit, CONFIG, DATA, seeds=[0, 1, 2], record=PlaneRecord(make_model(CONFIG), binned_mi)
     ),
     "labels": functools.partial(
         quick_fit, NOISY, DATA, seeds=[4, 9], record=keep_all, draw_labels=drawn,
@@ -94,7 +94,7 @@ def test_arrays_of_64_bits_are_taken(plain, set_option):
     set_option("jax_enable_x64", True)
     data = Dataset(jnp.asarray(DATA.x, jnp.float64), jnp.asarray(DATA.y, jnp.int64))
     assert data.x.dtype == np.float64
-    record = plane_record(make_model(CONFIG), binned_mi)
+    record = PlaneRecord(make_model(CONFIG), binned_mi)
     got = quick_fit(CONFIG, data, seeds=[0, 1, 2], record=record)
     assert_same_bits(got, plain["batches"])
 

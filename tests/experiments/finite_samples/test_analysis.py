@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.finite_samples.analysis import least_samples, sample_information
-from ibjax.analysis.encoders import encoder_information
-from ibjax.bottleneck import finite_sample_bounds
+from ibjax.bottleneck import finite_sample_bounds, layer_information
 from ibjax.mi import discrete_mi
 from ibjax.mi.entropies import entropy
 
@@ -34,13 +33,13 @@ def test_hard_encoders_have_the_library_s_estimates_and_corrections():
 @pytest.mark.parametrize("encoder", [HARD, SOFT])
 def test_estimates_of_exact_proportions_are_exact(encoder):
     got = sample_information(1e6 * P_XY, encoder)
-    exact = encoder_information(encoder, P_XY)
+    exact = layer_information(encoder, P_XY)
     np.testing.assert_allclose((got.ixt, got.ity), exact, atol=1e-12)
 
 
 @pytest.mark.parametrize("encoder", [HARD, SOFT])
 def test_the_correction_takes_the_bias_away(encoder):
-    exact = encoder_information(encoder, P_XY)
+    exact = layer_information(encoder, P_XY)
     got = sample_information(drawn(50, 20_000), encoder)
     assert got.ixt.shape == (20_000,)
     for plain, corrected, truth in (

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from experiments import finite_samples as experiment
-from ibjax.analysis.encoders import encoder_information
+from ibjax.bottleneck import layer_information
 
 DIMS = ("encoder", "num_samples", "repeat")
 SIZES = (100, 10_000)
@@ -25,7 +25,7 @@ def small():
     encoders = {"2 states": np.eye(2)[np.arange(12) % 2], "12 states, network 3": np.eye(12)}
     drawn = {n: experiment.draws(p_xy, n, range(60)) for n in SIZES}
     parts = [[experiment.of_samples(drawn[n], e, n) for n in SIZES] for e in encoders.values()]
-    exact = [encoder_information(e, p_xy) for e in encoders.values()]
+    exact = [layer_information(e, p_xy) for e in encoders.values()]
     variables = {
         k: (DIMS, np.array([[one[k] for one in row] for row in parts], float)) for k in experiment.UNITS
     }

@@ -1,12 +1,11 @@
-"""Gaps to the information curve and the layers' own bottleneck, against twins and known chains."""
+"""The layers' own bottleneck, against twins and known chains."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.ib_gaps.analysis import layerwise_terms, state_information
-from ibjax.analysis.encoders import best_relevance, rate_needed
+from experiments.ib_gaps.analysis import layerwise_terms
 
 
 def entropy(*columns, p=None):
@@ -22,16 +21,6 @@ def with_label(states, probability):
     n = len(probability)
     weights = np.concatenate([1 - probability, probability]) / n
     return [np.tile(s, 2) for s in states], np.repeat([0, 1], n), weights
-
-
-@given(st.integers(0, 1000), st.integers(1, 6))
-def test_state_information_equals_the_twin(seed, num_states):
-    rng = np.random.default_rng(seed)
-    states, probability = rng.integers(num_states, size=20), rng.uniform(size=20)
-    h_t, ity = state_information(states, probability)
-    (t,), y, p = with_label([states], probability)
-    assert h_t == pytest.approx(entropy(states), abs=1e-9)
-    assert ity == pytest.approx(entropy(t, p=p) + entropy(y, p=p) - entropy(t, y, p=p), abs=1e-9)
 
 
 @given(st.integers(0, 1000))
@@ -60,25 +49,8 @@ def test_terms_of_a_deterministic_chain():
     np.testing.assert_allclose(lost, [0, 1 - h], atol=1e-12)
 
 
-def test_the_rate_needed_is_the_inverse_of_the_best_relevance():
-    rate = np.array([0.3, 1.0, 2.0, 5.0])
-    relevance = np.array([0.2, 0.5, 0.6, 0.65])
-    inner = np.linspace(0, 5, 31)
-    np.testing.assert_allclose(
-        rate_needed(rate, relevance, best_relevance(rate, relevance, inner)), inner, atol=1e-12
-    )
-    shuffled = [2, 0, 3, 1]
-    assert rate_needed(rate[shuffled], relevance[shuffled], np.array(0.55)) == pytest.approx(1.5)
-
-
-def test_where_the_curve_is_flat_the_smallest_rate_counts():
-    assert rate_needed(np.array([1.0, 3.0]), np.array([0.5, 0.5]), np.array(0.5)) == 1.0
-
-
 def test_bad_shapes_are_refused():
-    with pytest.raises(ValueError, match=r"states: expected shape \(n,\)"):
-        state_information(np.zeros((2, 3), int), np.zeros(3))
-    with pytest.raises(ValueError, match="states and probability: expected one entry a sample"):
-        state_information(np.zeros(2, int), np.zeros(3))
+    with pytest.raises(ValueError, match=r"states\.T and probability: expected one entry a sample"):
+        layerwise_terms(np.zeros((1, 2), int), np.zeros(3))
     with pytest.raises(ValueError, match=r"states: expected shape \(layer, n\)"):
         layerwise_terms(np.zeros(3, int), np.zeros(3))

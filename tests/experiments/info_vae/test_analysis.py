@@ -124,8 +124,8 @@ def test_training_raises_its_objective_and_records_where_it_is():
     elbo = objective(terms, 0.0, 1.0)
     assert (np.asarray(elbo[:, -1]) > np.asarray(elbo[:, 0]) + 0.1).all()
     for when, network in ((0, starts), (-1, vaes)):
-        one = jax.tree.map(lambda x: x[1], network)
-        assert isinstance(one, VAE)
-        again = vae_terms(one, setting)
+        vae = jax.tree.map(lambda x: x[1], network)
+        assert isinstance(vae, VAE)
+        again = vae_terms(vae, setting)
         np.testing.assert_allclose([t[1, when] for t in terms], again, rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(codes.mean[1, when], one.mean)
+        np.testing.assert_allclose(codes.mean[1, when], vae.mean)

@@ -54,14 +54,15 @@ def test_report_draws_both_encoders_and_counts_what_collapsed():
     results.information[0, 1, 2, :2] = 0.001
     figures, (table,) = info_vae.report(results)
     assert set(figures) == {"encodings_free_width.png", "encodings_width_1.png", "course.png"}
-    assert len(table.rows) == 2 * 3 * 3
-    collapsed = [(*row[:3], row[-2]) for row in table.rows if row[-2]]
-    assert collapsed == [("free width", "beta-VAE, beta 4", 0.01, 2)]
+    assert len(table.frame) == 2 * 3 * 3
+    collapsed = table.frame[table.frame.collapsed > 0]
+    (row,) = collapsed[["encoder", "objective", "floor", "collapsed"]].to_numpy().tolist()
+    assert row == ["free width", "beta-VAE, beta 4", 0.01, 2]
 
 
 def test_full_scale_is_the_default():
     assert info_vae.Config().seeds == 50
-    assert info_vae.FULL_STEPS == 3000
+    assert info_vae.FULL.epochs == 3000
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from ibjax.analysis.records import plane_record
 from ibjax.datasets import symmetric_task
 from ibjax.presets import preset
 from ibjax.results import stack_arms
-from ibjax.training import TrainConfig, loop, make_model
+from ibjax.training import TrainConfig, blocks, make_model
 from ibjax.types import Dataset
 
 NAME = "small_run"
@@ -35,7 +35,7 @@ class Config(LabConfig):
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train, with a checkpoint at every recorded epoch."""
-    loop.SECONDS_BETWEEN_CHECKPOINTS = 0.0
+    blocks.SECONDS_BETWEEN_CHECKPOINTS = 0.0
     recorded = np.arange(config.epochs or 5)
     arms = {
         (activation,): TrainConfig(
