@@ -201,7 +201,8 @@ def masked(array):
     "data",
     [
         None, {"x": X, "y": Y}, (X, Y), [X, Y], X, "data", 3,
-        labelled(None, Y), labelled(X, None), labelled("x", Y), labelled(X, "y"), labelled(X, Y.astype(str)),
+        labelled(None, Y), labelled(X, None), labelled("x", Y), labelled(X, "y"),
+        labelled(X, Y.astype(str)),
         labelled(X * np.float64(1e300), Y), labelled(X + 1j, Y), labelled(X.astype(str), Y),
         labelled(masked(X), Y),
         labelled(X, masked(Y)), labelled(X.astype("M8[s]"), Y), labelled(X, Y + 0.5),
