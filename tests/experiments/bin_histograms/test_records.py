@@ -11,7 +11,7 @@ from experiments.bin_histograms.records import BinsRecord, histogram_counts
 from ibjax.analysis.states import state_shares
 from ibjax.mi import revisiting_binned_mi
 from ibjax.models import MLP
-from ibjax.types import Dataset, Split
+from ibjax.types import LabelledSamples, Split
 
 
 def entropy(labels):
@@ -60,7 +60,7 @@ def test_what_is_lost_is_what_entropies_say(pairs):
 def test_the_record_agrees_with_the_estimator_on_the_training_samples():
     model = MLP((4, 3, 3), ("tanh", "relu"))
     rng = np.random.default_rng(0)
-    data = Dataset(
+    data = LabelledSamples(
         jnp.asarray(rng.normal(size=(90, 5)), jnp.float32), jnp.asarray(rng.integers(0, 3, 90))
     )
     split = Split(jnp.arange(60), jnp.arange(60, 90))
@@ -86,7 +86,7 @@ def test_the_record_agrees_with_the_estimator_on_the_training_samples():
 @pytest.mark.slow
 def test_a_layer_that_is_not_finite_has_no_counts_and_no_shares():
     model = MLP((3, 2), ("tanh",))
-    data = Dataset(jnp.ones((6, 2)), jnp.array([0, 1, 0, 1, 0, 1]))
+    data = LabelledSamples(jnp.ones((6, 2)), jnp.array([0, 1, 0, 1, 0, 1]))
     split = Split(jnp.arange(5), jnp.array([5]))
     params = model.init(jax.random.key(0), data.x)
     params["params"]["layer_2"]["bias"] = jnp.array([jnp.nan, 0.0])

@@ -7,10 +7,10 @@ import pytest
 
 from experiments.invertibility.analysis import ZerosRecord, lost_in_one_state
 from ibjax.models import MLP
-from ibjax.types import Dataset, Split
+from ibjax.types import LabelledSamples, Split
 
 MODEL = MLP((3, 2, 2), ("relu", "relu"))
-DATA = Dataset(jnp.asarray([[-1.0], [1.0], [2.0], [-3.0], [9.0]]), jnp.array([0, 1, 1, 0, 1]))
+DATA = LabelledSamples(jnp.asarray([[-1.0], [1.0], [2.0], [-3.0], [9.0]]), jnp.array([0, 1, 1, 0, 1]))
 SPLIT = Split(jnp.arange(4), jnp.array([4]))
 
 
