@@ -125,7 +125,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """Compression by estimator and layer, the curves of one layer, the table and what follows."""
+    """Draw compression by estimator and layer, and one layer's curves; tabulate, say what follows."""
     summary = compression_summary(results).assign_coords(option=results.option)
     seeds = f"{results.sizes['seed']} seeds"
     drawn = int(results.layer[-2])  # the last hidden one, where tanh networks compress most in bins
