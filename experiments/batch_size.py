@@ -30,9 +30,9 @@ from matplotlib.figure import Figure
 
 from experiments import lab
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary, seed_compression
+from ibjax.analysis.gradient_phases import phase_epochs
 from ibjax.analysis.gradients import GradientRecord
 from ibjax.analysis.intervals import mean_interval
-from ibjax.analysis.phases import phase_epochs
 from ibjax.analysis.records import JointRecord, PlaneRecord
 from ibjax.plots import plot_compression, plot_information_plane
 from ibjax.presets import preset

@@ -55,7 +55,7 @@ from ibjax.datasets.splits import num_training_samples
 from ibjax.mi import binned_mi, kde_mi
 from ibjax.plots import plot_compression, plot_information_plane
 from ibjax.training import TrainConfig, log_spaced_epochs, make_model
-from ibjax.types import Dataset
+from ibjax.types import LabelledSamples
 
 ACTIVATIONS, WIDTHS = ("tanh", "relu"), (1024, 20, 20, 20, 10)
 NOISE_VARIANCE, BIN_WIDTH = 0.1, 0.5
@@ -139,15 +139,15 @@ def images(config: Config) -> Task:
     data, split = _some(config, "test"), {"split": "random", "train_fraction": 0.8}
     if config.train_split == "train":
         training = _some(config, "train")
-        data = Dataset(*(jnp.concatenate(arrays) for arrays in zip(training, data, strict=True)))
+        data = LabelledSamples(*(jnp.concatenate(arrays) for arrays in zip(training, data, strict=True)))
         split = {"split": "first_rows", "train_fraction": len(training.y) / len(data.y)}
     text = "ibjax.datasets.mnist(): images of 784 pixels in [0, 1], 10 classes"
     return Task("mnist", data, 10, len(data.y), text, split=split, one_by_one=True)
 
 
-def _some(config: Config, split: str) -> Dataset:
+def _some(config: Config, split: str) -> LabelledSamples:
     data = mnist(split, folder=config.data)
-    return Dataset(*(a[:SMOKE_IMAGES] for a in data)) if config.smoke else data
+    return LabelledSamples(*(a[:SMOKE_IMAGES] for a in data)) if config.smoke else data
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:

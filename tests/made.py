@@ -36,7 +36,10 @@ def results_of(
     )
     results = results.assign_coords(seed=range(results.sizes["seed"]), epoch=np.asarray(epochs))
     if "layer" in results.sizes:
-        results = results.assign_coords(layer=range(1, results.sizes["layer"] + 1))
+        num_layers = np.full([len(levels) for levels in factors.values()], results.sizes["layer"])
+        results = results.assign_coords(
+            layer=range(1, results.sizes["layer"] + 1), num_layers=(tuple(factors), num_layers)
+        )
     return results
 
 

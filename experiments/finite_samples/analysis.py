@@ -1,20 +1,62 @@
-"""An encoder's information estimated from samples, and how many samples bounds need; in NumPy."""
+"""Known encoders, their information estimated from samples, and how many samples bounds need."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import xarray as xr
 
 from ibjax.analysis._inputs import as_numbers
+from ibjax.analysis.encoders import class_joint
+from ibjax.bottleneck import information_curve
 from ibjax.bottleneck.bounds import FiniteSampleBounds, finite_sample_bounds
 from ibjax.bottleneck.joint import checked_conditional, entropy_bits
 from ibjax.checks import check_finite, check_function, check_number, kind_of
+from ibjax.datasets import soft_label_probability
+from ibjax.datasets.symmetric import symmetric_score
 from ibjax.types import ArrayLike
 
-__all__ = ["SampleInformation", "least_samples", "sample_information"]
+__all__ = [
+    "DELTA",
+    "ESTIMATES",
+    "RULE",
+    "USEFUL_BITS",
+    "SampleInformation",
+    "analytic_encoders",
+    "draws",
+    "estimates_and_bounds",
+    "inside",
+    "least_samples",
+    "needed",
+    "sample_information",
+]
+
+# The soft rule of the labels, named by its I(X;Y) in bits, and the probability that bounds may fail.
+RULE, DELTA = "0.90", 0.05
+
+# Betas of the bottleneck's encoders; the beta and the numbers of states of the hard partitions.
+BETAS = (2.0, 50.0)
+HARD_BETA, HARD_STATES = 100.0, (2, 6)
+
+# An error of I(T;Y) below this is small.
+USEFUL_BITS = 0.05
 
 # The search for a number of samples stops here.
 MOST_SAMPLES = 2**60
+
+# Descriptions of the variables of ``estimates_and_bounds``.
+ESTIMATES = {
+    "ixt": "I(X;T), plug-in",
+    "ity": "I(T;Y), plug-in",
+    "ixt_corrected": "I(X;T), Miller-Madow",
+    "ity_corrected": "I(T;Y), Miller-Madow",
+    "ixt_low": "lower bound of I(X;T)",
+    "ixt_high": "upper bound of I(X;T)",
+    "ity_low": "lower bound of I(T;Y)",
+    "ity_high": "upper bound of I(T;Y)",
+    "ixt_vacuous": "the bounds of I(X;T) are those that always hold",
+    "ity_vacuous": "the bounds of I(T;Y) are those that always hold",
+}
 
 
 class SampleInformation(NamedTuple):
@@ -145,3 +187,80 @@ def _truth(answer) -> bool:
             f"says: expected a function that says True or False, got {kind_of(answer)} from it"
         )
     return bool(answer)
+
+
+def analytic_encoders() -> dict[str, np.ndarray]:
+    """Return p(t|x) of the bottleneck's encoders, hard partitions and the 44 classes, (4096, t) each."""
+    classes = np.unique(symmetric_score(), return_inverse=True)[1]
+    p_cy = class_joint(classes, soft_label_probability(RULE))
+    curve = information_curve(p_cy, BETAS)
+    encoders = {
+        f"bottleneck, beta {beta:g}": encoder[:, :count]
+        for beta, encoder, count in zip(BETAS, curve.encoders, curve.num_clusters, strict=True)
+    }
+    for k in HARD_STATES:
+        hard = information_curve(p_cy, [HARD_BETA], alpha=0.0, num_clusters=k)
+        encoders[f"{k} hard states"] = hard.encoders[0]
+    encoders["44 classes"] = np.eye(len(p_cy))
+    return {name: encoder.astype(float)[classes] for name, encoder in encoders.items()}
+
+
+def draws(p_xy: np.ndarray, n: int, repeats: range) -> np.ndarray:
+    """Return (repeat, x, y) counts of n samples, drawn by a generator of each repeat's own."""
+    counts = [np.random.default_rng([repeat, n]).multinomial(n, p_xy.ravel()) for repeat in repeats]
+    return np.reshape(counts, (len(repeats), *p_xy.shape))
+
+
+def estimates_and_bounds(counts: np.ndarray, encoder: np.ndarray, n: int) -> dict[str, np.ndarray]:
+    """Return the variables of ``ESTIMATES``, (repeat,) each, from counts of n samples."""
+    estimates = sample_information(counts, encoder)
+    bounds = finite_sample_bounds(
+        estimates.ixt,
+        estimates.ity,
+        cardinality_t=encoder.shape[1],
+        cardinality_y=counts.shape[-1],
+        num_samples=n,
+        delta=DELTA,
+    )
+    return estimates._asdict() | bounds._asdict()
+
+
+def inside(results: xr.Dataset) -> xr.DataArray:
+    """Return whether both intervals hold the exact values, (encoder, num_samples, repeat)."""
+    ixt, ity = (
+        (results[f"{name}_low"] <= results[f"exact_{name}"])
+        & (results[f"exact_{name}"] <= results[f"{name}_high"])
+        for name in ("ixt", "ity")
+    )
+    return ixt & ity
+
+
+def needed(results: xr.Dataset, encoder: str) -> dict[str, float]:
+    """Return from how many samples on an encoder's estimate is good and bounds say something.
+
+    Args:
+        results: results of the experiment.
+        encoder: name of the encoder.
+
+    Returns:
+        ``estimate``: of the numbers drawn, that from which on the root mean square error of I(T;Y) is
+        below ``USEFUL_BITS``; ``ixt_speaks``, ``ity_speaks``: bounds around the exact value say more
+        than what always holds; ``ity_useful``: those of I(T;Y) are within ``USEFUL_BITS``. Infinity
+        where no number suffices.
+    """
+    results = results.sel(encoder=encoder)
+    ixt, ity = float(results.exact_ixt), float(results.exact_ity)
+
+    def least(says):
+        return least_samples(ixt, ity, int(results.cardinality), 2, delta=results.delta, says=says)
+
+    error = np.sqrt(((results.ity - ity) ** 2).mean("repeat")).values
+    late = np.flatnonzero(error >= USEFUL_BITS)  # the last n with an estimate that is off
+    good = int(late[-1]) + 1 if len(late) else 0
+    sizes = [*results["num_samples"].values.tolist(), np.inf]
+    return {
+        "estimate": float(sizes[good]),
+        "ixt_speaks": least(lambda bounds: not bounds.ixt_vacuous),
+        "ity_speaks": least(lambda bounds: not bounds.ity_vacuous),
+        "ity_useful": least(lambda b: max(ity - b.ity_low, b.ity_high - ity) <= USEFUL_BITS),
+    }

@@ -46,9 +46,9 @@ def plot_fixed_points(results: xr.Dataset, *, column: str, title: str = "") -> F
     figure = Figure(figsize=(4.6 * len(columns), 7.4), layout="constrained")
     axes = figure.subplots(2, len(columns), squeeze=False, sharey=True, sharex="row")
     for panels, level in zip(axes.T, columns, strict=True):
-        one = results.sel({column: level}).transpose("seed", "epoch", "layer", ...)
+        arm = results.sel({column: level}).transpose("seed", "epoch", "layer", ...)
         for ax, rate in zip(panels, ("ixt", "ict"), strict=True):
-            _draw_layers(ax, one, rate)
+            _draw_layers(ax, arm, rate)
             ax.grid(alpha=0.3)
         panels[0].set_title(f"I(X;Y) = {level} bits")
     for ax in axes[0]:
@@ -62,14 +62,14 @@ def plot_fixed_points(results: xr.Dataset, *, column: str, title: str = "") -> F
     return figure
 
 
-def _draw_layers(ax: Axes, one: xr.Dataset, rate: str) -> None:
-    order = np.argsort(one.curve_ixt.values)
-    x, y = one.curve_ixt.values[order], one.curve_ity.values[order]
-    end = max(float(np.nanmax(one[rate].values)), x[-1])
+def _draw_layers(ax: Axes, arm: xr.Dataset, rate: str) -> None:
+    order = np.argsort(arm.curve_ixt.values)
+    x, y = arm.curve_ixt.values[order], arm.curve_ity.values[order]
+    end = max(float(np.nanmax(arm[rate].values)), x[-1])
     ax.plot([0, *x, end], [0, *y, y[-1]], color="black", lw=1.5, label="curve", zorder=1)
-    for i, layer in enumerate(one.layer.values):  # colours and markers repeat at different rates
+    for i, layer in enumerate(arm.layer.values):  # colours and markers repeat at different rates
         colour, marker = LAYER_COLOURS[i % len(LAYER_COLOURS)], MARKERS[i % len(MARKERS)]
-        x, y = one[rate].values[:, :, i], one.ity.values[:, :, i]  # (seed, epoch)
+        x, y = arm[rate].values[:, :, i], arm.ity.values[:, :, i]  # (seed, epoch)
         mean_x, mean_y = mean_interval(x).estimate, mean_interval(y).estimate
         ax.plot(mean_x, mean_y, color=colour, lw=1.2, alpha=0.8)
         ax.plot(x[:, -1], y[:, -1], ".", color=colour, ms=4, alpha=0.4, mew=0)
@@ -98,11 +98,11 @@ def plot_layer_betas(results: xr.Dataset, *, column: str, title: str = "") -> Fi
     figure = Figure(figsize=(4.6 * len(columns), 6.6), layout="constrained")
     axes = figure.subplots(2, len(columns), squeeze=False, sharex=True, sharey="row")
     for (betas, distances), level in zip(axes.T, columns, strict=True):
-        one = results.sel({column: level})
-        for (colour, style), layer in zip(looks, one.layer.values, strict=True):
-            of_layer, name = one.sel(layer=layer), f"layer {layer}"
-            draw_band(betas, np.log10(of_layer.beta), "epoch", colour, name, style)
-            draw_band(distances, of_layer.distance, "epoch", colour, name, style)
+        arm = results.sel({column: level})
+        for (colour, style), layer in zip(looks, arm.layer.values, strict=True):
+            curves, name = arm.sel(layer=layer), f"layer {layer}"
+            draw_band(betas, np.log10(curves.beta), "epoch", colour, name, style)
+            draw_band(distances, curves.distance, "epoch", colour, name, style)
         betas.set_title(f"I(X;Y) = {level} bits")
         for ax in (betas, distances):
             epoch_axis(ax, results)

@@ -3,16 +3,87 @@
 Layers are states of equally likely words with soft labels, p(y = 1 | x). Everything is float64 NumPy.
 """
 
-from typing import NamedTuple
+import dataclasses
+from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
+import xarray as xr
 
 from ibjax.analysis._inputs import as_integers, as_probabilities
-from ibjax.bottleneck import layer_information
+from ibjax.analysis.encoders import class_joint, fixed_points
+from ibjax.analysis.records import PlaneRecord
+from ibjax.bottleneck import (
+    InformationCurve,
+    bifurcations,
+    finite_sample_bounds,
+    information_curve,
+    interpolate_curve,
+    layer_information,
+)
 from ibjax.checks import check_same_length
-from ibjax.types import ArrayLike
+from ibjax.datasets import soft_label_probability
+from ibjax.datasets.symmetric import symmetric_score
+from ibjax.types import ArrayLike, PyTree, Record, Samples, Split, Variable
 
-__all__ = ["LayerwiseTerms", "layerwise_terms"]
+__all__ = [
+    "DELTA",
+    "RULE",
+    "LabelsRecord",
+    "LayerwiseTerms",
+    "against_the_curve",
+    "layerwise_terms",
+]
+
+# The soft rule of the labels, named by its I(X;Y) in bits.
+RULE = "0.90"
+
+# Points of the curves, and the largest numbers of clusters of the suboptimal ones.
+BETAS = np.geomspace(1, 3000, 160)
+FORCED_CLUSTERS = (2, 3, 4)
+
+# Numbers of samples of the bounds, and the probability with which they may fail.
+BOUND_SAMPLES = (3277, 10**5, 10**6, 10**7)
+DELTA = 0.05
+
+LONG_NAMES = {
+    "ixt": "I(X;T)",
+    "ity": "I(T;Y)",
+    "ict": "I(C;T), C the class of words of equal p(y|x)",
+    "ity_train": "I(T;Y) of the training words and labels",
+    "complexity_gap": "I(C;T) less the smallest that suffices for I(T;Y)",
+    "generalisation_gap": "I(T;Y) of the training words less the true one",
+    "kept": "I(T_{i-1};T_i)",
+    "lost": "I(Y;T_{i-1}|T_i)",
+    "objective": "I(T_{i-1};T_i) + beta I(Y;T_{i-1}|T_i)",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelsRecord(Record):
+    """Record of the decisions, and of what layers know of the labels of the training words.
+
+    Args:
+        plane: record of the information plane on the training words.
+    """
+
+    plane: PlaneRecord
+
+    def __call__(self, params: PyTree, data: Samples, split: Split) -> dict[str, Any]:
+        logits, _ = self.plane.model.apply(params, data.x.T, method="feature_major")
+        decision = jnp.argmax(logits, axis=0).astype(jnp.int8)
+        return {"decision": decision, "ity_train": self.plane(params, data, split)["ity"]}
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """Descriptions of the recorded variables, by name."""
+        return {
+            "decision": Variable(("input",), "1", "class that the network decides for"),
+            "ity_train": Variable(("layer",), "bits", LONG_NAMES["ity_train"]),
+        }
+
+    def __str__(self) -> str:
+        return f"decisions; ity_train: {self.plane}"
 
 
 class LayerwiseTerms(NamedTuple):
@@ -60,3 +131,84 @@ def layerwise_terms(states: ArrayLike, probability: ArrayLike) -> LayerwiseTerms
         lost.append(max(ity_both - ity, 0.0))
         below = layer
     return LayerwiseTerms(np.array(kept), np.array(lost))
+
+
+def against_the_curve(_levels: tuple[str, ...], arm: xr.Dataset, *, beta: float) -> xr.Dataset:
+    """Compare every layer with the information curve of the true p(x, y), and add the curves.
+
+    Args:
+        arm: Dataset of networks trained on labels of ``RULE``, measured with ``StatesRecord`` and
+            ``LabelsRecord``.
+        beta: beta of the layers' own bottleneck.
+
+    Returns:
+        ``arm`` without ``states`` and ``decision``, and with the variables of ``LONG_NAMES`` (seed,
+        epoch, layer), NaN for networks that diverged; ``captured`` (seed, epoch); the curves (point,),
+        (clusters, point) and (num_samples, point) and the bifurcations (split,).
+    """
+    probability = soft_label_probability(RULE)
+    classes = np.unique(symmetric_score(), return_inverse=True)[1]
+    p_cy = class_joint(classes, probability)
+    curve = information_curve(p_cy, BETAS)
+    end = layer_information(np.eye(len(p_cy)), p_cy)  # T is C, as beta grows beyond all bounds
+    curve_ixt, curve_ity = np.append(curve.ixt, end.ixt), np.append(curve.ity, end.ity)
+    points = fixed_points(arm.states.values, classes, p_cy)
+    terms = [[layerwise_terms(s, probability) for s in seed] for seed in arm.states.values]
+    kept, lost = np.moveaxis(np.array(terms), 2, 0)  # each (seed, epoch, layer)
+    layers = {
+        "ixt": points.ixt,
+        "ity": points.ity,
+        "ict": points.ict,
+        "ity_train": arm.ity_train.values,
+        "complexity_gap": points.ict - interpolate_curve(curve_ixt, curve_ity, ity=points.ity),
+        "generalisation_gap": arm.ity_train.values - points.ity,
+        "kept": kept,
+        "lost": lost,
+        "objective": kept + beta * lost,
+    }
+    finite = np.isfinite(arm.ixt.values)  # a diverged network has no states
+    results = arm.drop_vars(["states", "decision"])
+    for name, values in layers.items():
+        attrs = {"units": "bits", "long_name": LONG_NAMES[name]}
+        results[name] = (("seed", "epoch", "layer"), np.where(finite, values, np.nan), attrs)
+    p_xy = np.stack([1 - probability, probability], axis=1) / len(probability)
+    captured = [[layer_information(d, p_xy).ity for d in seed] for seed in arm.decision.values]
+    attrs = {"units": "1", "long_name": "I(Y;Y^) / I(X;Y) of the decision Y^"}
+    results["captured"] = (("seed", "epoch"), np.array(captured) / end.ity, attrs)
+    return _with_curves(results, p_cy, curve, curve_ixt, curve_ity)
+
+
+def _with_curves(
+    results: xr.Dataset,
+    p_cy: np.ndarray,
+    curve: InformationCurve,
+    curve_ixt: np.ndarray,
+    curve_ity: np.ndarray,
+) -> xr.Dataset:
+    """Add the optimum, the curves of fewer clusters, what is sure from samples, and bifurcations."""
+    forced = [information_curve(p_cy, BETAS, num_clusters=k) for k in FORCED_CLUSTERS]
+    sure = [
+        [
+            finite_sample_bounds(
+                x, y, cardinality_t=int(np.ceil(2**x)), cardinality_y=2, num_samples=n, delta=DELTA
+            ).ity_low
+            for x, y in zip(curve_ixt, curve_ity, strict=True)
+        ]
+        for n in BOUND_SAMPLES
+    ]
+    splits = bifurcations(p_cy, curve)
+    bits, of_clusters = {"units": "bits"}, ("clusters", "point")
+    # The point of the largest beta comes once more, so that all curves have as many points.
+    forced_ixt, forced_ity = (
+        np.stack([np.pad(values, (0, 1), mode="edge") for values in of_curves])
+        for of_curves in ([c.ixt for c in forced], [c.ity for c in forced])
+    )
+    return results.assign(
+        curve_ixt=("point", curve_ixt, bits),
+        curve_ity=("point", curve_ity, bits),
+        forced_ixt=(of_clusters, forced_ixt, bits),
+        forced_ity=(of_clusters, forced_ity, bits),
+        guaranteed=(("num_samples", "point"), np.array(sure), bits),
+        split_beta=("split", splits.betas, {"units": "1", "long_name": "beta of a bifurcation"}),
+        split_clusters=("split", splits.after, {"units": "1", "long_name": "clusters above it"}),
+    ).assign_coords(clusters=list(FORCED_CLUSTERS), num_samples=list(BOUND_SAMPLES))

@@ -53,10 +53,10 @@ def plot_gaps(results: xr.Dataset, *, title: str = "") -> Figure:
         ax.set_xlabel("I(C;T), C the classes of equal p(y|x) [bits]")
     left.set_ylabel("I(T;Y) [bits]")
     for i, clusters in enumerate(results.clusters.values):
-        one = results.sel(clusters=clusters)
-        rank = np.argsort(one.forced_ixt.values)
+        forced = results.sel(clusters=clusters)
+        rank = np.argsort(forced.forced_ixt.values)
         left.plot(
-            one.forced_ixt.values[rank], one.forced_ity.values[rank], color=ARM_COLOURS[0],
+            forced.forced_ixt.values[rank], forced.forced_ity.values[rank], color=ARM_COLOURS[0],
             lw=1.2, ls=("-", "--", ":")[i % 3], label=f"at most {clusters} clusters",
         )  # fmt: skip
     for i, n in enumerate(results.num_samples.values):
@@ -67,15 +67,17 @@ def plot_gaps(results: xr.Dataset, *, title: str = "") -> Figure:
     mean = results.mean("seed")
     for i, layer in enumerate(results.layer.values):
         marker, end = MARKERS[i % len(MARKERS)], {"layer": layer, "epoch": results.epoch[-1]}
-        seeds, one = results.sel(end), mean.sel(end)
+        seeds, average = results.sel(end), mean.sel(end)
         left.plot(seeds.ict, seeds.ity, ".", color=ARM_COLOURS[2], ms=3, alpha=0.35)
         look = {"marker": marker, "ms": 7, "mec": "black", "zorder": 4}
-        left.plot(one.ict, one.ity, color=ARM_COLOURS[2], **look)
+        left.plot(average.ict, average.ity, color=ARM_COLOURS[2], **look)
         path = mean.sel(layer=layer).transpose("epoch", ...)
         right.plot(path.ict, path.ity, color=ARM_COLOURS[2], lw=1.2)
         right.plot(path.ict, path.ity_train, color=ARM_COLOURS[3], lw=1.0, ls="--")
-        right.plot(one.ict, one.ity, color=ARM_COLOURS[2], label=f"layer {layer}", ls="none", **look)
-        right.plot(one.ict, one.ity_train, color="white", **look)
+        right.plot(
+            average.ict, average.ity, color=ARM_COLOURS[2], label=f"layer {layer}", ls="none", **look
+        )
+        right.plot(average.ict, average.ity_train, color="white", **look)
     left.set_ylim(0, 1.02)
     left.legend(fontsize="small", loc="lower right")
     right.legend(fontsize="small", loc="lower right", title="full: true, hollow: training labels")
@@ -84,7 +86,7 @@ def plot_gaps(results: xr.Dataset, *, title: str = "") -> Figure:
 
 
 def plot_layer_terms(results: xr.Dataset, *, labels: Mapping[str, str], title: str = "") -> Figure:
-    """Plot each layer's terms against the epoch, with 95% bands over seeds, one panel per layer.
+    """Plot each layer's terms against the epoch, with 95% bands over seeds, average panel per layer.
 
     Args:
         results: Dataset of variables of dims ``(seed, epoch, layer)``, bits.

@@ -26,7 +26,7 @@ def test_a_small_run_keeps_the_contract_and_reports_everything():
 
 def test_full_scale_is_the_default():
     assert len(depth.Config().seed_range) == 50
-    assert (depth.HIDDEN, depth.FULL_EPOCHS) == ((12, 10, 8, 6, 4, 2), 8000)
+    assert (depth.HIDDEN, depth.FULL.epochs) == ((12, 10, 8, 6, 4, 2), 8000)
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +65,8 @@ def test_the_verdict_says_what_the_intervals_say(made_up):
     for text in (output, compressed):
         assert "-1.00 (-1.00 to -1.00); 8 of 8 seeds" in text
         assert text.endswith("More layers need fewer epochs.")
-    assert [row[0] for row in table.rows] == [1, 2, 3, 4]
-    assert seeds.rows[0][1:4] == [8, 0, 0]
+    assert table.frame.depth.tolist() == [1, 2, 3, 4]
+    assert seeds.frame.loc[0, ["seeds", "diverged", "dead"]].tolist() == [8, 0, 0]
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
 """Fixed points: the contract of a small run, what tables and verdicts say, and the claim, smaller."""
 
 import json
-from typing import Any
 
 import numpy as np
 import pytest
@@ -56,13 +55,15 @@ def test_verdicts_say_what_the_intervals_say(made_up):
         assert "Betas fall between layers 1-2, 2-3: that they fall with depth is supported" in sentence
     assert soft.endswith("of untrained networks it is not known for all layers.")
     assert hard.endswith("untrained networks have that order, too: alone it is no result of training.")
-    rows: dict[Any, Any] = {tuple(row[:3]): row[3:] for row in order.rows}
-    assert rows["0.90", 100, "2-3"][0] == pytest.approx(np.log10(5), abs=0.01)
-    assert rows["0.90", 100, "2-3"][3:] == [1.0, 8, 0]
-    assert rows["0.90", 0, "1-2"][1] < 0 < rows["0.90", 0, "1-2"][2]
-    by_layer = {tuple(row[:2]): row for row in layers.rows}
-    assert by_layer["0.90", 1][2:4] == pytest.approx([12.06, 7.035], abs=0.05)
-    assert by_layer["0.90", 3][-2:] == [0, 8]
+    pairs = order.frame.set_index(["rule", "epoch", "layers"])
+    trained, untrained = pairs.loc[("0.90", 100, "2-3")], pairs.loc[("0.90", 0, "1-2")]
+    assert trained.fall == pytest.approx(np.log10(5), abs=0.01)
+    assert trained[["share_falling", "seeds", "unknown"]].tolist() == [1.0, 8, 0]
+    assert untrained.fall_low < 0 < untrained.fall_high
+    by_layer = layers.frame.set_index(["rule", "layer"])
+    first = by_layer.loc[("0.90", 1), ["ixt", "irrelevant"]].tolist()
+    assert first == pytest.approx([12.06, 7.035], abs=0.05)
+    assert by_layer.loc[("0.90", 3), ["at_bound", "seeds"]].tolist() == [0, 8]
     assert layers.sentences[-1] == "diverged: 0 of 16 networks, left out"
 
 
@@ -71,8 +72,8 @@ def test_layers_at_the_end_of_the_range_are_no_order(made_up):
     bound.at_bound[..., :2] = 1
     _, (layers, order) = experiment.report(bound)
     assert "(both at a bound: 1-2)" in order.sentences[0]
-    assert {row[-1] for row in order.rows if row[2] == "1-2"} == {8}
-    assert [row[-2] for row in layers.rows[:3]] == [8, 8, 0]
+    assert set(order.frame.unknown[order.frame.layers == "1-2"]) == {8}
+    assert layers.frame.at_bound[:3].tolist() == [8, 8, 0]
 
 
 def test_what_does_not_fall_is_not_said_to_fall(made_up):
@@ -108,7 +109,7 @@ def test_results_keep_the_contract(smoke):
 
 def test_full_scale_is_the_default():
     assert len(experiment.Config().seed_range) == 50
-    assert (experiment.FULL_EPOCHS, experiment.RULES) == (8000, ("0.90", "0.99"))
+    assert (experiment.FULL.epochs, experiment.RULES) == (8000, ("0.90", "0.99"))
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from experiments import sgd_vs_bgd
-from experiments.lab import LabConfig, Table, main
+from experiments.lab import LabConfig, main, table_of_rows
 from ibjax.results import load_results
 from tests.made import results_of
 
@@ -197,13 +197,12 @@ def test_arms_with_dead_seeds_are_shown_with_and_without_them():
     ixt = results.ixt.sel(dead).values.copy()
     ixt[:2, -1] = 0.0
     results.ixt.loc[dead] = ixt
-    rows = {tuple(row[:3]): row for row in sgd_vs_bgd.compression_table(results).rows}
+    rows = sgd_vs_bgd.compression_table(results).frame.set_index(["activation", "optimizer", "layer"])
     assert len(rows) == (6 + 1) * 3
-    *_, all_final, all_bits, _, _, all_seeds = rows["relu", "bgd", 2]
-    *_, final, bits, _, _, seeds = rows["relu", "bgd alive", 2]
-    assert (all_seeds, seeds) == (6, 4)
-    np.testing.assert_allclose([all_final, final], [4 * 2 / 6, 2.0], atol=0.03)
-    np.testing.assert_allclose([all_bits, bits], [2 + 2 * 2 / 6, 2.0], atol=0.03)
+    both = rows.loc[[("relu", "bgd", 2), ("relu", "bgd alive", 2)]]
+    assert both.num_seeds.tolist() == [6, 4]
+    np.testing.assert_allclose(both.final.astype(float), [4 * 2 / 6, 2.0], atol=0.03)
+    np.testing.assert_allclose(both.compression.astype(float), [2 + 2 * 2 / 6, 2.0], atol=0.03)
 
 
 def test_presets_set_both_arms():
@@ -236,7 +235,8 @@ def test_smoke_reduces_seeds_and_keeps_an_explicit_number_of_epochs():
 
 
 def test_tables_align_and_are_saved(tmp_path):
-    table = Table("found", ["layer", "bits"], [[1, 0.5], [10, 12.25]], ["It follows."])
+    rows = [{"layer": 1, "bits": 0.5}, {"layer": 10, "bits": 12.25}]
+    table = table_of_rows("found", rows, ["It follows."])
     assert str(table) == "found\nlayer    bits\n    1   0.500\n   10  12.250\n\nIt follows."
     numbers, text = table.save(tmp_path)
     assert numbers.read_text().split() == ["layer,bits", "1,0.5", "10,12.25"]

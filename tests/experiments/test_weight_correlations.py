@@ -5,7 +5,8 @@ import pytest
 import xarray as xr
 
 from experiments import weight_correlations
-from experiments.weight_correlations import correlation_summary, excess, kind, verdict
+from experiments.weight_correlations import kind, verdict
+from experiments.weight_correlations.analysis import correlation_summary, excess
 
 OWN = ("activation", "seed", "epoch", "layer")
 PAIR = ("activation", "seed", "other", "epoch", "layer")
@@ -74,27 +75,27 @@ def test_report_has_first_and_last_epoch_of_every_layer():
     figures, (table,) = weight_correlations.report(results)
     assert table.sentences[-1].endswith("(bins of 0.07), kept: 1.")
     assert set(figures) == {"weight_correlations.png"}
-    assert len(table.rows) == 2 * 2 * 3
+    assert len(table.frame) == 2 * 2 * 3
     assert len(table.sentences) == 3
 
 
 def test_full_scale_is_the_default():
     assert weight_correlations.Config().seeds == 50
-    assert weight_correlations.FULL_EPOCHS == 8000
+    assert weight_correlations.FULL.epochs == 8000
 
 
 @pytest.mark.slow
 def test_the_claim_at_reduced_size(tmp_path, monkeypatch):
     """Untrained networks are as random ones; after training layer 1's units are not."""
     monkeypatch.setattr(weight_correlations, "NUM_RECORDED", 3)
-    monkeypatch.setattr(weight_correlations, "ACTIVATIONS", {"tanh": True})
+    monkeypatch.setattr(weight_correlations, "ACTIVATIONS", ("tanh",))
     results = weight_correlations.run(weight_correlations.Config(seeds=13, epochs=1500, out=tmp_path))
     assert results.within.dims == OWN
     assert results.matched.dims == PAIR
-    found = excess(correlation_summary(results)).sel(activation="tanh")
-    start = found.isel(epoch=0)
+    correlations = excess(correlation_summary(results)).sel(activation="tanh")
+    start = correlations.isel(epoch=0)
     # 95% intervals of six layers' two statistics: some may miss 0, but not by much.
     assert float(np.abs(start.within_excess.sel(layer=[1, 2, 3])).max()) < 0.05
     assert float(np.abs(start.matched_excess.sel(layer=[1, 2, 3])).max()) < 0.05
-    assert float(np.abs(found.unmatched.isel(epoch=-1)).max()) < 0.3
+    assert float(np.abs(correlations.unmatched.isel(epoch=-1)).max()) < 0.3
     assert float(results.test_accuracy.isel(epoch=-1).mean()) > 0.85

@@ -1,12 +1,11 @@
 """Finite samples: the contract of a small run, what the tables say, and that the bounds hold."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 import xarray as xr
 
 from experiments import finite_samples as experiment
+from experiments.finite_samples import analysis
 from ibjax.bottleneck import layer_information
 
 DIMS = ("encoder", "num_samples", "repeat")
@@ -23,45 +22,45 @@ def small():
     """Two encoders of a made-up task, 60 draws, no training."""
     p_xy = np.random.default_rng(0).dirichlet(np.ones(24)).reshape(12, 2)
     encoders = {"2 states": np.eye(2)[np.arange(12) % 2], "12 states, network 3": np.eye(12)}
-    drawn = {n: experiment.draws(p_xy, n, range(60)) for n in SIZES}
-    parts = [[experiment.of_samples(drawn[n], e, n) for n in SIZES] for e in encoders.values()]
+    drawn = {n: analysis.draws(p_xy, n, range(60)) for n in SIZES}
+    measured = [
+        [analysis.estimates_and_bounds(drawn[n], e, n) for n in SIZES] for e in encoders.values()
+    ]
     exact = [layer_information(e, p_xy) for e in encoders.values()]
     variables = {
-        k: (DIMS, np.array([[one[k] for one in row] for row in parts], float)) for k in experiment.UNITS
+        k: (DIMS, np.array([[cell[k] for cell in row] for row in measured], float))
+        for k in analysis.ESTIMATES
     }
     variables |= {f"exact_{k}": ("encoder", [getattr(mi, k) for mi in exact]) for k in ("ixt", "ity")}
     variables["cardinality"] = ("encoder", [2, 12])
     coordinates = {"encoder": list(encoders), "num_samples": list(SIZES), "repeat": range(60)}
-    return xr.Dataset(variables, coordinates, {"delta": experiment.DELTA})
+    return xr.Dataset(variables, coordinates, {"delta": analysis.DELTA})
 
 
 def test_draws_are_the_repeat_s_own():
     p_xy = np.full((3, 2), 1 / 6)
-    counts = experiment.draws(p_xy, 50, range(4))
+    counts = analysis.draws(p_xy, 50, range(4))
     assert counts.shape == (4, 3, 2)
     assert (counts.sum(axis=(1, 2)) == 50).all()
-    np.testing.assert_array_equal(counts[2:], experiment.draws(p_xy, 50, range(2, 4)))
+    np.testing.assert_array_equal(counts[2:], analysis.draws(p_xy, 50, range(2, 4)))
     assert (counts[0] != counts[1]).any()
 
 
 def test_tables_say_how_far_estimates_and_bounds_are_off(small):
     figures, (bounds, estimates) = experiment.report(small)
     assert set(figures) == {"ixt.png", "ity.png"}
-    header = estimates.header
-    rows: dict[Any, Any] = {
-        tuple(row[:2]): dict(zip(header[2:], row[2:], strict=True)) for row in estimates.rows
-    }
-    assert set(rows) == {(e, n) for e in small.encoder.values for n in SIZES}
-    few, many = (rows["12 states, network 3", n] for n in SIZES)
+    rows = estimates.frame.set_index(["encoder", "n"])
+    assert set(rows.index) == {(e, n) for e in small.encoder.values for n in SIZES}
+    few, many = (rows.loc[("12 states, network 3", n)] for n in SIZES)
     # I^(X;T) is low by about 11 / (2 n) nats, which the correction takes away.
     assert few["ixt_bias"] == pytest.approx(-11 / (200 * np.log(2)), rel=0.3)
     assert abs(few["ixt_corrected_bias"]) < -few["ixt_bias"] / 3
     assert few["ity_bias"] > few["ity_corrected_bias"]
     assert abs(many["ixt_bias"]) < abs(few["ixt_bias"]) / 5
     assert many["ixt_width"] < few["ixt_width"]
-    by_encoder: dict[Any, Any] = {row[0]: row for row in bounds.rows}
-    assert by_encoder["2 states"][1] == 2
-    assert all(row[4] >= 1 - experiment.DELTA for row in by_encoder.values())
+    by_encoder = bounds.frame.set_index("encoder")
+    assert by_encoder.states["2 states"] == 2
+    assert (by_encoder.worst_coverage >= 1 - analysis.DELTA).all()
     assert bounds.sentences[0].startswith("The bounds hold: in the worst case 1.000 of 60 draws")
 
 
@@ -71,9 +70,9 @@ def test_a_verdict_without_coverage_says_so(small):
 
 
 def test_samples_needed_are_those_of_the_worst_late_size(small):
-    found = experiment.needed(small, "2 states")
-    assert found["estimate"] in (*SIZES, np.inf)
-    assert found["ixt_speaks"] < found["ity_speaks"] < found["ity_useful"]
+    samples = analysis.needed(small, "2 states")
+    assert samples["estimate"] in (*SIZES, np.inf)
+    assert samples["ixt_speaks"] < samples["ity_speaks"] < samples["ity_useful"]
 
 
 def test_full_scale_is_the_default():
@@ -83,7 +82,7 @@ def test_full_scale_is_the_default():
 
 @pytest.mark.slow
 def test_results_keep_the_contract_and_the_claim(smoke):
-    for name in experiment.UNITS:
+    for name in analysis.ESTIMATES:
         assert smoke[name].dims == DIMS
         assert smoke[name].attrs["units"] == ("1" if name.endswith("vacuous") else "bits")
         assert np.isfinite(smoke[name]).all(), name
@@ -98,7 +97,7 @@ def test_results_keep_the_contract_and_the_claim(smoke):
         encoder=["2 hard states", "6 hard states", "44 classes"]
     ).values.tolist() == [2, 6, 44]
     # Bounds hold; of layers they say nothing of I(T;Y) at 30,000 samples, where estimates are good.
-    assert experiment.inside(smoke).mean() >= 1 - experiment.DELTA
+    assert analysis.inside(smoke).mean() >= 1 - analysis.DELTA
     layers = smoke.sel(encoder=[e for e in smoke.encoder.values if "layer 2" in e], num_samples=30_000)
     assert layers.ity_vacuous.all()
     assert (np.abs(layers.ity - layers.exact_ity) < 0.1).all()

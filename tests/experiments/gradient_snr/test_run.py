@@ -35,7 +35,7 @@ def test_results_keep_the_contract(smoke):
     units = {name: variable.attrs.get("units") for name, variable in smoke.data_vars.items()}
     assert (units["ixt"], units["gradient_mean"], units["gradient_snr"]) == ("bits", "nats", "1")
     assert all(units.values())
-    assert smoke.attrs["gradients"] == "kernels, batches of 256 at fixed parameters, ddof 0"
+    assert "gradients of cross_entropy in batches of 256 at fixed parameters" in smoke.attrs["estimator"]
     assert smoke.attrs["saturated"] == "slope of the activation below 0.1 of its steepest"
     assert set(json.loads(smoke.attrs["arms"])) == {"tanh", "relu"}
     for name in ("estimator", "dataset", "noise_variance", "num_samples", "seed", "versions", "device"):
@@ -51,7 +51,7 @@ def test_a_small_run_reports_everything(smoke):
 
 def test_full_scale_is_the_default():
     config = gradient_snr.Config()
-    assert (len(config.seed_range), config.batch_size, gradient_snr.FULL_EPOCHS) == (50, 256, 8000)
+    assert (len(config.seed_range), config.batch_size, gradient_snr.FULL.epochs) == (50, 256, 8000)
 
 
 def test_batches_too_large_to_have_a_second_are_refused():
@@ -92,16 +92,16 @@ def test_verdicts_say_what_the_intervals_say(made_up):
     assert "go with diffusion's over seeds: 1," in tanh
     assert "no hidden layer compresses" in relu
     assert relu.endswith("Diffusion does not bring compression.")
-    by_layer = {tuple(row[:2]): row for row in phases.rows}
-    assert by_layer["tanh", "all"][2] == by_layer["relu", 3][2] == NUM_SEEDS
-    assert by_layer["tanh", 1][6:8] == ["yes", NUM_SEEDS]
-    assert by_layer["relu", 1][6:8] == ["no", 0]
-    assert [row[:2] for row in agreement.rows] == [["tanh", 1]]
+    by_layer = phases.frame.set_index(["activation", "layer"])
+    assert by_layer.diffuse["tanh", "all"] == by_layer.diffuse["relu", 3] == NUM_SEEDS
+    assert by_layer.loc[("tanh", 1), ["compresses", "lose_bits"]].tolist() == ["yes", NUM_SEEDS]
+    assert by_layer.loc[("relu", 1), ["compresses", "lose_bits"]].tolist() == ["no", 0]
+    assert agreement.frame[["activation", "layer"]].to_numpy().tolist() == [["tanh", 1]]
     # From 4 x 0.1 at a loss of 0.5 to 0.2 x 0.001 at 0.05.
-    name, first, last, _, _, fall, _, _, per_nat, _, _ = saturation.rows[0]
-    assert (name, first, last) == ("tanh", 0.0, 0.5)
-    assert fall == pytest.approx(np.log10(0.4 / 0.0002), abs=1e-6)
-    assert per_nat == pytest.approx(np.log10(0.4 / 0.0002) - 1, abs=1e-6)
+    tanh = saturation.frame.set_index("activation").loc["tanh"]
+    assert (tanh.saturated_first, tanh.saturated_last) == (0.0, 0.5)
+    assert tanh.fall == pytest.approx(np.log10(0.4 / 0.0002), abs=1e-6)
+    assert tanh.fall_per_nat == pytest.approx(np.log10(0.4 / 0.0002) - 1, abs=1e-6)
 
 
 @pytest.mark.slow

@@ -56,12 +56,12 @@ def test_a_small_run_reports_everything(small):
     seeds, verdict = gaps.sentences
     assert seeds.startswith("diverged: 0 of 3 networks")
     assert "Bounds say nothing with n = 3,277" in verdict
-    assert len(gaps.rows) == 3
+    assert len(gaps.frame) == 3
 
 
 def test_full_scale_is_the_default():
     assert len(ib_gaps.Config().seed_range) == 50
-    assert ib_gaps.FULL_EPOCHS == 8000
+    assert ib_gaps.FULL.epochs == 8000
 
 
 @pytest.mark.parametrize("beta", [0.0, -1.0, float("inf"), float("nan")])

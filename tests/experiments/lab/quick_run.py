@@ -5,7 +5,7 @@ import re
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.lab import Table
+from experiments.lab import table_of_rows
 from tests.made import results_of
 
 
@@ -17,8 +17,8 @@ def run(config, *, folder):
 
 
 def report(results):
-    found = Table("found", ["layer", "low"], [[1, 0.5]], ["low: bits", "It compresses."])
-    return {"empty.png": Figure()}, [found]
+    rows = [{"layer": 1, "low": 0.5}]
+    return {"empty.png": Figure()}, [table_of_rows("found", rows, ["low: bits", "It compresses."])]
 
 
 def refusal(ended):

@@ -12,13 +12,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, train_arms
-from ibjax.analysis.records import plane_record
-from ibjax.datasets import symmetric_task
+from experiments.lab import Arm, LabConfig, Table, main, symmetric, table_of_rows, train
+from ibjax.analysis.records import PlaneRecord
 from ibjax.presets import preset
-from ibjax.results import stack_arms
 from ibjax.training import TrainConfig, blocks, make_model
-from ibjax.types import Dataset
 
 NAME = "small_run"
 
@@ -37,20 +34,12 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train, with a checkpoint at every recorded epoch."""
     blocks.SECONDS_BETWEEN_CHECKPOINTS = 0.0
     recorded = np.arange(config.epochs or 5)
-    arms = {
-        (activation,): TrainConfig(
-            widths=(3, 2), activation=activation, num_epochs=int(recorded[-1]) + config.last_stretch,
-            batch_size=64,
-        )
-        for activation in ("tanh", "relu")
-    }  # fmt: skip
-    data = symmetric_task()
-    found = train_arms(
-        config, arms, Dataset(data.x[::32], data.y[::32]),
-        lambda training: plane_record(make_model(training), preset("paper").estimator),
-        schedule=recorded, folder=folder,
-    )  # fmt: skip
-    return stack_arms(found, ("activation",)).assign_attrs(experiment=NAME)
+    num_epochs = int(recorded[-1]) + config.last_stretch
+    task, estimator, arms = symmetric(every=32), preset("paper").estimator, {}
+    for activation in ("tanh", "relu"):
+        training = TrainConfig((3, 2), activation, num_epochs=num_epochs, batch_size=64)
+        arms[(activation,)] = Arm(training, task, PlaneRecord(make_model(training), estimator))
+    return train(config, arms, factors=("activation",), source="none", schedule=recorded, folder=folder)
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
@@ -58,8 +47,10 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     figure = Figure()
     figure.subplots().plot(results.epoch, results.ixt.mean(["activation", "seed"]))
     ends = results.ixt.isel(epoch=-1, layer=0).mean("seed")
-    rows = [[str(name), float(ends.sel(activation=name))] for name in results.activation.values]
-    return {"ixt.png": figure}, [Table("ends", ["activation", "ixt"], rows, ["ixt: bits", "It falls."])]
+    rows = [
+        {"activation": str(a), "ixt": float(ends.sel(activation=a))} for a in results.activation.values
+    ]
+    return {"ixt.png": figure}, [table_of_rows("ends", rows, ["ixt: bits", "It falls."])]
 
 
 def kill_in_write() -> None:
