@@ -58,4 +58,5 @@ def made_results(
     noise = 0.001 * np.random.default_rng(0).normal(size=sizes)
     variables = {"ixt": 6 + noise, "ity": 0.9 + noise, "diverged": np.zeros(sizes[:-2], bool)}
     variables |= {name: np.full(sizes[:-1], 0.5 if "loss" in name else 0.9) for name in QUALITY}
-    return results_of(variables, factors, epochs=EPOCHS, optimizer="adam", **attributes)
+    results = results_of(variables, factors, epochs=EPOCHS, optimizer="adam", **attributes)
+    return results.assign_coords(num_layers=(tuple(factors), np.full(sizes[:-3], layers)))

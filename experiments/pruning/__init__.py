@@ -37,6 +37,7 @@ from matplotlib.figure import Figure
 from experiments.lab import Table, interval_cells, interval_text, table_of_rows, train
 from experiments.lab.revisiting import (
     BINNING,
+    BIN_WIDTH,
     RevisitingConfig,
     binned_plane,
     dataset_arms,
@@ -126,6 +127,7 @@ def train_step(
         derive=lambda _, arm: with_stop(arm, config.patience),
         **provenance(config),
         binning=BINNING,
+        estimator=f"revisiting_binned_mi(bin_width={BIN_WIDTH})",  # of all arms, trained one by one
         patience=config.patience,
         threshold=config.threshold,
     )
