@@ -21,28 +21,21 @@ Dims: activation, estimator, seed, epoch, layer.
 import dataclasses
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, progress_bar, table_of
+from experiments.lab import Arm, LabConfig, Scale, Table, main, scale_of, table_of, train
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
-from ibjax.analysis.records import planes_record, select_estimator
-from ibjax.datasets import symmetric_task
+from ibjax.analysis.records import PlanesRecord
 from ibjax.plots import plot_compression_table, plot_information_plane
 from ibjax.presets import SAXE_BIN_WIDTH, SAXE_ESTIMATORS, SAXE_NOISE_VARIANCE, preset
-from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
-from ibjax.training import TrainConfig, fit, make_model
-from ibjax.types import Dataset
+from ibjax.training import TrainConfig, make_model
 
-# Those of the paper's figures, and others.
+# Activations of the paper's figures, and others.
 IN_PAPER, OTHERS = ("tanh", "softsign", "relu", "softplus"), ("leaky_relu", "elu", "linear")
+SMOKE_ACTIVATIONS = ("tanh", "relu")
 SATURATE_TWICE = ("tanh", "softsign")
-FULL_EPOCHS, SMOKE_EPOCHS = 8000, 8
-NUM_RECORDED = 26
-
-# A smoke run's: most of its time is compilation, arm by arm and layer by layer.
-SMOKE_ACTIVATIONS, SMOKE_WIDTHS = ("tanh", "relu"), (4, 3, 2)
+FULL, SMOKE = Scale(epochs=8000, num_recorded=26), Scale(epochs=8, widths=(4, 3, 2), every=8)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,43 +45,21 @@ class Config(LabConfig):
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train the networks and measure them by both estimators; checkpoints go to ``folder`` if given."""
-    data = symmetric_task()
-    options = {**preset("paper").training, "num_epochs": config.epochs or FULL_EPOCHS}
-    activations = IN_PAPER + OTHERS
-    if config.smoke:
-        data = Dataset(data.x[::8], data.y[::8])
-        options |= {"widths": SMOKE_WIDTHS, "num_epochs": config.epochs or SMOKE_EPOCHS}
-        activations = SMOKE_ACTIVATIONS
-    recorded = np.unique(np.geomspace(1, options["num_epochs"], NUM_RECORDED).astype(int))
+    scale = scale_of(config, FULL, SMOKE)
     arms = {}
-    with progress_bar(len(activations)) as on_advance_of:
-        for activation in activations:
-            training = TrainConfig(activation=activation, **options)
-            history = fit(
-                training,
-                data,
-                record=planes_record(make_model(training), list(SAXE_ESTIMATORS.values())),
-                schedule=recorded,
-                on_advance=on_advance_of(activation),
-                **config.fit_options(folder, activation),
-            )
-            for i, name in enumerate(SAXE_ESTIMATORS):
-                own = select_estimator(history, i)
-                arms[activation, name] = history_to_dataset(own, training.as_dict())
-    return stack_arms(arms, ("activation", "estimator")).assign_attrs(
-        experiment="activations",
+    for activation in SMOKE_ACTIVATIONS if config.smoke else IN_PAPER + OTHERS:
+        training = TrainConfig(activation=activation, **preset("paper").training, **scale.training)
+        record = PlanesRecord(make_model(training), SAXE_ESTIMATORS)
+        arms[(activation,)] = Arm(training, scale.task, record)
+    return train(
+        config,
+        arms,
+        factors=("activation",),
         source="Saxe et al. (2018), section 2, figure 1",
-        dataset="ibjax.datasets.symmetric_task(): 4096 binary words, hard labels",
-        **{
-            f"estimator_{name}": describe_function(estimator)
-            for name, estimator in SAXE_ESTIMATORS.items()
-        },
+        schedule=scale.recorded,
+        folder=folder,
         bin_width=SAXE_BIN_WIDTH,
         noise_variance=SAXE_NOISE_VARIANCE,
-        measured_on="every 8th input" if config.smoke else "all 4096 inputs",
-        num_samples=len(data.y),
-        seed=config.seed,
-        **environment(),
     )
 
 
@@ -111,24 +82,27 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
             figures[name] = plot_information_plane(
                 results.sel(activation=shown), row="estimator", column="activation", title=title
             )
-    found = [verdict(summary, activation) for activation in results.activation.values]
-    return figures, [table_of("compression", summary, found)]
+    verdicts = [verdict(summary, activation) for activation in results.activation.values]
+    return figures, [table_of("compression", summary, verdicts)]
 
 
 def verdict(summary: xr.Dataset, activation: str) -> str:
-    """Say whether hidden layers compress, by either estimator, and whether the claim holds."""
-    seen, facts = {}, []
+    """Say which hidden layers compress, by either estimator, and whether the claim holds."""
+    saturates, holds, facts = activation in SATURATE_TWICE, True, []
     for name in summary.estimator.values:
         hidden = summary.sel(activation=activation, estimator=name).isel(layer=slice(0, -1))
         layers = hidden.layer[hidden.compression_low > NEGLIGIBLE_BITS].values.tolist()
-        seen[name] = bool(layers)
-        largest = float(hidden.compression.sel(layer=layers).max()) if layers else 0.0
-        amount = f"layers {', '.join(map(str, layers))}, up to {largest:.2f} bits" if layers else "none"
+        holds &= bool(layers) == saturates
+        amount = "none"
+        if layers:
+            largest = float(hidden.compression.sel(layer=layers).max())
+            amount = f"layers {', '.join(map(str, layers))}, up to {largest:.2f} bits"
         facts.append(f"{name}: {amount}")
-    saturates = activation in SATURATE_TWICE
     expected = "compresses (saturates on both sides)" if saturates else "does not compress"
-    holds = "holds" if all(one == saturates for one in seen.values()) else "does not hold by both"
-    return f"{activation}: hidden layers that compress, {'; '.join(facts)}. Claim, {expected}: {holds}."
+    return (
+        f"{activation}: hidden layers that compress, {'; '.join(facts)}. Claim, {expected}: "
+        f"{'holds' if holds else 'does not hold by both'}."
+    )
 
 
 if __name__ == "__main__":

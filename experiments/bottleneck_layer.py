@@ -19,6 +19,7 @@ Dims: dataset, activation, estimator, seed, epoch, layer.
 
 import dataclasses
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,30 +27,35 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import (
-    EDGES,
-    RevisitingConfig,
     Table,
-    interval_columns,
+    Task,
+    interval_cells,
     interval_text,
     main,
-    revisiting_attributes,
-    revisiting_training,
     seeds_table,
-    train_tasks,
+    table_of_rows,
+    train,
+)
+from experiments.lab.revisiting import (
+    EDGES,
+    RevisitingConfig,
+    dataset_arms,
+    provenance,
+    revisiting_training,
 )
 from ibjax.analysis.data_processing import dpi_violations, share_interval
 from ibjax.analysis.intervals import Interval, mean_interval
-from ibjax.analysis.records import planes_record, select_estimator
+from ibjax.analysis.records import PlanesRecord
 from ibjax.mi import exact_mi
 from ibjax.plots import plot_information_plane, plot_layer_against_next
 from ibjax.presets import revisiting_estimators
-from ibjax.results import history_to_dataset, stack_arms
-from ibjax.training import make_model
+from ibjax.training import TrainConfig, make_model
 
 ACTIVATIONS = ("tanh", "relu")
 HIDDEN, SMOKE_HIDDEN = (3, 2, 12, 2), (3, 2, 6)
 NARROW, WIDE = 2, 3
 BIN_WIDTHS, EXACT = (0.07, 0.3), "exact"
+FACTORS = ("dataset", "activation", "estimator")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,33 +66,25 @@ class Config(RevisitingConfig):
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure both arms; checkpoints go to ``folder`` if given."""
 
-    def estimators(training):
-        widths = [revisiting_estimators(training.activations, width) for width in BIN_WIDTHS]
-        return [*widths, exact_mi]
+    def trainings(task: Task) -> dict[tuple[str, ...], TrainConfig]:
+        hidden = {"hidden": HIDDEN, "smoke_hidden": SMOKE_HIDDEN}
+        return {(a,): revisiting_training(config, task, activation=a, **hidden) for a in ACTIVATIONS}
 
-    trained = train_tasks(
+    return train(
         config,
-        lambda task: {
-            (name,): revisiting_training(
-                config, task, activation=name, hidden=HIDDEN, smoke_hidden=SMOKE_HIDDEN
-            )
-            for name in ACTIVATIONS
-        },
-        lambda _, training: planes_record(make_model(training), estimators(training), rows="train"),
+        dataset_arms(config, trainings, planes),
+        factors=("dataset", "activation"),
+        source="Revisiting the Information Plane (2019), figure 6",
         folder=folder,
-    )
-    arms = {}
-    for (key, one), (i, name) in itertools.product(
-        trained.items(), enumerate((*(f"bins of {width}" for width in BIN_WIDTHS), EXACT))
-    ):
-        own = select_estimator(one.history, i)
-        arms[*key, name] = history_to_dataset(own, one.training.as_dict())
-    source = "Revisiting the Information Plane (2019), figure 6"
-    return stack_arms(arms, ("dataset", "activation", "estimator")).assign_attrs(
-        revisiting_attributes(config, "bottleneck_layer", trained, source),
-        estimator="revisiting_binned_mi, bin_width by coordinate estimator; exact_mi",
+        **provenance(config),
         binning=EDGES,
     )
+
+
+def planes(_: Task, training: TrainConfig) -> PlanesRecord:
+    """The planes of the training samples in bins of both widths, and of exact states."""
+    binned = {f"bins of {w}": revisiting_estimators(training.activations, w) for w in BIN_WIDTHS}
+    return PlanesRecord(make_model(training), binned | {EXACT: exact_mi}, rows="train")
 
 
 def excess_of_wide(results: xr.Dataset) -> xr.DataArray:
@@ -103,62 +101,70 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     figures = {}
     seeds = f"{results.sizes['seed']} seeds, {results.optimizer}"
     for name in results.dataset.values:
-        own = results.sel(dataset=name)
+        arms = results.sel(dataset=name)
         figures[f"planes_{name}.png"] = plot_information_plane(
-            own, row="activation", column="estimator", title=f"{name}, {seeds}"
+            arms, row="activation", column="estimator", title=f"{name}, {seeds}"
         )
         title = f"{name}, {seeds}: mean with 95% band; layer {WIDE} is a function of layer {NARROW}"
         figures[f"narrow_and_wide_{name}.png"] = plot_layer_against_next(
-            own, NARROW, WIDE, row="activation", column="estimator", title=title
+            arms, NARROW, WIDE, row="activation", column="estimator", title=title
         )
-    return figures, [violations_table(results), seeds_table(results.sel(estimator=EXACT))]
+    exact = results.sel(estimator=EXACT, drop=True)
+    return figures, [violations_table(results), seeds_table(exact)]
 
 
 def violations_table(results: xr.Dataset) -> Table:
     """Per arm: in how many networks the wide layer shows more, at the end and ever, and by how much."""
-    header = ["dataset", "activation", "estimator", "seeds"]
-    for when in ("at_end", "ever"):
-        header += interval_columns(f"violate_{when}")
-    header += [*interval_columns("epochs_share"), *interval_columns("excess_at_end")]
-    header += ["largest", "at_epoch"]
     rows, sentences = [], []
-    for arm, excess in arms_of(results):
+    for levels, excess in arms_of(results):
         known = np.isfinite(excess.values).all(axis=1)
         values = excess.values[known]  # (seed, epoch)
-        row = [*arm, int(known.sum())]
-        for violates in (values[:, -1] > 0, (values > 0).any(axis=1)):
-            low, high = share_interval(violates.sum(), len(values))
-            row += [float(violates.mean()), float(low), float(high)]
+        violates = values > 0
         end = mean_interval(values[:, -1])
-        course = mean_interval((values > 0).mean(axis=1))
-        _, at = np.unravel_index(values.argmax(), values.shape)
-        largest = [float(values.max()), int(excess.epoch[at])]
-        rows.append([*row, *map(float, course[:3]), *map(float, end[:3]), *largest])
-        sentences.append(verdict(arm, values, end))
+        _, largest_at = np.unravel_index(values.argmax(), values.shape)
+        rows.append(
+            {
+                **dict(zip(FACTORS, levels, strict=True)),
+                "seeds": len(values),
+                **interval_cells("violate_at_end", share_of_networks(violates[:, -1:])),
+                **interval_cells("violate_ever", share_of_networks(violates)),
+                **interval_cells("epochs_share", mean_interval(violates.mean(axis=1))),
+                **interval_cells("excess_at_end", end),
+                "largest": float(values.max()),
+                "at_epoch": int(excess.epoch[largest_at]),
+            }
+        )
+        sentences.append(verdict(levels, values, end))
     note = (
         f"violate: share of networks in which layer {WIDE} shows more I(X;T) than layer {NARROW}, of "
         "which it is a function; epochs_share: of recorded epochs, within networks; excess: bits, 0 "
         "where there is none"
     )
-    return Table("violations", header, rows, [note, *sentences])
+    return table_of_rows("violations", rows, [note, *sentences])
 
 
-def arms_of(results: xr.Dataset):
-    """Each arm's name and its excess (seed, epoch)."""
+def share_of_networks(violates: np.ndarray) -> Interval:
+    """The share of networks that violate at any of (seed, epoch), with its exact 95% interval."""
+    count, total = int(violates.any(axis=1).sum()), len(violates)
+    return Interval(count / total, *share_interval(count, total), total)
+
+
+def arms_of(results: xr.Dataset) -> Iterator[tuple[tuple[str, ...], xr.DataArray]]:
+    """Each arm's levels and its excess (seed, epoch)."""
     excess = excess_of_wide(results)
-    for arm in itertools.product(*(results[d].values for d in ("dataset", "activation", "estimator"))):
-        where = dict(zip(("dataset", "activation", "estimator"), arm, strict=True))
-        yield arm, excess.sel(where).transpose("seed", "epoch")
+    for levels in itertools.product(*(results[factor].values for factor in FACTORS)):
+        arm = excess.sel(dict(zip(FACTORS, levels, strict=True)))
+        yield levels, arm.transpose("seed", "epoch")
 
 
-def verdict(arm: tuple[str, ...], values: np.ndarray, end: Interval) -> str:
+def verdict(levels: tuple[str, ...], values: np.ndarray, end: Interval) -> str:
     """Say how many networks seem to violate the inequality; that exact states cannot is checked."""
     ever, last = (values > 0).any(axis=1).sum(), (values[:, -1] > 0).sum()
     text = (
-        f"{', '.join(arm)}: layer {NARROW} shows less than layer {WIDE} in {ever} of {len(values)} "
+        f"{', '.join(levels)}: layer {NARROW} shows less than layer {WIDE} in {ever} of {len(values)} "
         f"networks at some epoch, in {last} at the end, there by {interval_text(end)} bits"
     )
-    if arm[-1] != EXACT:
+    if levels[-1] != EXACT:
         return f"{text}."
     if ever:
         return f"{text}. Exact states cannot: something is wrong with the measurement."

@@ -23,29 +23,31 @@ import dataclasses
 import functools
 from pathlib import Path
 
-import jax
-import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, progress_bar, table_of
+from experiments.lab import (
+    Arm,
+    LabConfig,
+    Scale,
+    Table,
+    main,
+    scale_of,
+    symmetric,
+    table_of,
+    train,
+)
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
-from ibjax.analysis.controls import CONTROLS, controls_record, draw_controls
+from ibjax.analysis.controls import ControlsRecord, draw_controls
 from ibjax.analysis.intervals import mean_interval
-from ibjax.analysis.records import planes_record, select_estimator
-from ibjax.datasets import permute_labels, symmetric_task
+from ibjax.analysis.records import PlanesRecord
+from ibjax.datasets import permute_labels
 from ibjax.plots import plot_compression_table, plot_information_plane
 from ibjax.presets import SAXE_BIN_WIDTH, SAXE_ESTIMATORS, SAXE_NOISE_VARIANCE, preset
-from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
-from ibjax.training import TrainConfig, fit, make_model
-from ibjax.types import Dataset, History
+from ibjax.training import TrainConfig, make_model
 
 ACTIVATIONS = ("tanh", "relu")
-FULL_EPOCHS, SMOKE_EPOCHS = 8000, 8
-NUM_RECORDED = 17
-
-# A smoke run's network: most of its time is compilation, layer by layer.
-SMOKE_WIDTHS = (4, 2)
+FULL, SMOKE = Scale(epochs=8000, num_recorded=17), Scale(epochs=8, widths=(4, 2), every=8)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,63 +57,30 @@ class Config(LabConfig):
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train the networks and measure them and their controls; checkpoints go to ``folder`` if given."""
-    data = symmetric_task()
-    options = {**preset("paper").training, "num_epochs": config.epochs or FULL_EPOCHS}
-    if config.smoke:
-        data = Dataset(data.x[::8], data.y[::8])
-        options |= {"widths": SMOKE_WIDTHS, "num_epochs": config.epochs or SMOKE_EPOCHS}
-    recorded = np.unique(np.geomspace(1, options["num_epochs"], NUM_RECORDED).astype(int))
-    estimators = list(SAXE_ESTIMATORS.values())
-    arms = {}
-    with progress_bar(2 * len(ACTIVATIONS)) as on_advance_of:
-        for activation in ACTIVATIONS:
-            training = TrainConfig(activation=activation, **options)
-            model = make_model(training)
-
-            def fit_to(name, data, record, *, training=training, **drawn) -> History:
-                return fit(
-                    training,
-                    data,
-                    record=record,
-                    schedule=recorded,
-                    on_advance=on_advance_of(name.replace("_", " ")),
-                    **config.fit_options(folder, name),
-                    **drawn,
-                )
-
-            controlled = fit_to(
-                f"{activation}_controls", draw_controls(model, data), controls_record(model, estimators)
-            )
-            histories = {
-                name: controlled._replace(
-                    records=jax.tree.map(lambda leaf, i=i: leaf[:, :, i], controlled.records)
-                )
-                for i, name in enumerate(CONTROLS)
-            }
-            histories["random labels"] = fit_to(
-                f"{activation}_random_labels",
-                data,
-                planes_record(model, estimators),
-                draw_labels=functools.partial(permute_labels, y=data.y),
-            )
-            for control, history in histories.items():
-                for i, estimator in enumerate(SAXE_ESTIMATORS):
-                    own = select_estimator(history, i)
-                    arms[activation, control, estimator] = history_to_dataset(own, training.as_dict())
-    return stack_arms(arms, ("activation", "control", "estimator")).assign_attrs(
-        experiment="controls",
-        dataset="ibjax.datasets.symmetric_task(): 4096 binary words, hard labels",
-        **{
-            f"estimator_{name}": describe_function(estimator)
-            for name, estimator in SAXE_ESTIMATORS.items()
-        },
-        bin_width=SAXE_BIN_WIDTH,
-        noise_variance=SAXE_NOISE_VARIANCE,
-        measured_on="every 8th input" if config.smoke else "all 4096 inputs",
-        num_samples=len(data.y),
-        seed=config.seed,
-        **environment(),
-    )
+    scale = scale_of(config, FULL, SMOKE)
+    task = symmetric(scale.every, labels='hard labels; for "random labels" permuted')
+    permuted = task._replace(draw_labels=functools.partial(permute_labels, y=task.data.y))
+    controlled, relabelled = {}, {}
+    for activation in ACTIVATIONS:
+        training = TrainConfig(activation=activation, **preset("paper").training, **scale.training)
+        model = make_model(training)
+        drawing = task._replace(data=draw_controls(model, task.data))
+        controlled[(activation,)] = Arm(training, drawing, ControlsRecord(model, SAXE_ESTIMATORS))
+        planes = PlanesRecord(model, SAXE_ESTIMATORS)
+        relabelled[activation, "random labels"] = Arm(training, permuted, planes)
+    shared = {
+        "source": "Controls for the claims of Shwartz-Ziv & Tishby (2017) and Saxe et al. (2018)",
+        "schedule": scale.recorded,
+        "folder": folder,
+        "bin_width": SAXE_BIN_WIDTH,
+        "noise_variance": SAXE_NOISE_VARIANCE,
+    }
+    parts = [
+        train(config, controlled, factors=("activation",), **shared),  # its record has the controls
+        train(config, relabelled, factors=("activation", "control"), **shared),
+    ]
+    # Their training differs in the labels alone, so the first part's attributes describe both.
+    return xr.concat(parts, "control", data_vars="minimal", combine_attrs="override")
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
@@ -130,32 +99,30 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
             binned, row="activation", column="control", title=f"bins of {results.bin_width}, {seeds}"
         ),
     }
-    found = [verdict(results, summary, activation) for activation in ACTIVATIONS]
-    return figures, [table_of("compression", summary, found)]
+    verdicts = [verdict(results, summary, activation) for activation in ACTIVATIONS]
+    return figures, [table_of("compression", summary, verdicts)]
 
 
 def verdict(results: xr.Dataset, summary: xr.Dataset, activation: str) -> str:
-    """The layer of a trained network that compresses most in bins, beside its controls."""
-    binned = summary.sel(activation=activation, estimator="binned").isel(layer=slice(0, -1))
-    trained = binned.sel(control="trained")
-    layer = int(trained.compression.idxmax("layer"))
-    one = binned.sel(layer=layer)
-    amounts = {
-        name: f"{float(arm.compression):.2f} bits ({float(arm.compression_low):.2f} to "
-        f"{float(arm.compression_high):.2f})"
-        for name in one.control.values
-        for arm in [one.sel(control=name)]
-    }
+    """Compare the hidden layer that compresses most in bins in trained networks with its controls."""
+    hidden = summary.sel(activation=activation, estimator="binned").isel(layer=slice(0, -1))
+    layer = int(hidden.compression.sel(control="trained").idxmax("layer"))
+    layer_summary = hidden.sel(layer=layer)
+    amounts, compresses = {}, {}
+    for name in layer_summary.control.values:
+        row = {k: float(v) for k, v in layer_summary.sel(control=name).items()}
+        low, high = row["compression_low"], row["compression_high"]
+        amounts[name] = f"{row['compression']:.2f} bits ({low:.2f} to {high:.2f})"
+        compresses[name] = low > NEGLIGIBLE_BITS
     last = results.sel(activation=activation, estimator="binned").isel(epoch=-1)
     random, shuffled = last.sel(control="random labels"), last.sel(control="shuffled")
     accuracy = float(mean_interval(random.train_accuracy.values).estimate)
     label = float(mean_interval(shuffled.ity.sel(layer=layer).values).estimate)
-    survives = [k for k in amounts if k not in ("trained", "shuffled")]
-    survives = [k for k in survives if float(one.compression_low.sel(control=k)) > NEGLIGIBLE_BITS]
-    if not float(one.compression_low.sel(control="trained")) > NEGLIGIBLE_BITS:
+    without_task = [name for name in ("rescaled", "random labels") if compresses[name]]
+    if not compresses["trained"]:
         conclusion = "No hidden layer of the trained networks compresses in bins."
-    elif survives:
-        conclusion = f"It compresses without learning the task, too: {' and '.join(survives)}."
+    elif without_task:
+        conclusion = f"It compresses without learning the task, too: {' and '.join(without_task)}."
     else:
         conclusion = "Neither control compresses: what the trained networks lose goes with the task."
     return (

@@ -29,27 +29,25 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, progress_bar
+from experiments.lab import Arm, LabConfig, Scale, Table, main, scale_of, table_of_rows, train
 from ibjax.analysis.compression import dead_seeds
 from ibjax.analysis.data_processing import ROUNDING_BITS, violation_summary
-from ibjax.analysis.records import planes_record, select_estimator
-from ibjax.datasets import symmetric_task
+from ibjax.analysis.records import PlanesRecord
 from ibjax.mi import adaptive_binned_mi, binned_mi, exact_mi, kde_mi, quantised_mi
 from ibjax.plots import plot_along_layers, plot_violations
 from ibjax.presets import SAXE_NOISE_VARIANCE, preset
-from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
-from ibjax.training import TrainConfig, fit, make_model
-from ibjax.types import Dataset
+from ibjax.training import TrainConfig, make_model
 
 ACTIVATIONS = ("tanh", "relu")
 NAMES = {"ixt": "I(X;T)", "ity": "I(T;Y)"}
-FULL_EPOCHS, SMOKE_EPOCHS = 8000, 8
+FULL, SMOKE = Scale(epochs=8000), Scale(epochs=8, widths=(4, 3, 2), every=8)
 
 # As shares of the last: kernel bounds of 4096 inputs take half a second a network and epoch.
-RECORDED = np.array([30, 300, 1000, 3000, 8000]) / FULL_EPOCHS
+RECORDED = np.array([30, 300, 1000, 3000, 8000]) / 8000
 
-# A smoke run's network: most of its time is compilation, layer by layer.
-SMOKE_WIDTHS = (4, 3, 2)
+# Columns of the table of violations: who violates the inequality, and by how much.
+LEVELS = ("activation", "variable", "estimator", "pair")
+AMOUNTS = ("share", "share_low", "share_high", "excess", "excess_low", "excess_high", "largest")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,37 +69,21 @@ ESTIMATORS = {
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train the networks and measure them by every estimator; checkpoints go to ``folder`` if given."""
-    data = symmetric_task()
-    options = {**preset("paper").training, "num_epochs": config.epochs or FULL_EPOCHS}
-    if config.smoke:
-        data = Dataset(data.x[::8], data.y[::8])
-        options |= {"widths": SMOKE_WIDTHS, "num_epochs": config.epochs or SMOKE_EPOCHS}
-    recorded = np.rint(RECORDED * options["num_epochs"]).astype(int)
+    scale = scale_of(config, FULL, SMOKE)
     arms = {}
-    with progress_bar(len(ACTIVATIONS)) as on_advance_of:
-        for activation in ACTIVATIONS:
-            training = TrainConfig(activation=activation, **options)
-            history = fit(
-                training,
-                data,
-                record=planes_record(make_model(training), list(ESTIMATORS.values())),
-                schedule=recorded,
-                on_advance=on_advance_of(activation),
-                **config.fit_options(folder, activation),
-            )
-            for i, name in enumerate(ESTIMATORS):
-                own = select_estimator(history, i)
-                arms[activation, name] = history_to_dataset(own, training.as_dict())
-    return stack_arms(arms, ("activation", "estimator")).assign_attrs(
-        experiment="data_processing",
-        dataset="ibjax.datasets.symmetric_task(): 4096 binary words, hard labels",
-        estimator="; ".join(f"{name}: {describe_function(e)}" for name, e in ESTIMATORS.items()),
+    for activation in ACTIVATIONS:
+        training = TrainConfig(activation=activation, **preset("paper").training, **scale.training)
+        record = PlanesRecord(make_model(training), ESTIMATORS)
+        arms[(activation,)] = Arm(training, scale.task, record)
+    return train(
+        config,
+        arms,
+        factors=("activation",),
+        source="Shwartz-Ziv & Tishby (2017); Saxe et al. (2018)",
+        schedule=np.rint(RECORDED * scale.epochs).astype(int),
+        folder=folder,
         noise_variance=SAXE_NOISE_VARIANCE,
-        measured_on="every 8th input" if config.smoke else "all 4096 inputs",
-        num_samples=len(data.y),
         rounding_bits=ROUNDING_BITS,
-        seed=config.seed,
-        **environment(),
     )
 
 
@@ -121,57 +103,54 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
         figures[f"along_layers_{name}.png"] = plot_along_layers(
             results, name, row="activation", title=title
         )
-    found = [verdict(summary, *arm) for arm in itertools.product(results.activation.values, NAMES)]
+    levels = itertools.product(results.activation.values, NAMES)
+    sentences = [verdict(summary, activation, variable) for activation, variable in levels]
     exact = results.sel(estimator="exact")
     dead = sum(int(dead_seeds(exact.sel(activation=name)).sum()) for name in exact.activation.values)
-    found.append(
+    sentences.append(
         f"Networks that diverged, left out: {int(exact.diverged.sum())}. With a hidden layer constant "
         f"at the end, kept: {dead}."
     )
-    return figures, [violations_table(summary, found)]
+    return figures, [violations_table(summary, sentences)]
 
 
 def violations_table(summary: xr.Dataset, sentences: list[str]) -> Table:
-    """A row for each estimator and pair of layers that violates it: when, how often, by how much.
+    """Make a row for each estimator and pair of layers that violates it: when, how often, by how much.
 
     Shares and bits are those of the epoch at which the mean violation is largest.
     """
-    numbers = ("share", "share_low", "share_high", "excess", "excess_low", "excess_high", "largest")
-    header = ["activation", "variable", "estimator", "pair", "epochs", "at_epoch", *numbers]
     rows = []
-    arms = itertools.product(
-        *(summary[d].values for d in ("activation", "variable", "estimator", "pair"))
-    )
-    for arm in arms:
-        one = summary.sel(dict(zip(header, arm, strict=False)))
-        epochs = one.epoch.values[one.share.values > 0]
+    for levels in itertools.product(*(summary[name].values for name in LEVELS)):
+        named = dict(zip(LEVELS, levels, strict=True))
+        violation = summary.sel(named)
+        epochs = violation.epoch.values[violation.share.values > 0]
         if len(epochs):
-            worst = one.isel(epoch=int(one.excess.argmax("epoch")))
-            values = [float(worst[name]) for name in numbers]
-            rows.append([*arm, " ".join(map(str, epochs)), int(worst.epoch), *values])
-    return Table("violations", header, rows, sentences)
+            worst = violation.isel(epoch=int(violation.excess.argmax("epoch")))
+            amounts = {name: float(worst[name]) for name in AMOUNTS}
+            epochs_cell = " ".join(map(str, epochs))
+            rows.append({**named, "epochs": epochs_cell, "at_epoch": int(worst.epoch), **amounts})
+    columns = [*LEVELS, "epochs", "at_epoch", *AMOUNTS]
+    return table_of_rows("violations", rows, sentences, columns=columns)
 
 
 def verdict(summary: xr.Dataset, activation: str, variable: str) -> str:
-    """By estimator: where it violates the inequality most, by how much, and how often at the end."""
-    arm = summary.sel(activation=activation, variable=variable)
-    never = [name for name in arm.estimator.values if not (arm.share.sel(estimator=name) > 0).any()]
-    sentences = []
-    for name in arm.estimator.values:
-        if name in never:
-            continue
-        one = arm.sel(estimator=name)
-        worst = one.isel(one.excess.argmax(("epoch", "pair")))
-        sentences.append(
-            f"{name}: most between layers {worst.pair.item()} at epoch {worst.epoch.item()}, by "
+    """Say where each estimator violates the inequality most, by how much, and how often at the end."""
+    estimates = summary.sel(activation=activation, variable=variable)
+    violated = (estimates.share > 0).any(["epoch", "pair"])
+    obeyed_by = estimates.estimator[~violated].values.tolist()
+    text = f"{activation}, {NAMES[variable]}: obeyed by {', '.join(obeyed_by) or 'none'}."
+    if "exact" not in obeyed_by:
+        text += " Exact states violate it, which cannot be: something is wrong with the measurement."
+    for name in estimates.estimator[violated].values:
+        estimate = estimates.sel(estimator=name)
+        worst = estimate.isel(estimate.excess.argmax(("epoch", "pair")))
+        text += (
+            f" {name}: most between layers {worst.pair.item()} at epoch {worst.epoch.item()}, by "
             f"{float(worst.excess):.3f} bits ({float(worst.excess_low):.3f} to "
             f"{float(worst.excess_high):.3f}), in {float(worst.share):.0%} of networks; at the end in "
-            f"at most {float(one.share.isel(epoch=-1).max()):.0%}, whatever the pair."
+            f"at most {float(estimate.share.isel(epoch=-1).max()):.0%}, whatever the pair."
         )
-    text = f"{activation}, {NAMES[variable]}: obeyed by {', '.join(never) or 'none'}."
-    if "exact" not in never:
-        text += " Exact states violate it, which cannot be: something is wrong with the measurement."
-    return " ".join([text, *sentences])
+    return text
 
 
 if __name__ == "__main__":

@@ -21,39 +21,32 @@ Dims: activation, estimator, setting, seed, epoch, layer.
 
 import dataclasses
 import functools
-import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, progress_bar, table_of
+from experiments.lab import Arm, LabConfig, Scale, Table, main, scale_of, table_of, train
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
-from ibjax.analysis.records import planes_record, select_estimator
-from ibjax.datasets import symmetric_task
+from ibjax.analysis.records import PlanesRecord
+from ibjax.functions import describe_function
 from ibjax.mi import adaptive_binned_mi, binned_mi, kde_mi, noisy_mi, quantised_mi
 from ibjax.plots import plot_compression_table, plot_curves
 from ibjax.presets import preset
-from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
-from ibjax.training import TrainConfig, fit, make_model
-from ibjax.types import MI, Dataset
+from ibjax.training import TrainConfig, make_model
+from ibjax.types import MI
 
 ACTIVATIONS = ("tanh", "relu")
 SETTINGS = ("fine", "medium", "coarse")
 TRACED = ("bin_width", "noise_variance")
-FULL_EPOCHS, SMOKE_EPOCHS = 8000, 8
-NUM_RECORDED = 16
+FULL = Scale(epochs=8000, num_recorded=16)
+SMOKE = Scale(epochs=8, widths=(4, 3, 2), every=8, num_recorded=3)
 
 # Monte Carlo samples of the noise for each of the 4096 inputs: a standard error of 0.02 bits.
 NUM_DRAWS = 1
-
-# A smoke run's network: most of its time is compilation, layer by layer.
-SMOKE_WIDTHS = (4, 3, 2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,15 +57,22 @@ class Config(LabConfig):
     """Networks per arm; fewer than elsewhere, for estimators that compare all pairs of inputs."""
 
 
-class InSettings(NamedTuple):
-    """An estimator of a layer and the option that its three settings, fine to coarse, give it."""
+@dataclasses.dataclass(frozen=True)
+class InSettings:
+    """An estimator of a layer in three settings, for ``PlanesRecord``.
+
+    Attributes:
+        estimator: function ``estimator(t, y, *, option) -> MI``.
+        option: name of the option that differs between the settings.
+        values: its values, from fine to coarse.
+    """
 
     estimator: Callable[..., MI]
     option: str
     values: tuple[float, ...]
 
     def __call__(self, t, y) -> MI:
-        """``MI`` of (setting,) arrays."""
+        """Return the ``MI`` of (setting,) arrays."""
 
         def measure(value):
             return self.estimator(t, y, **{self.option: value})
@@ -81,9 +81,17 @@ class InSettings(NamedTuple):
             return jax.lax.map(measure, jnp.asarray(self.values))
         return jax.tree.map(lambda *bits: jnp.stack(bits), *map(measure, self.values))
 
+    @property
+    def labels(self) -> list[str]:
+        """Names of the settings, such as "bin_width=0.07"."""
+        return [f"{self.option}={value}" for value in self.values]
+
+    def __str__(self) -> str:
+        return f"{describe_function(self.estimator)} with {', '.join(self.labels)}"
+
 
 def estimators_of_a_layer(seed: int) -> dict[str, InSettings]:
-    """Every estimator of a layer in three settings."""
+    """Return every estimator of a layer in three settings; ``seed`` draws the noise."""
     noisy = functools.partial(noisy_mi, key=jax.random.key(seed), num_draws=NUM_DRAWS)
     variances = (1e-3, 1e-2, 1e-1)
     return {
@@ -98,41 +106,22 @@ def estimators_of_a_layer(seed: int) -> dict[str, InSettings]:
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train the networks and measure them by every estimator; checkpoints go to ``folder`` if given."""
-    named = estimators_of_a_layer(config.seed)
-    data = symmetric_task()
-    if config.smoke:
-        data = Dataset(data.x[::8], data.y[::8])
-    num_epochs = config.epochs or (SMOKE_EPOCHS if config.smoke else FULL_EPOCHS)
-    recorded = np.unique(np.geomspace(1, num_epochs, 3 if config.smoke else NUM_RECORDED).astype(int))
-    options = {**preset("paper").training, "num_epochs": num_epochs}
-    if config.smoke:
-        options["widths"] = SMOKE_WIDTHS
+    estimators, scale = estimators_of_a_layer(config.seed), scale_of(config, FULL, SMOKE)
     arms = {}
-    with progress_bar(len(ACTIVATIONS)) as on_advance_of:
-        for activation in ACTIVATIONS:
-            training = TrainConfig(activation=activation, **options)
-            history = fit(
-                training,
-                data,
-                record=planes_record(make_model(training), list(named.values())),
-                schedule=recorded,
-                on_advance=on_advance_of(activation),
-                **config.fit_options(folder, activation),
-            )
-            for (i, name), (j, setting) in itertools.product(enumerate(named), enumerate(SETTINGS)):
-                own = select_estimator(history, i, j)
-                arms[activation, name, setting] = history_to_dataset(own, training.as_dict())
-    results = stack_arms(arms, ("activation", "estimator", "setting"))
-    labels = [[f"{row.option}={value}" for value in row.values] for row in named.values()]
-    return results.assign_coords(option=(("estimator", "setting"), labels)).assign_attrs(
-        experiment="estimators",
-        dataset="ibjax.datasets.symmetric_task(): 4096 binary words, hard labels",
-        estimator="; ".join(f"{name}: {describe_function(e.estimator)}" for name, e in named.items()),
-        measured_on="every 8th input" if config.smoke else "all 4096 inputs",
-        num_samples=len(data.y),
-        seed=config.seed,
-        **environment(),
+    for activation in ACTIVATIONS:
+        training = TrainConfig(activation=activation, **preset("paper").training, **scale.training)
+        record = PlanesRecord(make_model(training), estimators, settings=SETTINGS)
+        arms[(activation,)] = Arm(training, scale.task, record)
+    results = train(
+        config,
+        arms,
+        factors=("activation",),
+        source="Saxe et al. (2018), sections 2 and 5, appendix C; Goldfeld et al. (2019)",
+        schedule=scale.recorded,
+        folder=folder,
     )
+    labels = [estimator.labels for estimator in estimators.values()]
+    return results.assign_coords(option=(("estimator", "setting"), labels))
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
@@ -155,22 +144,22 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
             title=f"Layer {drawn}, mean with 95% band, {seeds}",
         ),
     }
-    found = [verdict(summary, activation) for activation in ACTIVATIONS]
-    return figures, [table_of("compression", summary, found)]
+    verdicts = [verdict(summary, activation) for activation in ACTIVATIONS]
+    return figures, [table_of("compression", summary, verdicts)]
 
 
 def verdict(summary: xr.Dataset, activation: str) -> str:
     """Say how many of the estimators see a hidden layer compress."""
     hidden = summary.sel(activation=activation).isel(layer=slice(0, -1))
     sees = (hidden.compression_low > NEGLIGIBLE_BITS).any("layer")
-    found = [
-        f"{name} ({', '.join(hidden.option.sel(estimator=name).values[row])})"
-        for name, row in zip(hidden.estimator.values, sees.values, strict=True)
-        if row.any()
+    seeing = [
+        f"{name} ({', '.join(hidden.option.sel(estimator=name).values[settings])})"
+        for name, settings in zip(hidden.estimator.values, sees.values, strict=True)
+        if settings.any()
     ]
     return (
         f"{activation}: of {sees.size} estimators {int(sees.sum())} see a hidden layer compress: "
-        f"{'; '.join(found) or 'none'}. The networks are the same: what differs is the estimator."
+        f"{'; '.join(seeing) or 'none'}. The networks are the same: what differs is the estimator."
     )
 
 

@@ -27,7 +27,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, main, table_of_rows
+from experiments.lab import LabConfig, Table, main, table_of
 from ibjax.analysis.single_unit import UNITS, binned_unit_mi, noisy_unit_mi, unit_bins
 from ibjax.mi import binned_mi
 from ibjax.models import ACTIVATIONS
@@ -126,30 +126,28 @@ def draw_bins() -> Figure:
 
 def table(results: xr.Dataset) -> Table:
     """Per activation: the peak over weights and the value at the largest weight; bits."""
-    rows = []
-    for name in results.activation.values:
-        unit = results.sel(activation=name)
-        exact, noisy = unit.ixt.values, unit.noisy.values
-        peak = exact.argmax()
-        rows.append(
-            {
-                "activation": name,
-                "peak": exact[peak],
-                "at_weight": float(unit.weight[peak]),
-                "at_end": exact[-1],
-                "fall": exact[peak] - exact[-1],
-                "noisy_peak": noisy.max(),
-                "noisy_at_end": noisy[-1],
-                "sampling_error": float(np.abs(unit.sampled.mean("seed") - unit.ixt).max()),
-            }
-        )
-    falls = [row["activation"] for row in rows if row["fall"] > 0]
-    rises = [row["activation"] for row in rows if row["fall"] == 0]
-    sentence = (
-        f"I(h;X) rises and falls again with the weight for {', '.join(falls) or 'none'}; it only rises "
-        f"for {', '.join(rises) or 'none'}. There is no training here, no noise of SGD and no task."
+    exact, noisy = results.ixt, results.noisy
+    peak, at_end = exact.max("weight"), exact.isel(weight=-1, drop=True)
+    summary = xr.Dataset(
+        {
+            "peak": peak,
+            "at_weight": exact.idxmax("weight"),
+            "at_end": at_end,
+            "fall": peak - at_end,
+            "noisy_peak": noisy.max("weight"),
+            "noisy_at_end": noisy.isel(weight=-1, drop=True),
+            "sampling_error": np.abs(results.sampled.mean("seed") - exact).max("weight"),
+        }
     )
-    return table_of_rows("minimal_model", rows, [sentence])
+    falls, rises = (
+        ", ".join(results.activation.values[chosen]) or "none"
+        for chosen in (summary.fall > 0, summary.fall == 0)
+    )
+    sentence = (
+        f"I(h;X) rises and falls again with the weight for {falls}; it only rises for {rises}. There is "
+        "no training here, no noise of SGD and no task."
+    )
+    return table_of("minimal_model", summary, [sentence])
 
 
 if __name__ == "__main__":

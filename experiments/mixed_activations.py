@@ -8,7 +8,7 @@ Command:  python -m experiments.mixed_activations
 Time:     4 minutes on 2 cores; 20 with MNIST
 Expect:   tanh first makes layer 5 compress by 1.1 bits more (by 2.2 where later layers are tanh, by none
           where they are relu) and the softmax by 0.4, in 90% and 84% of seeds; layers 3 and 4 do not
-          change clearly. What decides is the layer's own activation: tanh later, 4.3 bits in layer 5.
+          change clearly. What decides is the layer's own activation: tanh later, 4.2 bits in layer 5.
 
 50 networks 12-10-7-5-4-3-2 (784 inputs, 3 outputs on MNIST) each of four mixes: layers 1 and 2 of tanh
 or ReLU (``first``), layers 3 to 5 of tanh or ReLU (``later``); preset "revisiting": Adam
@@ -29,26 +29,30 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import (
+    Table,
+    interval_cells,
+    interval_text,
+    main,
+    seeds_table,
+    table_of_rows,
+    train,
+)
+from experiments.lab.revisiting import (
     BINNING,
     NUM_FIRST,
     RevisitingConfig,
-    Table,
     binned_plane,
-    interval_columns,
-    interval_text,
-    main,
-    mixed_arms,
-    revisiting_attributes,
-    seeds_table,
-    train_tasks,
+    dataset_arms,
+    mixed_trainings,
+    provenance,
 )
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, seed_compression
 from ibjax.analysis.factorial import two_by_two
 from ibjax.analysis.intervals import mean_interval
 from ibjax.plots import plot_effects, plot_information_plane
-from ibjax.results import history_to_dataset, stack_arms
 
 LEVELS = ("tanh", "relu")
+FACTORS = ("dataset", "first", "later")
 OUTCOMES = {"compression": "compression of I(X;T)", "final": "final I(X;T)"}
 
 
@@ -59,17 +63,14 @@ class Config(RevisitingConfig):
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure the four mixes; checkpoints go to ``folder`` if given."""
-    trained = train_tasks(
+    return train(
         config,
-        mixed_arms(config, LEVELS),
-        binned_plane,
+        dataset_arms(config, mixed_trainings(config, LEVELS), binned_plane),
+        factors=FACTORS,
+        source="Revisiting the Information Plane (2019), figures 2, 9, 12",
         folder=folder,
-    )
-    arms = {key: history_to_dataset(one.history, one.training.as_dict()) for key, one in trained.items()}
-    source = "Revisiting the Information Plane (2019), figures 2, 9, 12"
-    return stack_arms(arms, ("dataset", "first", "later")).assign_attrs(
-        revisiting_attributes(config, "mixed_activations", trained, source),
-        **BINNING,
+        **provenance(config),
+        binning=BINNING,
     )
 
 
@@ -79,7 +80,7 @@ def outcomes(results: xr.Dataset) -> xr.Dataset:
     return xr.Dataset({"compression": seed_compression(results), "final": final})
 
 
-def effects(found: xr.Dataset) -> xr.Dataset:
+def effects(measured: xr.Dataset) -> xr.Dataset:
     """Effects of ``first``, ``later`` and their interaction within seeds: tanh less relu, bits.
 
     Dims: effect, dataset, layer, seed.
@@ -87,16 +88,16 @@ def effects(found: xr.Dataset) -> xr.Dataset:
     kept = ("dataset", "layer", "seed")
     data = {}
     for name in OUTCOMES:
-        values = found[name].transpose("first", "later", *kept).values
+        values = measured[name].transpose("first", "later", *kept).values
         data[name] = (("effect", *kept), np.stack(two_by_two(values)))
-    coords = {d: found[d].values for d in kept}
+    coords = {d: measured[d].values for d in kept}
     return xr.Dataset(data, coords | {"effect": ["first", "later", "interaction"]})
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     """The planes of the mixes, the effects, the tables and what follows."""
-    figures, found = {}, outcomes(results)
-    sizes = effects(found)
+    figures, measured = {}, outcomes(results)
+    differences = effects(measured)
     seeds = f"{results.sizes['seed']} seeds, {results.optimizer}, {results.binning}"
     for name in results.dataset.values:
         planes = results.sel(dataset=name).assign_coords(
@@ -108,37 +109,41 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
         )
         title = f"{name}, {seeds}: tanh less relu within seeds, mean with 95% interval"
         figures[f"effects_{name}.png"] = plot_effects(
-            sizes.sel(dataset=name), labels=OUTCOMES, title=title
+            differences.sel(dataset=name), labels=OUTCOMES, title=title
         )
-    tables = [mixes_table(found), effects_table(found, sizes), seeds_table(results)]
-    return figures, tables
+    return figures, [mixes_table(measured), effects_table(differences), seeds_table(results)]
 
 
-def mixes_table(found: xr.Dataset) -> Table:
+def mixes_table(measured: xr.Dataset) -> Table:
     """Per mix and layer: compression, final I(X;T), how far seeds differ, and how many compress."""
-    dims = ("dataset", "first", "later", "layer")
-    header = [*dims, *interval_columns("compression"), "compression_std", "share_that_compress"]
-    header += [*interval_columns("final"), "final_std"]
+    dims = (*FACTORS, "layer")
     rows = []
-    for arm in itertools.product(*(found[d].values for d in dims)):
-        own = found.sel(dict(zip(dims, arm, strict=True)))
-        row = list(arm)
-        for name in OUTCOMES:
-            values = known(own[name])
-            row += [*map(float, mean_interval(values)[:3]), deviation(values)]
-            if name == "compression":
-                row.append(float(mean_interval(values > NEGLIGIBLE_BITS).estimate))
-        rows.append(row)
+    for levels in itertools.product(*(measured[d].values for d in dims)):
+        cells = dict(zip(dims, levels, strict=True))
+        compression, final = (known(measured[name].sel(cells)) for name in OUTCOMES)
+        rows.append(
+            {
+                **cells,
+                **spread_cells("compression", compression),
+                "share_that_compress": float(mean_interval(compression > NEGLIGIBLE_BITS).estimate),
+                **spread_cells("final", final),
+            }
+        )
     note = (
         "_std: standard deviation over seeds, bits; share_that_compress: of seeds, by more than "
         f"{NEGLIGIBLE_BITS} bits"
     )
-    return Table("mixes", header, rows, [note])
+    return table_of_rows("mixes", rows, [note])
 
 
 def known(of_seeds: xr.DataArray) -> np.ndarray:
     """The values of seeds that have one."""
     return of_seeds.values[np.isfinite(of_seeds.values)]
+
+
+def spread_cells(name: str, values: np.ndarray) -> dict[str, float]:
+    """A row's cells of the mean over seeds and of the standard deviation."""
+    return {**interval_cells(name, mean_interval(values)), f"{name}_std": deviation(values)}
 
 
 def deviation(values: np.ndarray) -> float:
@@ -151,25 +156,31 @@ def same_sign(values: np.ndarray) -> float:
     return float((np.sign(values) == np.sign(values.mean())).mean()) if len(values) else np.nan
 
 
-def effects_table(found: xr.Dataset, sizes: xr.Dataset) -> Table:
+def effects_table(differences: xr.Dataset) -> Table:
     """Per outcome, effect and layer: its mean over seeds, its spread, and how often it has that sign."""
     dims = ("dataset", "effect", "layer")
-    header = ["outcome", *dims, *interval_columns("mean"), "std", "same_sign"]
     rows, sentences = [], []
-    for name in OUTCOMES:
-        for arm in itertools.product(*(sizes[d].values for d in dims)):
-            values = known(sizes[name].sel(dict(zip(dims, arm, strict=True))))
-            interval = mean_interval(values)
-            numbers = [*map(float, interval[:3]), deviation(values), same_sign(values)]
-            rows.append([name, *arm, *numbers])
-        for dataset in sizes.dataset.values:
-            sentences.append(verdict(sizes[name].sel(dataset=dataset), name))
+    for outcome in OUTCOMES:
+        for levels in itertools.product(*(differences[d].values for d in dims)):
+            cells = dict(zip(dims, levels, strict=True))
+            values = known(differences[outcome].sel(cells))
+            rows.append(
+                {
+                    "outcome": outcome,
+                    **cells,
+                    **interval_cells("mean", mean_interval(values)),
+                    "std": deviation(values),
+                    "same_sign": same_sign(values),
+                }
+            )
+        for name in differences.dataset.values:
+            sentences.append(verdict(differences[outcome].sel(dataset=name), outcome))
     note = (
         "tanh less relu within seeds, bits: first, the mean over both levels of later, and the other "
         "way round; interaction: how much more first matters where later is tanh; std: over seeds; "
         "same_sign: share of seeds whose effect has the sign of the mean"
     )
-    return Table("effects", header, rows, [note, *sentences])
+    return table_of_rows("effects", rows, [note, *sentences])
 
 
 def verdict(effect: xr.DataArray, outcome: str) -> str:

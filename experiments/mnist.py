@@ -28,39 +28,51 @@ import dataclasses
 import functools
 import itertools
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import LabConfig, Table, columns, main, progress_bar
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary, dead_seeds
-from ibjax.analysis.records import planes_record, select_estimator
+from experiments.lab import (
+    Arm,
+    LabConfig,
+    Scale,
+    Table,
+    Task,
+    layer_rows,
+    main,
+    scale_of,
+    seeds_table,
+    table_of_rows,
+    train,
+)
+from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
+from ibjax.analysis.records import PlanesRecord
 from ibjax.datasets import mnist
+from ibjax.datasets.splits import num_training_samples
 from ibjax.mi import binned_mi, kde_mi
 from ibjax.plots import plot_compression, plot_information_plane
-from ibjax.results import describe_function, environment, history_to_dataset, stack_arms
-from ibjax.training import TrainConfig, fit, log_spaced_epochs, make_model
-from ibjax.types import Dataset
+from ibjax.training import TrainConfig, log_spaced_epochs, make_model
+from ibjax.types import LabelledSamples
 
-ACTIVATIONS = ("tanh", "relu")
+ACTIVATIONS, WIDTHS = ("tanh", "relu"), (1024, 20, 20, 20, 10)
 NOISE_VARIANCE, BIN_WIDTH = 0.1, 0.5
 ESTIMATORS = {
     "kde": functools.partial(kde_mi, noise_variance=NOISE_VARIANCE, bound="upper"),
     "bins": functools.partial(binned_mi, bin_width=BIN_WIDTH),
 }
-WIDTHS = (1024, 20, 20, 20, 10)
-PAPER_EPOCHS, EPOCHS, SMOKE_EPOCHS = 10_000, 200, 2
-# More of them in the paper's time, on an accelerator: on a CPU layer 1 takes half a minute a network.
-FULL_RECORDED, NUM_RECORDED = 40, 12
 
-# A smoke run's images of each split, and its network: most of the time is compilation, layer by layer.
-SMOKE_IMAGES, SMOKE_WIDTHS = 1000, (128, 20, 10)
+# The paper's run records more epochs, on an accelerator: on a CPU layer 1 takes half a minute a network.
+PAPER = Scale(epochs=10_000, widths=WIDTHS, num_recorded=40)
+FULL = Scale(epochs=200, widths=WIDTHS, num_recorded=12)
+SMOKE = Scale(epochs=2, widths=(128, 20, 10))
 
-# Of log2 n: from here on I(X;T) says how many images there are.
+# A smoke run's images of each split.
+SMOKE_IMAGES = 1000
+
+# From this share of log2 n on, I(X;T) says how many images there are.
 CEILING = 0.99
 
 
@@ -78,88 +90,71 @@ class Config(LabConfig):
     """Folder of the IDX files, gzipped or plain; without it they are downloaded once."""
 
     @property
-    def num_epochs(self) -> int:
-        """Number of epochs of training that the options ask for."""
-        return self.epochs or (SMOKE_EPOCHS if self.smoke else PAPER_EPOCHS if self.full else EPOCHS)
+    def scale(self) -> Scale:
+        """The scale that the options ask for."""
+        return scale_of(self, PAPER if self.full else FULL, SMOKE)
 
     @property
     def cpu_lanes(self) -> int:
-        """Networks that a program runs on a CPU: XLA's products of wide networks are three times slower
-        for several at once than one by one."""
+        """Number of networks per compiled program on a CPU, as of ``Task.one_by_one``."""
         return 1
 
     @property
-    def recorded(self) -> np.ndarray:
-        """Epochs at which the networks are measured."""
-        return log_spaced_epochs(self.num_epochs, FULL_RECORDED if self.full else NUM_RECORDED)
+    def rows(self) -> str:
+        """Rows of the task on which information is measured: the test images, in either case."""
+        return "test" if self.train_split == "train" else "all"
 
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure both arms; checkpoints go to ``folder`` if given."""
-    data, split, rows = images(config)
-    lanes = config.cpu_lanes if jax.default_backend() == "cpu" else len(config.seed_range)
+    task, scale = images(config), config.scale
     arms = {}
-    with progress_bar(len(ACTIVATIONS)) as on_advance_of:
-        for activation in ACTIVATIONS:
-            training = TrainConfig(
-                widths=SMOKE_WIDTHS if config.smoke else WIDTHS,
-                activation=activation,
-                init="fan_out",
-                learning_rate=1e-3,
-                batch_size=128,
-                num_epochs=config.num_epochs,
-                **split,
-            )
-            history = fit(
-                training,
-                data,
-                record=planes_record(make_model(training), list(ESTIMATORS.values()), rows=rows),
-                schedule=config.recorded,
-                lanes=lanes,
-                on_advance=on_advance_of(activation),
-                **config.fit_options(folder, activation),
-            )
-            for i, name in enumerate(ESTIMATORS):
-                own = select_estimator(history, i)
-                arms[activation, name] = history_to_dataset(own, training.as_dict())
-    num_train = round(split["train_fraction"] * len(data.y))
-    num_measured = len(data.y) - num_train if rows == "test" else len(data.y)
-    return stack_arms(arms, ("activation", "estimator")).assign_attrs(
-        experiment="mnist",
+    for activation in ACTIVATIONS:
+        training = TrainConfig(
+            activation=activation,
+            init="fan_out",
+            learning_rate=1e-3,
+            batch_size=128,
+            **scale.training,
+            **task.split,
+        )
+        record = PlanesRecord(make_model(training), ESTIMATORS, rows=config.rows)
+        arms[(activation,)] = Arm(training, task, record)
+    num_train = num_training_samples(task.num_samples, task.split["train_fraction"])
+    return train(
+        config,
+        arms,
+        factors=("activation",),
         source="Saxe et al. (2018), section 2, figure 1 C, D",
-        dataset="ibjax.datasets.mnist(): images of 784 pixels in [0, 1], 10 classes",
+        schedule=log_spaced_epochs(scale.epochs, scale.num_recorded),
+        folder=folder,
         trained_on=f"{num_train:,} {config.train_split} images",
-        measured_on=f"{num_measured:,} test images",
-        num_samples=num_measured,
-        estimator="; ".join(f"{name}: {describe_function(e)}" for name, e in ESTIMATORS.items()),
         noise_variance=NOISE_VARIANCE,
         binning=f"bins of {BIN_WIDTH}, unclipped",
-        schedule=f"{len(config.recorded)} epochs, evenly on a log scale",
-        seed=config.seed,
-        **environment(),
     )
 
 
-def images(config: Config) -> tuple[Dataset, dict[str, Any], str]:
-    """The samples, how to split them into training and test, and the rows to measure on."""
-    if config.train_split == "test":
-        return _some(config, "test"), {"split": "random", "train_fraction": 0.8}, "all"
-    train, test = _some(config, "train"), _some(config, "test")
-    both = Dataset(*(jnp.concatenate(arrays) for arrays in zip(train, test, strict=True)))
-    fraction = len(train.y) / len(both.y)
-    return both, {"split": "first_rows", "train_fraction": fraction}, "test"
+def images(config: Config) -> Task:
+    """Return the task: training images and after them test images, or test images alone."""
+    data, split = _some(config, "test"), {"split": "random", "train_fraction": 0.8}
+    if config.train_split == "train":
+        training = _some(config, "train")
+        data = LabelledSamples(*(jnp.concatenate(arrays) for arrays in zip(training, data, strict=True)))
+        split = {"split": "first_rows", "train_fraction": len(training.y) / len(data.y)}
+    text = "ibjax.datasets.mnist(): images of 784 pixels in [0, 1], 10 classes"
+    return Task("mnist", data, 10, len(data.y), text, split=split, one_by_one=True)
 
 
-def _some(config, split) -> Dataset:
+def _some(config: Config, split: str) -> LabelledSamples:
     data = mnist(split, folder=config.data)
-    return Dataset(*(a[:SMOKE_IMAGES] for a in data)) if config.smoke else data
+    return LabelledSamples(*(a[:SMOKE_IMAGES] for a in data)) if config.smoke else data
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     """The information planes, the compression curves, the table and the verdict."""
     title = (
-        f"MNIST, trained on {results.trained_on}, measured on {results.measured_on}, "
-        f"{results.sizes['seed']} seeds\n"
+        f"MNIST, trained on {results.trained_on}, measured on {results.num_samples:,} test "
+        f"images, {results.sizes['seed']} seeds\n"
         f"kde: upper bound, noise variance {results.noise_variance}; bins: width {BIN_WIDTH}; "
         f"ceiling {np.log2(results.num_samples):.2f} bits"
     )
@@ -171,60 +166,46 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
             results, row="activation", compare="estimator", title=f"{title}, mean with 95% band"
         ),
     }
-    return figures, [compression_table(results), seeds_table(results)]
+    quality = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
+    seeds = seeds_table(results.sel(estimator="kde"), quality)
+    return figures, [compression_table(results), seeds]
 
 
 def compression_table(results: xr.Dataset) -> Table:
     """Per arm and layer: peak, final, compression with its interval, bits; share at the ceiling."""
-    header = "activation estimator layer peak peak_epoch final compression+- seeds at_ceiling"
-    rows, sentences = [], []
-    for activation, name in itertools.product(ACTIVATIONS, ESTIMATORS):
-        arm = results.sel(activation=activation, estimator=name)
-        summary, ceiling = compression_summary(arm), at_ceiling(arm, results.num_samples)
-        for i, layer in enumerate(summary.layer.values):
-            values = [column.values[i] for column in summary.data_vars.values()]
-            rows.append([activation, name, layer, *values, ceiling[i]])
-        sentences.append(verdict(f"{activation}, {name}", summary, ceiling))
-    sentences.append(
-        "at_ceiling: share of seeds and epochs with I(X;T) within 1% of log2 of the number of images, "
+    rows, verdicts = [], []
+    for activation, estimator in itertools.product(ACTIVATIONS, ESTIMATORS):
+        arm = results.sel(activation=activation, estimator=estimator)
+        summary = compression_summary(arm).rename(num_seeds="seeds")
+        summary["at_ceiling"] = at_ceiling(arm, results.num_samples)
+        rows += layer_rows(summary, activation=activation, estimator=estimator)
+        verdicts.append(verdict(f"{activation}, {estimator}", summary))
+    note = (
+        f"after {int(results.epoch[-1])} epochs (the paper's run has {PAPER.epochs:,}); at_ceiling: "
+        "share of seeds and epochs with I(X;T) within 1% of log2 of the number of images, "
         f"{np.log2(results.num_samples):.2f} bits, where the estimate shows that number alone"
     )
-    return Table("compression", columns(header), rows, sentences)
+    return table_of_rows("compression", rows, [*verdicts, note])
 
 
-def at_ceiling(arm: xr.Dataset, num_samples: int) -> np.ndarray:
-    """(layer,): the share of seeds and epochs whose I(X;T) says only how many images there are."""
-    high = arm.ixt >= CEILING * np.log2(num_samples)
-    return high.mean(["seed", "epoch"]).values
+def at_ceiling(arm: xr.Dataset, num_samples: int) -> xr.DataArray:
+    """Return (layer,): share of seeds and epochs whose I(X;T) says only how many images there are."""
+    return (arm.ixt >= CEILING * np.log2(num_samples)).mean(["seed", "epoch"])
 
 
-def verdict(arm: str, summary: xr.Dataset, ceiling: np.ndarray) -> str:
+def verdict(arm: str, summary: xr.Dataset) -> str:
     """Say what follows for the hidden layers of one arm, and what does not."""
     hidden = summary.isel(layer=slice(0, -1))
-    blind = hidden.layer.values[ceiling[:-1] == 1].tolist()
-    found = hidden.isel(layer=(hidden.compression_low > NEGLIGIBLE_BITS).values).compression
-    amounts = [f"{layer} by {float(found.sel(layer=layer)):.2f} bits" for layer in found.layer.values]
+    blind = hidden.layer[hidden.at_ceiling == 1].values.tolist()
+    compresses = (hidden.compression_low > NEGLIGIBLE_BITS).values
+    amounts = [
+        f"{row['layer']} by {row['compression']:.2f} bits"
+        for row in layer_rows(hidden.isel(layer=compresses))
+    ]
     text = f"hidden layers that compress: {', '.join(amounts) or 'none'}"
     if blind:
         text += f"; of layer {', '.join(map(str, blind))}, always at the ceiling, nothing follows"
     return f"{arm}: {text}."
-
-
-def seeds_table(results: xr.Dataset) -> Table:
-    """Diverged and dead seeds, none dropped in silence, and how well the networks do."""
-    quality = "train_loss test_loss train_accuracy test_accuracy".split()
-    rows = []
-    for activation in ACTIVATIONS:
-        arm = results.sel(activation=activation, estimator="kde")
-        end = arm.isel(epoch=-1)
-        diverged, dead = int(arm.diverged.sum()), int(dead_seeds(arm).sum())
-        ends = [float(end[name].mean()) for name in quality]
-        rows.append([activation, arm.sizes["seed"], diverged, dead, *ends])
-    note = (
-        f"after {int(results.epoch[-1])} epochs (the paper's run has {PAPER_EPOCHS:,}); diverged: not "
-        "finite at the end, left out of means; dead: a hidden layer ends constant over all images, kept"
-    )
-    return Table("seeds", ["activation", "seeds", "diverged", "dead", *quality], rows, [note])
 
 
 if __name__ == "__main__":

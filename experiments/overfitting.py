@@ -48,11 +48,7 @@ from experiments.lab import (
     table_of_rows,
     train,
 )
-from ibjax.analysis.compression import (
-    NEGLIGIBLE_BITS,
-    compression,
-    compression_summary,
-)
+from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression, compression_summary
 from ibjax.analysis.intervals import mean_interval, rank_correlation
 from ibjax.analysis.linear import LinearRecord
 from ibjax.analysis.records import PlaneRecord
@@ -76,14 +72,7 @@ class Config(LabConfig):
 
 
 class Condition(NamedTuple):
-    """A condition: its coordinates in the results, and its arm.
-
-    Attributes:
-        network: "linear" or "tanh".
-        num_samples: number of training samples.
-        snr: variance of the teacher's signal over that of the labels' noise; NaN without a teacher.
-        arm: the arm.
-    """
+    """A condition: its coordinates in the results, and its arm."""
 
     network: str
     num_samples: int
@@ -232,8 +221,8 @@ def compression_table(results: xr.Dataset) -> Table:
     for name in results.condition.values:
         arm = results.sel(condition=name)
         summary = compression_summary(arm.isel(layer=slice(int(arm.num_layers))))
-        summary = summary.rename(num_seeds="seeds")
-        rows += layer_rows(summary, network=arm.network.item(), condition=name)
+        levels = {"network": arm.network.item(), "condition": name}
+        rows += layer_rows(summary.rename(num_seeds="seeds"), **levels)
     return table_of_rows("compression", rows)
 
 

@@ -29,28 +29,26 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import (
+from experiments.lab import Table, main, seeds_table, table_of, train
+from experiments.lab.revisiting import (
     BINNING,
     RevisitingConfig,
-    Table,
     binned_plane,
-    main,
-    mixed_arms,
-    revisiting_attributes,
-    seeds_table,
-    train_tasks,
+    dataset_arms,
+    mixed_trainings,
+    provenance,
 )
 from ibjax.analysis.compression import seed_compression
 from ibjax.analysis.factorial import variance_components
 from ibjax.plots import plot_variance_parts
-from ibjax.results import history_to_dataset, stack_arms
 
 LEVELS = ("tanh", "relu")
+FACTORS = ("dataset", "first", "later")
 NUM_DRAWS = 5
 OUTCOMES = {"compression": "compression of I(X;T)", "final": "final I(X;T)"}
 SOURCES = {"rows": "initial weights", "columns": "data", "residual": "both together and chance"}
 
-# A test below this is told; there are 6 layers, 4 mixes and 2 outcomes.
+# Tests below this are significant; there are 6 layers, 4 mixes and 2 outcomes.
 SIGNIFICANT = 0.001
 
 
@@ -68,22 +66,19 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure the four mixes; checkpoints go to ``folder`` if given."""
     seeds = np.asarray(config.seed_range)
     inits, draws = np.divmod(np.arange(len(seeds)), config.draws)
-    trained = train_tasks(
+    results = train(
         config,
-        mixed_arms(config, LEVELS),
-        binned_plane,
+        dataset_arms(config, mixed_trainings(config, LEVELS), binned_plane),
+        factors=FACTORS,
+        source="Revisiting the Information Plane (2019), appendix B",
         folder=folder,
         purpose_seeds={"init": seeds[inits], "split": seeds[draws], "order": seeds[draws]},
+        **provenance(config),
+        binning=BINNING,
     )
-    arms = {key: history_to_dataset(one.history, one.training.as_dict()) for key, one in trained.items()}
-    results = stack_arms(arms, ("dataset", "first", "later"))
-    source = "Revisiting the Information Plane (2019), appendix B"
     return results.assign_coords(
         init=("seed", inits, {"units": "1", "long_name": "initial weights"}),
         draw=("seed", draws, {"units": "1", "long_name": "draw of the data"}),
-    ).assign_attrs(
-        revisiting_attributes(config, "weight_init", trained, source),
-        **BINNING,
     )
 
 
@@ -93,24 +88,24 @@ def components(results: xr.Dataset) -> xr.Dataset:
     Dims: outcome, dataset, first, later, source, layer.
     """
     columns = int(results.draw.max()) + 1
-    rows = results.sizes["seed"] // columns  # the whole ones
-    parts = []
+    rows = results.sizes["seed"] // columns  # whole rows alone
+    estimates = []
     for outcome in (seed_compression(results), results.ixt.isel(epoch=-1)):
-        values = outcome.transpose("dataset", "first", "later", "layer", "seed").values
-        values = values[..., : rows * columns].reshape(*values.shape[:-1], rows, columns)
+        values = outcome.transpose("seed", *FACTORS, "layer").values
+        values = values[: rows * columns].reshape(rows, columns, *values.shape[1:])
         if min(rows, columns) < 2:  # too few for a design
-            parts.append(np.full((5, *values.shape[:-2]), np.nan))
+            estimates.append(np.full((5, *values.shape[2:]), np.nan))
         else:
-            parts.append(np.stack(variance_components(np.moveaxis(values, (-2, -1), (0, 1)))))
-    stacked = np.stack(parts)  # (outcome, component, dataset, first, later, layer)
-    dims = ("outcome", "dataset", "first", "later", "source", "layer")
-    coords = {d: results[d].values for d in ("dataset", "first", "later", "layer")}
-    variance = np.moveaxis(stacked[:, :3], 1, -2)
-    p = np.moveaxis(np.concatenate([stacked[:, 3:], np.full_like(stacked[:, :1], np.nan)], 1), 1, -2)
-    return xr.Dataset(
-        {"variance": (dims, variance, {"units": "bits^2"}), "p": (dims, p, {"units": "1"})},
-        coords | {"outcome": list(OUTCOMES), "source": list(SOURCES)},
+            estimates.append(np.stack(variance_components(values)))
+    stacked = np.stack(estimates)  # (outcome, component, dataset, first, later, layer)
+    p = np.concatenate([stacked[:, 3:], np.full_like(stacked[:, :1], np.nan)], axis=1)
+    dims = ("outcome", "source", *FACTORS, "layer")
+    parts = xr.Dataset(
+        {"variance": (dims, stacked[:, :3], {"units": "bits^2"}), "p": (dims, p, {"units": "1"})},
+        {"outcome": list(OUTCOMES), "source": list(SOURCES)}
+        | {d: results[d].values for d in (*FACTORS, "layer")},
     )
+    return parts.transpose("outcome", *FACTORS, "source", "layer")
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
@@ -136,41 +131,47 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 def variance_table(results: xr.Dataset, parts: xr.Dataset) -> Table:
     """Per outcome, mix and layer: standard deviations by source, shares of the variance, tests."""
-    dims = ("outcome", "dataset", "first", "later", "layer")
-    header = [*dims, "std_weights", "std_data", "std_rest", "share_weights", "p_weights", "p_data"]
-    rows, sentences = [], []
-    for arm in itertools.product(*(parts[d].values for d in dims)):
-        own = parts.sel(dict(zip(dims, arm, strict=True)))
-        variance = np.maximum(own.variance.values, 0)
-        share = variance[0] / variance.sum() if variance.sum() > 0 else np.nan
-        rows.append([*arm, *map(float, np.sqrt(variance)), float(share), *map(float, own.p.values[:2])])
-    for outcome, dataset in itertools.product(parts.outcome.values, parts.dataset.values):
-        own = parts.sel(outcome=outcome, dataset=dataset)
-        sentences += [verdict(own, first, later) for first, later in itertools.product(LEVELS, LEVELS)]
+    variance = np.maximum(parts.variance, 0)
+    total, deviation = variance.sum("source", skipna=False), np.sqrt(variance)
+    columns = {
+        "std_weights": deviation.sel(source="rows", drop=True),
+        "std_data": deviation.sel(source="columns", drop=True),
+        "std_rest": deviation.sel(source="residual", drop=True),
+        "share_weights": variance.sel(source="rows", drop=True) / total.where(total > 0),
+        "p_weights": parts.p.sel(source="rows", drop=True),
+        "p_data": parts.p.sel(source="columns", drop=True),
+    }
+    levels = itertools.product(*(parts[d].values for d in ("outcome", *FACTORS)))
+    sentences = [
+        verdict(parts.sel(outcome=outcome, dataset=dataset, first=first, later=later))
+        for outcome, dataset, first, later in levels
+    ]
     note = (
         "std: square roots of the components of variance, bits, negative estimates as 0; share: of the "
         "three components' sum; p: F test that the component is 0; all missing where there are not two "
         "initial weights and two draws. "
         f"{int(results.diverged.sum())} networks diverged: their layers have no components."
     )
-    return Table("variance", header, rows, [note, *sentences])
+    return table_of("variance", xr.Dataset(columns), [note, *sentences])
 
 
-def verdict(parts: xr.Dataset, first: str, later: str) -> str:
-    """Say in which layers weights or data account for differences between networks."""
-    own = parts.sel(first=first, later=later)
-    told = []
+def verdict(parts: xr.Dataset) -> str:
+    """Say in which layers of a mix weights or data account for differences between networks."""
+    variance = np.maximum(parts.variance, 0)
+    effects = []
     for source in ("rows", "columns"):
-        found = []
-        for layer in own.layer.values:
-            variance = np.maximum(own.variance.sel(layer=layer).values, 0)
-            if own.p.sel(source=source, layer=layer) < SIGNIFICANT:
-                value = variance[list(SOURCES).index(source)]
-                found.append(f"{layer} ({np.sqrt(value):.2f} bits, {value / variance.sum():.0%})")
-        told.append(f"{SOURCES[source]} in layers {', '.join(found) or 'none'}")
+        layers = []
+        for layer in parts.layer.values:
+            cell = {"source": source, "layer": layer}
+            if parts.p.sel(cell) < SIGNIFICANT:
+                value = float(variance.sel(cell))
+                share = value / float(variance.sel(layer=layer).sum())
+                layers.append(f"{layer} ({np.sqrt(value):.2f} bits, {share:.0%})")
+        effects.append(f"{SOURCES[source]} in layers {', '.join(layers) or 'none'}")
+    mix = f"first {parts['first'].item()}, later {parts['later'].item()}"
     return (
-        f"{own.dataset.item()}, first {first}, later {later}, {OUTCOMES[own.outcome.item()]}: variance "
-        f"due to {'; to '.join(told)} (standard deviation, share of the variance; p < {SIGNIFICANT})."
+        f"{parts.dataset.item()}, {mix}, {OUTCOMES[parts.outcome.item()]}: variance due to "
+        f"{'; to '.join(effects)} (standard deviation, share of the variance; p < {SIGNIFICANT})."
     )
 
 

@@ -16,9 +16,9 @@ from jaxtyping import Array, Float, Int
 __all__ = [
     "MI",
     "ArrayLike",
-    "Dataset",
     "Estimator",
     "History",
+    "LabelledSamples",
     "PyTree",
     "Record",
     "RecordFunction",
@@ -34,8 +34,15 @@ PyTree = Any
 ArrayLike = Any
 
 
-class Dataset(NamedTuple):
-    """Inputs and integer labels of a classification task."""
+class LabelledSamples(NamedTuple):
+    """Inputs and their labels, the data of a classification task.
+
+    Training on squared error takes the same tuple with (n, k) float targets in place of the labels.
+
+    Attributes:
+        x: (n, d) inputs.
+        y: (n,) integer class labels.
+    """
 
     x: Float[Array, "n d"]
     y: Int[Array, " n"]

@@ -23,76 +23,54 @@ dataset, activation, bins, shown, layer, bin; errors dataset, activation, seed, 
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.bin_histograms.analysis import (
-    StateShares,
-    bins_record,
-    correlation_over_epochs,
-    empty_bins,
-    extreme_share,
-    occupied_range,
-)
+from experiments.bin_histograms.analysis import correlations, errors, histograms
 from experiments.bin_histograms.figures import (
     plot_bin_course,
     plot_bin_errors,
     plot_bin_histograms,
     plot_state_shares,
 )
+from experiments.bin_histograms.records import BinsRecord
 from experiments.lab import (
+    Table,
+    Task,
+    interval_cells,
+    interval_text,
+    seeds_table,
+    table_of_rows,
+    train,
+)
+from experiments.lab.revisiting import (
     EDGES,
     RevisitingConfig,
-    Table,
-    Trained,
-    activation_arms,
-    interval_columns,
-    interval_text,
-    revisiting_attributes,
-    seeds_table,
-    train_tasks,
+    activation_trainings,
+    dataset_arms,
+    provenance,
 )
 from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.intervals import mean_interval
-from ibjax.analysis.records import planes_record
-from ibjax.mi import exact_mi, revisiting_edges
+from ibjax.analysis.records import JointRecord, PlanesRecord
+from ibjax.mi import exact_mi
 from ibjax.presets import revisiting_estimators
-from ibjax.results import history_to_dataset, stack_arms
 from ibjax.training import TrainConfig, log_spaced_epochs, make_model
-from ibjax.types import Record
 
 ACTIVATIONS = ("tanh", "relu")
-BINS = (0.07, 0.2)
+FACTORS = ("dataset", "activation", "bins")
+BINS, EXACT = (0.07, 0.2), "exact"
 WIDTHS = (0.005, 0.01, 0.02, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
 NUM_RECORDED = 60
 
-# Epochs whose histograms and errors are kept, as shares of the last on a log scale; and the untrained.
-SHOWN = (0.0, 0.4, 0.7, 1.0)
-
-# Bins of all widths: unbounded activations are told apart up to 256; what is beyond is reported.
+# Number of bins of all widths. Unbounded activations are resolved up to 256; those beyond are reported.
 NUM_BINS = round(256 / min(BINS))
 
-# Wider than what I(X;T) at a width may exceed another's by rounding.
+# A decrease of the error by less than this, as the width grows, is due to rounding.
 ROUNDING_BITS = 1e-3
-
-# Variable of the result: plane.
-ERRORS = {"error_ixt": "ixt", "error_ity": "ity"}
-
-VARIABLES = {
-    "empty": (("layer",), "1", "empty bins of the range"),
-    "extreme": (("layer",), "1", "share of activations in the outermost bins"),
-    "beyond": (("layer",), "1", "share of activations beyond the last bin"),
-    "alone": (("layer",), "1", "share of samples alone in their state"),
-    "pure": (("layer",), "1", "share of samples in states of one class"),
-    "mixed": (("layer",), "1", "share of samples in states of several classes"),
-    "lost_pure": (("layer",), "bits", "H(X|T) of states of one class"),
-    "lost_mixed": (("layer",), "bits", "H(X|T) of states of several classes"),
-    "lost_label": (("layer",), "bits", "H(Y|T)"),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,114 +80,36 @@ class Config(RevisitingConfig):
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train both arms and measure what bins see; checkpoints go to ``folder`` if given."""
-    trained = train_tasks(
+    arms = dataset_arms(config, activation_trainings(config, ACTIVATIONS), planes_and_bins)
+    results = train(
         config,
-        activation_arms(config, ACTIVATIONS),
-        lambda task, training: everything(training, task.num_classes),
+        arms,
+        factors=("dataset", "activation"),
+        source="Revisiting the Information Plane (2019), figures 3, 5, 13, 14, 19",
         schedule=log_spaced_epochs(config.num_epochs, NUM_RECORDED),
         folder=folder,
-    )
-    arms = {
-        (*key, str(width)): of_bins(one, width)
-        for (key, one), width in itertools.product(trained.items(), BINS)
-    }
-    results = stack_arms(arms, ("dataset", "activation", "bins"))
-    for name in ERRORS:  # the same whatever the bins of the histograms
-        results[name] = results[name].isel(bins=0, drop=True)
-    results = results.isel(bin=slice(0, int(results.num_bins.max())))
-    source = "Revisiting the Information Plane (2019), figures 3, 5, 13, 14, 19"
-    return results.assign_attrs(
-        revisiting_attributes(config, "bin_histograms", trained, source),
-        estimator="revisiting_binned_mi, bin_width by coordinates bins and width",
+        derive=lambda levels, arm: seen_in_bins(arm, arms[levels].training.activations),
+        **provenance(config),
         binning=EDGES,
     )
+    return results.isel(bin=slice(0, int(results.num_bins.max())))
 
 
-def everything(training: TrainConfig, num_classes: int) -> Record:
+def planes_and_bins(task: Task, training: TrainConfig) -> JointRecord:
     """Planes in all widths and of exact states, and what bins of ``BINS`` see."""
     model = make_model(training)
-    widths = [revisiting_estimators(training.activations, width) for width in WIDTHS]
-    planes = planes_record(model, [*widths, exact_mi], rows="train")
-    seen = {width: bins_record(model, num_classes, width, num_bins=NUM_BINS) for width in BINS}
-
-    def record(params, data, split):
-        of_bins = {str(width): one(params, data, split) for width, one in seen.items()}
-        return planes(params, data, split) | of_bins
-
-    return record
+    binned = {str(width): revisiting_estimators(training.activations, width) for width in WIDTHS}
+    planes = PlanesRecord(model, binned | {EXACT: exact_mi}, rows="train")
+    return JointRecord([planes, BinsRecord(model, task.num_classes, BINS, num_bins=NUM_BINS)])
 
 
-def of_bins(one: Trained, width: float) -> xr.Dataset:
-    """One arm in bins of one width: the plane, what bins see, histograms and errors."""
-    records, training = one.history.records, one.training
-    seen = records[str(width)]
-    counts = seen["counts"]  # (seed, epoch, layer, bins)
-    names = (*training.activations, "softmax")
-    edges = [revisiting_edges(name, width) for name in names]
-    bounded = np.array([0 if e is None else len(e) - 1 for e in edges])
-    num_bins = np.where(bounded > 0, bounded, occupied_range(counts))  # (seed, layer)
-    kept = {name: values for name, values in records.items() if name not in map(str, BINS)}
-    planes = {name: kept[name][:, :, WIDTHS.index(width)] for name in ("ixt", "ity")}
-    of_states = {name: seen[name] for name in StateShares._fields}
-    of_counts = {
-        "empty": empty_bins(counts, num_bins),
-        "extreme": extreme_share(counts, num_bins),
-        "beyond": np.where(bounded > 0, 0, counts[..., -1]) / np.maximum(counts.sum(axis=-1), 1),
-    }
-    history = one.history._replace(records=kept | planes | of_states | of_counts)
-    arm = history_to_dataset(history, training.as_dict(), variables=VARIABLES)
-    shown = shown_positions(one.history.epochs)
-    total = counts.sum(axis=-1, keepdims=True)
-    shares = np.where(total > 0, counts / np.maximum(total, 1), np.nan)[:, shown]
-    lowest = [0.0 if e is None else float(e[0]) for e in edges]
-    errors: dict[Any, Any] = {
-        name: (
-            ("seed", "shown", "layer", "width"),
-            np.moveaxis(kept[plane][:, shown, -1:] - kept[plane][:, shown, :-1], 2, -1),
-            {"units": "bits", "long_name": f"{plane} of exact states less that in bins"},
-        )
-        for name, plane in ERRORS.items()
-    }
-    return arm.assign(
-        **errors,
-        histogram=(
-            ("shown", "layer", "bin"),
-            mean_interval(shares).estimate,
-            {"units": "1", "long_name": "share of activations, mean over seeds"},
-        ),
-        num_bins=(("seed", "layer"), num_bins, {"units": "1", "long_name": "bins of the range"}),
-        lowest=(("layer",), lowest, {"units": "1", "long_name": "lower end of the bins"}),
-    ).assign_coords(
-        shown=("shown", one.history.epochs[shown], {"units": "epochs"}),
-        bin=np.arange(counts.shape[-1]),
-        width=("width", list(WIDTHS), {"units": "1", "long_name": "width of the bins"}),
-    )
-
-
-def shown_positions(epochs: np.ndarray) -> np.ndarray:
-    """Positions of the epochs nearest to ``SHOWN``, each once."""
-    wanted = np.expm1(np.array(SHOWN) * np.log1p(epochs[-1]))
-    return np.unique(np.abs(epochs - wanted[:, None]).argmin(axis=1))
-
-
-def correlations(results: xr.Dataset) -> xr.DataArray:
-    """Within seeds, over epochs, of I(X;T) with what bins see: (dataset, ..., what, seed, layer)."""
-    own = results.transpose("dataset", "activation", "bins", "seed", "epoch", "layer", ...)
-    arms = itertools.product(*(range(own.sizes[d]) for d in own.ixt.dims[:3]))
-    whats = ("extreme", "empty")
-    rho = np.array(
-        [
-            [
-                correlation_over_epochs(own.ixt.values[arm], own[what].values[arm].astype(float))
-                for what in whats
-            ]
-            for arm in arms
-        ]
-    )
-    dims = (*own.ixt.dims[:3], "what", "seed", "layer")
-    coords = {d: own[d].values for d in dims if d != "what"} | {"what": list(whats)}
-    sizes = [len(coords[d]) for d in dims]
-    return xr.DataArray(rho.reshape(sizes), coords, dims)
+def seen_in_bins(arm: xr.Dataset, activations: Sequence[str]) -> xr.Dataset:
+    """Reduce an arm: the plane in bins of ``BINS``, what these see, and the errors of all widths."""
+    planes = arm[["ixt", "ity"]]
+    shown = [histograms(arm.counts.sel(bins=width), activations) for width in arm.bins.values]
+    kept = arm.drop_vars("counts").drop_dims("estimator")
+    in_bins = planes.sel(estimator=arm.bins.values).rename(estimator="bins")
+    return kept.assign(in_bins).merge(errors(planes, EXACT)).merge(xr.concat(shown, "bins"))
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
@@ -217,38 +117,36 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     figures = {}
     seeds = f"{results.sizes['seed']} seeds, {results.optimizer}"
     for name, bins in itertools.product(results.dataset.values, results.bins.values):
-        own = results.sel(dataset=name, bins=bins)
-        title = f"{name}, bins of {bins}, {seeds}"
-        figures[f"histograms_{name}_{bins}.png"] = plot_bin_histograms(own, title=title)
-        figures[f"course_{name}_{bins}.png"] = plot_bin_course(own, title=f"{title}, 95% bands")
-        figures[f"states_{name}_{bins}.png"] = plot_state_shares(own, title=title)
+        arms, title = results.sel(dataset=name, bins=bins), f"{name}, bins of {bins}, {seeds}"
+        figures[f"histograms_{name}_{bins}.png"] = plot_bin_histograms(arms, title=title)
+        figures[f"course_{name}_{bins}.png"] = plot_bin_course(arms, title=f"{title}, 95% bands")
+        figures[f"states_{name}_{bins}.png"] = plot_state_shares(arms, title=title)
     for name in results.dataset.values:
         title = f"{name}, {seeds}: exact states less bins, 95% bands"
         figures[f"errors_{name}.png"] = plot_bin_errors(results.sel(dataset=name), title=title)
-    return figures, [layers_table(results), errors_table(results), seeds_table(results.isel(bins=0))]
+    seeds = seeds_table(results.isel(bins=0, drop=True))
+    return figures, [layers_table(results), errors_table(results), seeds]
 
 
 def layers_table(results: xr.Dataset) -> Table:
     """Per arm and layer: how I(X;T) goes with saturation and empty bins, and what is lost where."""
     rho, summary = correlations(results), compression_summary(results[["ixt"]])
     end = results.isel(epoch=-1)
-    names = ("extreme", "empty", "alone", "pure", "mixed", "lost_pure", "lost_mixed", "lost_label")
-    header = ["dataset", "activation", "bins", "layer"]
-    for what in rho.what.values:
-        header += [*interval_columns(f"rho_{what}"), f"rho_{what}_seeds"]
-    header += [*interval_columns("compression"), *names]
+    limits = summary[["compression", "compression_low", "compression_high"]]
+    names = ["extreme", "empty", "alone", "pure", "mixed", "lost_pure", "lost_mixed", "lost_label"]
+    means, dims = end[names].mean("seed"), (*FACTORS, "layer")
     rows, sentences = [], []
-    for arm in itertools.product(*(results[d].values for d in (*results.ixt.dims[:3], "layer"))):
-        where = dict(zip(header[:4], arm, strict=True))
-        row = list(arm)
+    for levels in itertools.product(*(results[d].values for d in dims)):
+        row = cells = dict(zip(dims, levels, strict=True))
         for what in rho.what.values:
-            found = mean_interval(rho.sel(what=what).sel(where).values)
-            row += [*map(float, found[:3]), int(found.num_seeds)]
-        row += [summary[f"compression{x}"].sel(where).item() for x in ("", "_low", "_high")]
-        rows.append([*row, *(float(end[name].sel(where).mean()) for name in names)])
-    for arm in itertools.product(*(results[d].values for d in results.ixt.dims[:3])):
-        where = dict(zip(header[:3], arm, strict=True))
-        sentences.append(verdict(", ".join(arm), rho.sel(where), end.sel(where), summary.sel(where)))
+            mean = mean_interval(rho.sel(what=what).sel(cells).values)
+            row = row | interval_cells(f"rho_{what}", mean) | {f"rho_{what}_seeds": int(mean.num_seeds)}
+        values = limits.sel(cells).merge(means.sel(cells))
+        rows.append({**row, **{name: float(value) for name, value in values.items()}})
+    for levels in itertools.product(*(results[d].values for d in FACTORS)):
+        cells = dict(zip(FACTORS, levels, strict=True))
+        arm = verdict(rho.sel(cells), end.sel(cells), summary.sel(cells))
+        sentences.append(f"{', '.join(levels)}: {arm}")
     note = (
         "rho: of I(X;T) over epochs within a seed, with the share of activations in the outermost bins "
         "and with the number of empty bins, mean over seeds whose curves are not constant; the others: "
@@ -258,25 +156,25 @@ def layers_table(results: xr.Dataset) -> Table:
         f"{name} {float(results.beyond.sel(dataset=name).max()):.1e}" for name in results.dataset.values
     ]
     reach = f"largest share of a layer's activations beyond the last bin: {', '.join(beyond)}"
-    return Table("layers", header, rows, [note, reach, *sentences])
+    return table_of_rows("layers", rows, [note, reach, *sentences])
 
 
-def verdict(arm: str, rho: xr.DataArray, end: xr.Dataset, summary: xr.Dataset) -> str:
+def verdict(rho: xr.DataArray, end: xr.Dataset, summary: xr.Dataset) -> str:
     """Say whether I(X;T) falls where activations gather in the outermost bins, and what is lost how."""
     falls, rises = [], []
     for layer in rho.layer.values[:-1]:
-        found = mean_interval(rho.sel(what="extreme", layer=layer).values)
-        if found.high < 0:
-            falls.append(f"{layer} by {interval_text(found)}")
-        elif found.low > 0:
-            rises.append(f"{layer} by {interval_text(found)}")
+        mean = mean_interval(rho.sel(what="extreme", layer=layer).values)
+        if mean.high < 0:
+            falls.append(f"{layer} by {interval_text(mean)}")
+        elif mean.low > 0:
+            rises.append(f"{layer} by {interval_text(mean)}")
     compresses = summary.layer.values[:-1][(summary.compression_low[:-1] > 0).values]
     hidden = end.isel(layer=slice(0, -1))
     lost = (hidden.lost_pure + hidden.lost_mixed).sum("layer")
     part = mean_interval((hidden.lost_pure.sum("layer") / lost.where(lost > 0)).values)
     return (
-        f"{arm}: hidden layers whose I(X;T) falls as the share of activations in the outermost bins "
-        f"grows, by their rank correlation over epochs: {', '.join(falls) or 'none'}; rises with it: "
+        "hidden layers whose I(X;T) falls as the share of activations in the outermost bins grows, by "
+        f"their rank correlation over epochs: {', '.join(falls) or 'none'}; rises with it: "
         f"{', '.join(rises) or 'none'}; that compress at all: "
         f"{', '.join(map(str, compresses)) or 'none'}. Of H(X|T) of hidden layers after training a "
         f"share of {interval_text(part)} is lost in states of one class, which costs no I(T;Y)."
@@ -285,23 +183,23 @@ def verdict(arm: str, rho: xr.DataArray, end: xr.Dataset, summary: xr.Dataset) -
 
 def errors_table(results: xr.Dataset) -> Table:
     """Per arm, shown epoch and layer: the mean error of I(X;T) in bins of each width, bits."""
-    own = results.error_ixt.transpose("dataset", "activation", "shown", "layer", "width", "seed")
-    mean = mean_interval(own.values, axis=-1).estimate
-    dims = own.dims[:4]
-    rows = [
-        [*(own[d].values[i] for d, i in zip(dims, index, strict=True)), *map(float, mean[index])]
-        for index in np.ndindex(mean.shape[:-1])
-    ]
+    dims = ("dataset", "activation", "shown", "layer")
+    by_width = results.error_ixt.transpose(*dims, "width", "seed")
+    mean = by_width.isel(seed=0, drop=True).copy(data=mean_interval(by_width.values, axis=-1).estimate)
+    rows = []
+    for levels in itertools.product(*(mean[d].values for d in dims)):
+        cells = dict(zip(dims, levels, strict=True))
+        widths = {str(width): float(mean.sel(cells).sel(width=width)) for width in mean.width.values}
+        rows.append({"epoch" if d == "shown" else d: level for d, level in cells.items()} | widths)
     sentences = ["mean error of I(X;T), bits, by the width of the bins; intervals are in the figure"]
-    steps = np.diff(mean, axis=-1)
-    for i, j in np.ndindex(*steps.shape[:2]):
-        grows = int((steps[i, j] >= -ROUNDING_BITS).sum())
-        last = own.values[i, j, -1]  # (layer, width, seed)
-        ends = [interval_text(mean_interval(last[:, k].mean(axis=0))) for k in (0, -1)]
+    for name, activation in itertools.product(mean.dataset.values, mean.activation.values):
+        arm = {"dataset": name, "activation": activation}
+        steps = mean.sel(arm).diff("width")
+        last = by_width.sel(arm).isel(shown=-1).mean("layer", skipna=False)
+        first, widest = (interval_text(mean_interval(last.isel(width=i).values)) for i in (0, -1))
         sentences.append(
-            f"{own.dataset.values[i]}, {own.activation.values[j]}: the error grows with the width in "
-            f"{grows} of {steps[i, j].size} steps; after training, mean over layers, {ends[0]} bits in "
-            f"bins of {WIDTHS[0]} and {ends[1]} in bins of {WIDTHS[-1]}."
+            f"{name}, {activation}: the error grows with the width in "
+            f"{int((steps >= -ROUNDING_BITS).sum())} of {steps.size} steps; after training, mean over "
+            f"layers, {first} bits in bins of {WIDTHS[0]} and {widest} in bins of {WIDTHS[-1]}."
         )
-    header = ["dataset", "activation", "epoch", "layer", *map(str, WIDTHS)]
-    return Table("errors", header, rows, sentences)
+    return table_of_rows("errors", rows, sentences)

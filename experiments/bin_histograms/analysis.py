@@ -1,145 +1,32 @@
-"""A layer seen through bins: the histogram of its activations, and which samples share a state.
+"""Counts of activations over bins: empty bins, saturation, histograms, and the errors of binned planes.
 
-Single activations give counts over bins, empty bins, and the fraction in the outermost bins
-(saturation). A sample's state is its row of bins: it is alone in the state, or shares it with samples of
-its own class only, or with samples of other classes. The first case loses nothing, the second I(X;T),
-the third I(T;Y) too.
+The fraction of activations in the outermost bins is saturation as bins see it.
 """
 
-import functools
-from collections.abc import Hashable
-from typing import cast
+from collections.abc import Sequence
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+import xarray as xr
 
-from ibjax.analysis._inputs import as_floats, as_integers, as_numbers
+from ibjax.analysis._inputs import as_integers, as_numbers
 from ibjax.analysis._labelled import check_same_seeds
-from ibjax.analysis._networks import check_model
-from ibjax.analysis.intervals import rank_correlation
-from ibjax.analysis.states import StateShares, state_shares
-from ibjax.checks import as_whole, check_positive
-from ibjax.losses import output_units
-from ibjax.mi import binned_states, revisiting_edges
-from ibjax.mi._binnings import BY_EDGES, BY_WIDTH
-from ibjax.models import MLP
-from ibjax.tracing import own_settings
-from ibjax.types import ArrayLike, Record
+from ibjax.analysis.intervals import mean_interval, rank_correlation
+from ibjax.mi import revisiting_edges
+from ibjax.types import ArrayLike
 
 __all__ = [
-    "bins_record",
     "correlation_over_epochs",
+    "correlations",
     "empty_bins",
+    "errors",
     "extreme_share",
-    "histogram_counts",
+    "histograms",
     "occupied_range",
+    "shown_positions",
 ]
 
-# Number of bins of activations without an upper end; the last bin holds everything beyond.
-NUM_BINS = 1024
-
-# More bins or classes would take too much memory.
-MOST = 2**24
-
-
-@own_settings()
-def histogram_counts(
-    t: ArrayLike,
-    activation: str,
-    bin_width: float | int,
-    *,
-    num_bins: int | np.integer = NUM_BINS,
-) -> Int[Array, " bins"]:
-    """Count a layer's activations, over samples and units, in each bin.
-
-    Args:
-        t: (n, width) activations.
-        activation: name of the activation, which gives the lower end of the bins as in
-            ``revisiting_binned_mi``.
-        bin_width: width of the bins.
-        num_bins: number of bins, at least that of a bounded activation; activations beyond the last bin
-            are counted in it, those below the first in the first.
-
-    Returns:
-        (bins,) counts; 0 in bins beyond a bounded activation's upper end, and in all bins if a traced
-        activation is not finite.
-
-    Raises:
-        ValueError: for other shapes, concrete activations that are not finite, an unknown activation,
-            fewer bins than a bounded activation has, a width that is not positive.
-    """
-    t = as_floats("t", t, "(n, width)")
-    return _counts(t, activation, bin_width, as_whole("num_bins", num_bins, at_most=MOST))
-
-
-def _counts(t, activation, bin_width, num_bins):
-    edges = revisiting_edges(activation, bin_width)
-    if edges is None:
-        index = BY_WIDTH.index(t, jnp.asarray(bin_width, jnp.float32))
-    else:
-        if len(edges) - 1 > num_bins:
-            raise ValueError(
-                f"num_bins: expected at least the {len(edges) - 1} of {activation}, got {num_bins}"
-            )
-        index = BY_EDGES.index(t, jnp.asarray(edges))
-    place = jnp.clip(index, 0, num_bins - 1).astype(jnp.int32)
-    counts = jnp.zeros(num_bins, jnp.int32).at[place.ravel()].add(1)
-    return jnp.where(jnp.isfinite(t).all(), counts, 0)
-
-
-def bins_record(
-    model: MLP,
-    num_classes: int | np.integer,
-    bin_width: float | int,
-    *,
-    num_bins: int | np.integer = NUM_BINS,
-) -> Record:
-    """Return a record function for binned training samples: histograms and shared states.
-
-    Args:
-        model: the network.
-        num_classes: number of classes.
-        bin_width: width of the bins, as in ``revisiting_binned_mi``.
-        num_bins: number of bins of the histograms, as in :func:`histogram_counts`.
-
-    Returns:
-        ``record(params, data, split)``, which returns a dict of ``counts`` (layer, bins) and of the
-        fields of ``StateShares``, each (layer,), the softmax last. If a layer has an activation that is
-        not finite, its counts are 0 and the others NaN. The same arguments give the same function.
-
-    Raises:
-        ValueError: for anything but an ``MLP``, numbers that are not whole, a width that is not
-            positive; by the record, as :func:`histogram_counts`.
-    """
-    check_model(model)
-    num_classes, num_bins = (
-        as_whole("num_classes", num_classes, at_most=MOST),
-        as_whole("num_bins", num_bins, at_most=MOST),
-    )
-    check_positive("bin_width", bin_width)
-    return _bins_record(cast(Hashable, model), num_classes, float(bin_width), num_bins)
-
-
-@functools.lru_cache(maxsize=64)
-def _bins_record(model, num_classes: int, bin_width: float, num_bins: int) -> Record:
-    names = (*model.activations, "softmax")
-
-    def record(params, data, split):
-        logits, hidden = model.apply(params, data.x[split.train].T, method="feature_major")
-        counts, shares = [], []
-        for name, h in zip(names, [*hidden, output_units(logits)], strict=True):
-            counts.append(_counts(h.T, name, bin_width, num_bins))
-            edges = revisiting_edges(name, bin_width)
-            bins = {"bin_width": bin_width} if edges is None else {"bins": jnp.asarray(edges)}
-            states = binned_states(h.T, **bins)
-            of_layer = state_shares(states, data.y[split.train], num_classes)
-            finite = jnp.isfinite(h).all()
-            shares.append(StateShares(*(jnp.where(finite, value, jnp.nan) for value in of_layer)))
-        stacked = StateShares(*map(jnp.stack, zip(*shares, strict=True)))
-        return {"counts": jnp.stack(counts)} | stacked._asdict()
-
-    return record
+# Epochs whose histograms and errors are kept: fractions of the last one, on a log scale.
+SHOWN = (0.0, 0.4, 0.7, 1.0)
 
 
 def occupied_range(counts: ArrayLike) -> np.ndarray:
@@ -228,6 +115,89 @@ def correlation_over_epochs(a: ArrayLike, b: ArrayLike) -> np.ndarray:
             for s in range(seeds)
         ]
     )
+
+
+def correlations(results: xr.Dataset) -> xr.DataArray:
+    """Correlate I(X;T) over epochs with what bins see, within seeds.
+
+    Dims: what ("extreme" or "empty"), dataset, activation, bins, seed, layer.
+    """
+    curves = ["seed", "epoch", "layer"]
+    rho = {
+        what: xr.apply_ufunc(
+            correlation_over_epochs,
+            results.ixt,
+            results[what].astype(float),
+            input_core_dims=[curves, curves],
+            output_core_dims=[["seed", "layer"]],
+            vectorize=True,
+        )
+        for what in ("extreme", "empty")
+    }
+    return xr.Dataset(rho).to_array("what")
+
+
+def histograms(counts: xr.DataArray, activations: Sequence[str]) -> xr.Dataset:
+    """Return what counts show: empty bins, saturation, and histograms at a few epochs.
+
+    Args:
+        counts: (seed, epoch, layer, bin) counts of a ``BinsRecord``, with a coordinate ``bins``, the
+            width.
+        activations: names of the hidden layers' activations.
+    """
+    counts = counts.transpose("seed", "epoch", "layer", "bin")
+    edges = [revisiting_edges(name, float(counts.bins)) for name in (*activations, "softmax")]
+    bounded = np.array([0 if e is None else len(e) - 1 for e in edges])
+    lowest = [0.0 if e is None else float(e[0]) for e in edges]
+    num_bins = np.where(bounded > 0, bounded, occupied_range(counts.values))
+    extreme = extreme_share(counts.values, num_bins)
+    total = counts.sum("bin")
+    beyond = np.where(bounded > 0, 0, counts[..., -1]) / np.maximum(total.values, 1)
+    shown = {"epoch": shown_positions(counts.epoch.values)}
+    shares = counts.isel(shown) / total.isel(shown).where(total.isel(shown) > 0)
+    mean = mean_interval(shares.values).estimate
+    variables = {
+        "empty": (total.dims, empty_bins(counts.values, num_bins), "empty bins of the range"),
+        "extreme": (total.dims, extreme, "share of activations in the outermost bins"),
+        "beyond": (total.dims, beyond, "share of activations beyond the last bin"),
+        "histogram": (("shown", "layer", "bin"), mean, "share of activations, mean over seeds"),
+        "num_bins": (("seed", "layer"), num_bins, "bins of the range"),
+        "lowest": (("layer",), lowest, "lower end of the bins"),
+    }
+    return xr.Dataset(
+        {
+            k: (dims, values, {"units": "1", "long_name": text})
+            for k, (dims, values, text) in variables.items()
+        },
+        {"shown": shares.epoch.values, "bin": np.arange(counts.sizes["bin"]), "bins": counts.bins},
+    )
+
+
+def errors(planes: xr.Dataset, exact: str) -> xr.Dataset:
+    """Return ``error_ixt`` and ``error_ity`` (seed, shown, layer, width), bits: exact states less bins.
+
+    Args:
+        planes: Dataset with ``ixt`` and ``ity`` by ``estimator``, named by the width of its bins.
+        exact: name of the estimator of exact states.
+    """
+    shown = planes.isel(epoch=shown_positions(planes.epoch.values)).rename(epoch="shown")
+    binned = shown.drop_sel(estimator=exact).rename(estimator="width")
+    difference = shown.sel(estimator=exact, drop=True) - binned
+    for name, values in difference.items():
+        values.attrs = {"units": "bits", "long_name": f"{name} of exact states less that in bins"}
+    widths = (
+        "width",
+        binned.width.values.astype(float),
+        {"units": "1", "long_name": "width of the bins"},
+    )
+    difference = difference.rename({"ixt": "error_ixt", "ity": "error_ity"}).assign_coords(width=widths)
+    return difference.transpose("seed", "shown", "layer", "width")
+
+
+def shown_positions(epochs: np.ndarray) -> np.ndarray:
+    """Return the positions of the epochs nearest to ``SHOWN``, each once."""
+    wanted = np.expm1(np.array(SHOWN) * np.log1p(epochs[-1]))
+    return np.unique(np.abs(epochs - wanted[:, None]).argmin(axis=1))
 
 
 def _checked_counts(counts) -> np.ndarray:

@@ -23,43 +23,49 @@ import dataclasses
 import itertools
 from pathlib import Path
 
-import jax.numpy as jnp
 import numpy as np
-import scipy.stats
 import xarray as xr
 from matplotlib.figure import Figure
 
+from experiments.bin_size.analysis import (
+    ClassesRecord,
+    distances,
+    share_of_splits_as_low,
+    with_entropies,
+)
 from experiments.bin_size.figures import plot_drift
 from experiments.lab import (
+    Table,
+    Task,
+    interval_cells,
+    interval_text,
+    seeds_table,
+    table_of_rows,
+    train,
+)
+from experiments.lab.revisiting import (
     EDGES,
     RevisitingConfig,
-    Table,
-    Trained,
-    activation_arms,
-    columns,
-    interval_text,
-    revisiting_attributes,
-    seeds_table,
-    train_tasks,
+    activation_trainings,
+    dataset_arms,
+    provenance,
 )
 from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.intervals import mean_interval
-from ibjax.analysis.records import planes_record, select_estimator
-from ibjax.datasets import symmetric_task
+from ibjax.analysis.records import JointRecord, PlanesRecord
 from ibjax.mi import exact_mi
 from ibjax.plots import plot_information_plane
 from ibjax.presets import revisiting_estimators
-from ibjax.results import history_to_dataset, stack_arms
 from ibjax.training import TrainConfig, make_model
-from ibjax.types import Record
 
 ACTIVATIONS = ("tanh", "relu")
 BIN_WIDTHS, EXACT = (0.3, 0.15, 0.07, 0.01), "exact"
+FACTORS = ("dataset", "activation", "bins")
 
-# Of the paper's table 1, the symmetric task; and of its samples.
+# H(X), I(X;Y) and the number of samples of the symmetric task in the paper's table 1.
 PAPER_HX, PAPER_IXY, PAPER_SAMPLES = 11.677719641641012, 0.9976734295143714, 3276
 
-# From here on a layer is at (H(X), I(X;Y)).
+# A layer that is nearer counts as being at (H(X), I(X;Y)).
 ARRIVED_BITS = 0.05
 
 
@@ -70,70 +76,29 @@ class Config(RevisitingConfig):
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train both arms and measure them in all bins; checkpoints go to ``folder`` if given."""
-    trained = train_tasks(
+    results = train(
         config,
-        activation_arms(config, ACTIVATIONS),
-        lambda task, training: planes_and_classes(training, task.num_classes),
+        dataset_arms(config, activation_trainings(config, ACTIVATIONS), planes_and_classes),
+        factors=("dataset", "activation"),
+        source="Revisiting the Information Plane (2019), figures 1, 11, table 1",
         folder=folder,
-    )
-    arms = {}
-    for key, one in trained.items():
-        planes, split_of_seeds = without_classes(one)
-        for i, bins in enumerate((*map(str, BIN_WIDTHS), EXACT)):
-            own = planes._replace(history=select_estimator(planes.history, i))
-            arms[*key, bins] = history_to_dataset(own.history, own.training.as_dict()).assign(
-                split_of_seeds
-            )
-    results = stack_arms(arms, ("dataset", "activation", "bins"))
-    for name in ("hx", "ixy"):  # the same in all bins
-        results[name] = results[name].isel(bins=0, drop=True)
-    return results.assign_attrs(
-        revisiting_attributes(
-            config,
-            "bin_size",
-            trained,
-            "Revisiting the Information Plane (2019), figures 1, 11, table 1",
-        ),
-        estimator="revisiting_binned_mi, bin_width by coordinate bins; exact_mi",
+        derive=lambda _, arm: with_entropies(arm),
+        **provenance(config),
         binning=EDGES,
     )
+    # The entropies are the same in all bins.
+    return results.assign({name: results[name].isel(bins=0, drop=True) for name in ("hx", "ixy")})
 
 
-def planes_and_classes(training: TrainConfig, num_classes: int) -> Record:
-    """``planes_record`` in all bins, with the classes' numbers of training samples."""
-    widths = [revisiting_estimators(training.activations, width) for width in BIN_WIDTHS]
-    planes = planes_record(make_model(training), [*widths, exact_mi], rows="train")
-
-    def record(params, data, split):
-        counts = jnp.zeros(num_classes, jnp.int32).at[data.y[split.train]].add(1)
-        return planes(params, data, split) | {"classes": counts}
-
-    return record
-
-
-def without_classes(one: Trained) -> tuple[Trained, xr.Dataset]:
-    """The planes alone; and H(X), I(X;Y) of each seed's training samples in float64."""
-    records = dict(one.history.records)
-    counts = records.pop("classes")[:, 0]  # (seed, class), the same at all epochs
-    distinct = len(np.unique(np.asarray(one.task.data.x), axis=0))
-    if distinct < len(one.task.data.x):
-        raise ValueError(f"x: expected distinct samples, got {distinct} of {len(one.task.data.x)}")
-    bits = {"units": "bits"}
-    split_of_seeds = xr.Dataset(
-        {
-            "hx": ("seed", np.log2(counts.sum(axis=1)), bits | {"long_name": "H(X)"}),
-            "ixy": ("seed", scipy.stats.entropy(counts, base=2, axis=1), bits | {"long_name": "I(X;Y)"}),
-        },
-        {"seed": one.history.seeds},
-    )
-    return one._replace(history=one.history._replace(records=records)), split_of_seeds
-
-
-def distances(results: xr.Dataset) -> xr.DataArray:
-    """Distance of all layers from (H(X), I(X;Y)) at the end, bits: (dataset, ..., layer)."""
-    end = results.isel(epoch=-1)
-    away = np.hypot(results.hx - end.ixt, results.ixy - end.ity)
-    return away.transpose("dataset", "activation", "bins", "seed", "layer")
+def planes_and_classes(task: Task, training: TrainConfig) -> JointRecord:
+    """The planes of the training samples in all bins, and the samples in each class."""
+    distinct = len(np.unique(np.asarray(task.data.x), axis=0))
+    if distinct < task.num_samples:
+        raise ValueError(f"x: expected distinct samples, got {distinct} of {task.num_samples}")
+    binned = {str(width): revisiting_estimators(training.activations, width) for width in BIN_WIDTHS}
+    estimators = binned | {EXACT: exact_mi}
+    planes = PlanesRecord(make_model(training), estimators, rows="train", factor="bins")
+    return JointRecord([planes, ClassesRecord(task.num_classes)])
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
@@ -142,67 +107,56 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     away = distances(results)
     seeds = f"{results.sizes['seed']} seeds, {results.optimizer}"
     for name in results.dataset.values:
-        own = results.sel(dataset=name)
-        corner = float(own.hx.mean()), float(own.ixy.mean())
+        planes = results.sel(dataset=name)
+        corner = float(planes.hx.mean()), float(planes.ixy.mean())
         title = f"{name}, {seeds}; columns: width of the bins; star: (H(X), I(X;Y))"
         figures[f"planes_{name}.png"] = plot_information_plane(
-            own, row="activation", column="bins", title=title, corner=corner
+            planes, row="activation", column="bins", title=title, corner=corner
         )
     title = f"Distance from (H(X), I(X;Y)) after training: mean with 95% interval, {seeds}"
     figures["drift.png"] = plot_drift(away, title=title)
-    return figures, [
-        drift_table(results, away),
-        split_table(results),
-        seeds_table(results.sel(bins=EXACT)),
-    ]
-
-
-def share_of_splits_as_low(ixy: float, num_samples: int) -> float:
-    """Share of all random splits of the symmetric task whose I(X;Y) is at most this, exactly.
-
-    The ones among the training samples are hypergeometric, and I(X;Y) is the entropy of their share.
-    """
-    y = np.asarray(symmetric_task().y)
-    ones = np.arange(num_samples + 1)
-    entropies = scipy.stats.entropy([ones, num_samples - ones], base=2, axis=0)
-    probability = scipy.stats.hypergeom.pmf(ones, len(y), y.sum(), num_samples)
-    return float(probability[entropies <= ixy + 1e-12].sum())
+    exact = results.sel(bins=EXACT, drop=True)
+    return figures, [drift_table(results, away), split_table(results), seeds_table(exact)]
 
 
 def drift_table(results: xr.Dataset, away: xr.DataArray) -> Table:
     """Per arm, bins and layer: where it ends, how far from (H(X), I(X;Y)), and what it compresses."""
-    header = columns("dataset activation bins layer ixt ity distance+- compression+-")
-    summary, rows = compression_summary(results[["ixt"]]), []
+    dims = (*FACTORS, "layer")
     end = results[["ixt", "ity"]].isel(epoch=-1).mean("seed")
-    for arm in itertools.product(*(results[d].values for d in (*away.dims[:3], "layer"))):
-        where = dict(zip((*away.dims[:3], "layer"), arm, strict=True))
-        amount = [summary[f"compression{x}"].sel(where).item() for x in ("", "_low", "_high")]
-        distance = mean_interval(away.sel(where).values)[:3]
-        ends = [end[name].sel(where).item() for name in ("ixt", "ity")]
-        rows.append([*arm, *ends, *map(float, distance), *amount])
-    found = [
-        verdict(results, away.sel(dataset=name, activation=activation))
+    compression = compression_summary(results[["ixt"]])
+    limits = compression[["compression", "compression_low", "compression_high"]]
+    rows = []
+    for levels in itertools.product(*(results[d].values for d in dims)):
+        cells = dict(zip(dims, levels, strict=True))
+        rows.append(
+            {
+                **cells,
+                **{name: float(value) for name, value in end.sel(cells).items()},
+                **interval_cells("distance", mean_interval(away.sel(cells).values)),
+                **{name: float(value) for name, value in limits.sel(cells).items()},
+            }
+        )
+    verdicts = [
+        verdict(away.sel(dataset=name, activation=activation))
         for name, activation in itertools.product(results.dataset.values, results.activation.values)
     ]
     note = "ixt, ity, distance: after training; compression of I(X;T): see ibjax.analysis.compression"
-    return Table("drift", header, rows, [note, *found])
+    return table_of_rows("drift", rows, [note, *verdicts])
 
 
-def verdict(results: xr.Dataset, away: xr.DataArray) -> str:
+def verdict(away: xr.DataArray) -> str:
     """Say whether layers come nearer as bins shrink, seed by seed, and which do not arrive."""
     steps = away.diff("bins").transpose("bins", "layer", "seed").values  # wide to fine, then exact
     nearer = mean_interval(steps, axis=-1)
     moves = f"{int((nearer.high < 0).sum())} of {nearer.high.size}"
     backwards = int((nearer.low > 0).sum())
-    exact = {
-        layer: mean_interval(away.sel(bins=EXACT, layer=layer).values) for layer in away.layer.values
-    }
-    arrived = [str(layer) for layer, found in exact.items() if found.high < ARRIVED_BITS]
-    far = [
-        f"{layer} by {interval_text(found)}"
-        for layer, found in exact.items()
-        if not found.high < ARRIVED_BITS
-    ]
+    arrived, far = [], []
+    for layer in away.layer.values:
+        distance = mean_interval(away.sel(bins=EXACT, layer=layer).values)
+        if distance.high < ARRIVED_BITS:
+            arrived.append(str(layer))
+        else:
+            far.append(f"{layer} by {interval_text(distance)}")
     widest, finest = (
         f"{interval_text(mean_interval(away.isel(bins=i).mean('layer').values))} bits in bins of "
         f"{away.bins.values[i]}"
@@ -220,19 +174,20 @@ def split_table(results: xr.Dataset) -> Table:
     """Table 1: H(X), and I(X;Y) as its distribution over splits, beside the paper's."""
     rows, sentences = [], []
     for name in results.dataset.values:
-        own = results.isel(activation=0).sel(dataset=name)
-        quantiles = np.quantile(own.ixy.values, [0.025, 0.5, 0.975])
+        arm = results.isel(activation=0).sel(dataset=name)
+        quantiles = np.quantile(arm.ixy.values, [0.025, 0.5, 0.975])
         count = results.attrs[f"num_samples_{name}"]
-        rows.append([name, count, f"{float(own.hx[0]):.15f}", *(f"{q:.6f}" for q in quantiles)])
-        text = f"{name}: H(X) = log2 {count} in all {own.sizes['seed']} splits."
+        columns = ("ixy_2.5%", "ixy_median", "ixy_97.5%")
+        ixy = {k: f"{q:.6f}" for k, q in zip(columns, quantiles, strict=True)}
+        rows.append({"dataset": name, "num_samples": count, "hx": f"{float(arm.hx[0]):.15f}", **ixy})
+        text = f"{name}: H(X) = log2 {count} in all {arm.sizes['seed']} splits."
         if count == PAPER_SAMPLES:
-            as_low = float((own.ixy <= PAPER_IXY).mean())
+            as_low = float((arm.ixy <= PAPER_IXY).mean())
             text += (
-                f" The paper's: H(X) = {PAPER_HX}, off by {abs(PAPER_HX - float(own.hx[0])):.0e}; "
+                f" The paper's: H(X) = {PAPER_HX}, off by {abs(PAPER_HX - float(arm.hx[0])):.0e}; "
                 f"I(X;Y) = {PAPER_IXY}; as low are {as_low:.0%} of these splits, and "
                 f"{share_of_splits_as_low(PAPER_IXY, count):.1%} of all."
             )
         sentences.append(text)
     note = "I(X;Y): of each seed's training samples, whose labels are functions of x, hence H(Y)"
-    header = "dataset num_samples hx ixy_2.5% ixy_median ixy_97.5%".split()
-    return Table("table_1", header, rows, [note, *sentences])
+    return table_of_rows("table_1", rows, [note, *sentences])

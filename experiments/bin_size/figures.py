@@ -34,13 +34,13 @@ def plot_drift(away: xr.DataArray, *, title: str = "") -> Figure:
     for (i, r), (j, c) in itertools.product(enumerate(rows), enumerate(columns)):
         ax = axes[i, j]
         for k, layer in enumerate(layers):
-            one = away.sel(dataset=r, activation=c, layer=layer).transpose("seed", "bins").values
-            found = mean_interval(one)
-            ends = np.stack([found.estimate - found.low, found.high - found.estimate])
+            distances = away.sel(dataset=r, activation=c, layer=layer).transpose("seed", "bins")
+            mean = mean_interval(distances.values)
+            ends = np.stack([mean.estimate - mean.low, mean.high - mean.estimate])
             shift = 0.06 * (k - (len(layers) - 1) / 2)
             label = f"{layer} (softmax)" if layer == layers[-1] else str(layer)
             look = {"marker": MARKERS[k % len(MARKERS)], "ms": 4, "lw": 1.2, "capsize": 2}
-            ax.errorbar(place + shift, found.estimate, ends, color=colours[k], label=label, **look)
+            ax.errorbar(place + shift, mean.estimate, ends, color=colours[k], label=label, **look)
         ax.set_title(f"{r}, {c}", fontsize="medium")
         ax.set_xticks(place, [str(level) for level in away.bins.values])
         ax.set_ylim(bottom=0)

@@ -23,37 +23,47 @@ Dims: dataset, activation, seed, epoch, layer; ``stop``: dataset, activation, st
 
 import dataclasses
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from experiments.early_stopping.analysis import (
+    STOPPING,
+    compression_until_stops,
+    share_reached,
+    stop_epochs,
+    stopped,
+    with_stops,
+)
 from experiments.early_stopping.figures import plot_stops
 from experiments.lab import (
+    Table,
+    interval_cells,
+    interval_text,
+    seeds_table,
+    table_of_rows,
+    train,
+)
+from experiments.lab.revisiting import (
     BINNING,
     RevisitingConfig,
-    Table,
-    activation_arms,
+    activation_trainings,
     binned_plane,
-    interval_columns,
-    interval_text,
-    revisiting_attributes,
-    seeds_table,
+    dataset_arms,
+    provenance,
     stopping_epochs,
-    train_tasks,
 )
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_at
-from ibjax.analysis.data_processing import share_interval
+from ibjax.analysis.compression import NEGLIGIBLE_BITS
 from ibjax.analysis.intervals import mean_interval, median_interval
 from ibjax.analysis.phases import plane_phases
-from ibjax.analysis.stopping import at_position, early_stopping, perfect_stopping, stopped_at
+from ibjax.analysis.stopping import at_position
 from ibjax.checks import check_positive
 from ibjax.plots import plot_information_plane
-from ibjax.results import history_to_dataset, stack_arms
 
 ACTIVATIONS = ("tanh", "relu")
-STOPPING = ("early stopping", "perfect stopping", "all epochs")
+FACTORS = ("dataset", "activation")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,45 +80,19 @@ class Config(RevisitingConfig):
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure both arms, and find their stops; checkpoints go to ``folder`` if given."""
-    trained = train_tasks(
+    results = train(
         config,
-        activation_arms(config, ACTIVATIONS),
-        binned_plane,
+        dataset_arms(config, activation_trainings(config, ACTIVATIONS), binned_plane),
+        factors=FACTORS,
+        source="Revisiting the Information Plane (2019), figures 7, 10, 15",
         schedule=stopping_epochs(config.num_epochs),
         folder=folder,
-    )
-    arms = {
-        key: with_stops(history_to_dataset(one.history, one.training.as_dict()), config.patience)
-        for key, one in trained.items()
-    }
-    source = "Revisiting the Information Plane (2019), figures 7, 10, 15"
-    return stack_arms(arms, ("dataset", "activation")).assign_attrs(
-        revisiting_attributes(config, "early_stopping", trained, source),
-        **BINNING,
+        derive=lambda _, arm: with_stops(arm, config.patience),
+        **provenance(config),
+        binning=BINNING,
         patience=config.patience,
     )
-
-
-def with_stops(arm: xr.Dataset, patience: int) -> xr.Dataset:
-    """The arm with positions ``stop`` (stopping, seed) on its axis of epochs."""
-    loss, epochs = arm.test_loss.transpose("seed", "epoch").values, arm.epoch.values
-    perfect = perfect_stopping(loss)
-    stops = [
-        early_stopping(loss, epochs, patience=patience),
-        perfect,
-        np.where(perfect >= 0, len(epochs) - 1, -1),
-    ]
-    attrs = {"units": "1", "long_name": "position on the axis of epochs; -1: diverged"}
-    return arm.assign(stop=(("stopping", "seed"), np.stack(stops), attrs)).assign_coords(
-        stopping=list(STOPPING)
-    )
-
-
-def stopped(arm: xr.Dataset, stopping: str) -> xr.Dataset:
-    """Planes and qualities of networks that are stopped and stay as they are."""
-    position = arm.stop.sel(stopping=stopping).values
-    names = ("ixt", "ity", "test_loss", "test_accuracy")
-    return xr.Dataset({name: stopped_at(arm[name], position) for name in names})
+    return results.assign(stop=results.stop.transpose(..., "stopping", "seed"))
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
@@ -116,122 +100,104 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     figures = {}
     seeds = f"{results.sizes['seed']} seeds, {results.optimizer}, {results.binning}"
     for name in results.dataset.values:
-        own = results.sel(dataset=name)
-        arms = [own.sel(activation=activation) for activation in own.activation.values]
+        of_dataset = results.sel(dataset=name)
+        arms = [of_dataset.sel(activation=activation) for activation in results.activation.values]
         planes = xr.concat(
-            [xr.concat([stopped(arm, s) for arm in arms], own.activation) for s in STOPPING],
+            [xr.concat([stopped(arm, s) for arm in arms], results.activation) for s in STOPPING],
             xr.DataArray(list(STOPPING), dims="stopping", name="stopping"),
         )
         figures[f"planes_{name}.png"] = plot_information_plane(
             planes, row="activation", column="stopping", title=f"{name}, {seeds}"
         )
         title = f"{name}, {seeds}: mean with 95% band; lines: median stops with quartiles"
-        figures[f"stops_{name}.png"] = plot_stops(own, title=title)
+        figures[f"stops_{name}.png"] = plot_stops(of_dataset, title=title)
     return figures, [stops_table(results), layers_table(results), seeds_table(results)]
 
 
-def arms_of(results: xr.Dataset):
-    """Each arm's name and Dataset."""
-    for arm in itertools.product(results.dataset.values, results.activation.values):
-        yield arm, results.sel(dataset=arm[0], activation=arm[1])
+def arms_of(results: xr.Dataset) -> Iterator[tuple[dict[str, str], xr.Dataset]]:
+    """Each arm's levels by factor, and its Dataset."""
+    for levels in itertools.product(*(results[factor].values for factor in FACTORS)):
+        cells: dict[str, str] = dict(zip(FACTORS, levels, strict=True))
+        yield cells, results.sel(cells)
 
 
 def stops_table(results: xr.Dataset) -> Table:
     """Per arm: when training stops, and how well networks do then and at the end."""
-    header = ["dataset", "activation", "stopping", *interval_columns("epoch"), "before_end"]
-    for name in ("test_loss", "test_accuracy", "gain"):
-        header += interval_columns(name)
     rows = []
-    for arm, data in arms_of(results):
+    for cells, arm in arms_of(results):
         for stopping in STOPPING:
-            position = data.stop.sel(stopping=stopping).values
-            known = position >= 0
-            epochs = np.where(known, data.epoch.values[position], np.nan)
+            position = arm.stop.sel(stopping=stopping).values
             loss, accuracy = (
-                at_position(data[name], position).values for name in ("test_loss", "test_accuracy")
+                at_position(arm[name], position).values for name in ("test_loss", "test_accuracy")
             )
-            gain = data.test_accuracy.isel(epoch=-1).values - accuracy
-            before = int((position[known] < data.sizes["epoch"] - 1).sum())
-            found = (mean_interval(x)[:3] for x in (loss, accuracy, gain))
-            numbers = [float(x) for interval in found for x in interval]
-            rows.append([*arm, stopping, *median_interval(epochs)[:3], before, *numbers])
+            gain = arm.test_accuracy.isel(epoch=-1).values - accuracy
+            before_end = (position >= 0) & (position < arm.sizes["epoch"] - 1)
+            rows.append(
+                {
+                    **cells,
+                    "stopping": stopping,
+                    **interval_cells("epoch", median_interval(stop_epochs(arm, stopping))),
+                    "before_end": int(before_end.sum()),
+                    **interval_cells("test_loss", mean_interval(loss)),
+                    **interval_cells("test_accuracy", mean_interval(accuracy)),
+                    **interval_cells("gain", mean_interval(gain)),
+                }
+            )
     note = (
         f"epoch: median over seeds with its 95% interval; early: after {results.patience} epochs "
         "without a better validation loss; gain: accuracy at the last epoch less that at the stop, "
         "within seeds"
     )
-    return Table("stops", header, rows, [note])
+    return table_of_rows("stops", rows, [note])
 
 
 def layers_table(results: xr.Dataset) -> Table:
     """Per arm, stop and layer: where it is in the plane, and its compression until then."""
-    header = ["dataset", "activation", "stopping", "layer"]
-    for name in ("ixt", "ity", "compression", "fitted", "compressing"):
-        header += interval_columns(name)
     rows, sentences = [], []
-    for arm, data in arms_of(results):
-        amounts, phases = compression_until_stops(data), plane_phases(data)
-        for stopping, layer in itertools.product(STOPPING, data.layer.values):
-            position = data.stop.sel(stopping=stopping).values
-            at = [at_position(data[name].sel(layer=layer), position).values for name in ("ixt", "ity")]
-            amount = amounts.sel(stopping=stopping, layer=layer).values
-            found = [tuple(map(float, mean_interval(x)[:3])) for x in (*at, amount)]
-            own, when = phases.sel(layer=layer), np.where(position >= 0, data.epoch[position], np.nan)
-            for phase in ("fitting_end", "compression_start"):
-                found.append(share_reached(own[phase].values, when))
-            rows.append([*arm, stopping, layer, *itertools.chain(*found)])
-        sentences.append(verdict(arm, data, amounts))
+    for cells, arm in arms_of(results):
+        compressed, phases = compression_until_stops(arm), plane_phases(arm)
+        for stopping, layer in itertools.product(STOPPING, arm.layer.values):
+            position, epochs = arm.stop.sel(stopping=stopping).values, stop_epochs(arm, stopping)
+            plane, phase = arm[["ixt", "ity"]].sel(layer=layer), phases.sel(layer=layer)
+            amount = compressed.sel(stopping=stopping, layer=layer).values
+            ixt, ity = (at_position(plane[name], position).values for name in ("ixt", "ity"))
+            rows.append(
+                {
+                    **cells,
+                    "stopping": stopping,
+                    "layer": layer,
+                    **interval_cells("ixt", mean_interval(ixt)),
+                    **interval_cells("ity", mean_interval(ity)),
+                    **interval_cells("compression", mean_interval(amount)),
+                    **interval_cells("fitted", share_reached(phase.fitting_end.values, epochs)),
+                    **interval_cells(
+                        "compressing", share_reached(phase.compression_start.values, epochs)
+                    ),
+                }
+            )
+        sentences.append(f"{', '.join(cells.values())}. {verdict(arm, compressed)}")
     note = (
         "compression: of I(X;T), from the epoch where the other seeds' mean peaks to the stop, 0 "
         "before; fitted, compressing: share of networks that stop after the layer has fitted the labels "
         "or has started to compress, of those in which it ever does"
     )
-    return Table("layers", header, rows, [note, *sentences])
+    return table_of_rows("layers", rows, [note, *sentences])
 
 
-def share_reached(phase: np.ndarray, stop: np.ndarray) -> tuple[float, float, float]:
-    """Share of seeds that stop at their own epoch of a phase or later, and its exact 95% interval."""
-    both = np.isfinite(phase) & np.isfinite(stop)
-    if not both.any():
-        return np.nan, np.nan, np.nan
-    reached = phase[both] <= stop[both]
-    low, high = share_interval(reached.sum(), reached.size)
-    return float(reached.mean()), float(low), float(high)
-
-
-def compression_until_stops(arm: xr.Dataset) -> xr.DataArray:
-    """Compression of I(X;T) until training stops, bits: (stopping, layer, seed)."""
-    ixt = arm.ixt.transpose("layer", "seed", "epoch").values
-    values = [
-        [compression_at(layer, arm.stop.sel(stopping=stopping).values) for layer in ixt]
-        for stopping in STOPPING
-    ]
-    coords = {"stopping": list(STOPPING), "layer": arm.layer.values}
-    return xr.DataArray(np.array(values), coords, ("stopping", "layer", "seed"))
-
-
-def verdict(arm: tuple[str, str], data: xr.Dataset, amounts: xr.DataArray) -> str:
+def verdict(arm: xr.Dataset, compressed: xr.DataArray) -> str:
     """Which layers have compressed by each stop, and what training on gains."""
     parts = []
     for stopping in STOPPING:
-        found = [
-            mean_interval(amounts.sel(stopping=stopping, layer=i).values) for i in data.layer.values
-        ]
-        by = [
-            f"{layer} by {interval_text(one)}"
-            for layer, one in zip(data.layer.values, found, strict=True)
-            if one.low > NEGLIGIBLE_BITS
-        ]
-        position = data.stop.sel(stopping=stopping).values
-        epochs = np.where(position >= 0, data.epoch.values[position], np.nan)
-        when = f"{stopping}, epoch {interval_text(median_interval(epochs), 0)}"
-        gain = data.test_accuracy.isel(epoch=-1) - at_position(data.test_accuracy, position)
-        parts.append(
-            f"{when}: layers that have compressed: {', '.join(by) or 'none'}"
-            + (
-                f"; training on changes accuracy by {interval_text(mean_interval(gain.values), 4)}"
-                if stopping != STOPPING[-1]
-                else ""
-            )
-        )
-    return f"{', '.join(arm)}. {'. '.join(parts)}."
+        layers = []
+        for layer in arm.layer.values:
+            amount = mean_interval(compressed.sel(stopping=stopping, layer=layer).values)
+            if amount.low > NEGLIGIBLE_BITS:
+                layers.append(f"{layer} by {interval_text(amount)}")
+        epoch = interval_text(median_interval(stop_epochs(arm, stopping)), 0)
+        part = f"{stopping}, epoch {epoch}: layers that have compressed: {', '.join(layers) or 'none'}"
+        if stopping != STOPPING[-1]:
+            accuracy = at_position(arm.test_accuracy, arm.stop.sel(stopping=stopping).values)
+            gain = mean_interval((arm.test_accuracy.isel(epoch=-1) - accuracy).values)
+            part += f"; training on changes accuracy by {interval_text(gain, 4)}"
+        parts.append(part)
+    return f"{'. '.join(parts)}."

@@ -1,55 +1,76 @@
 """Exact zeros of activations: the only bin that a ReLU network has by itself."""
 
-import functools
-from collections.abc import Hashable
-from typing import cast
+import dataclasses
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import xarray as xr
 
 from ibjax.analysis._inputs import as_numbers
 from ibjax.analysis._networks import check_model
 from ibjax.checks import as_whole
 from ibjax.models import MLP
-from ibjax.types import ArrayLike, Record
+from ibjax.types import ArrayLike, PyTree, Record, Split, Variable
 
-__all__ = ["lost_in_one_state", "zeros_record"]
+__all__ = ["ZEROS", "ZerosRecord", "losses", "lost_in_one_state"]
+
+ZEROS = {
+    "zero_state": Variable(("layer",), "1", "share of samples with all units at 0"),
+    "zero_activations": Variable(("layer",), "1", "share of activations at 0"),
+    "dead_units": Variable(("layer",), "1", "units at 0 on every sample"),
+}
 
 
-def zeros_record(model: MLP) -> Record:
-    """Return a record function of the exact zeros of hidden layers, on the training samples.
+@dataclasses.dataclass(frozen=True)
+class ZerosRecord(Record):
+    """Record of the exact zeros of hidden layers, on the training samples.
+
+    ``record(params, data, split)`` returns a dict of (layer,) arrays, NaN for the output:
+    ``zero_state``, the fraction of samples on which all units of the layer are exactly 0, so that they
+    share a state without any bins; ``zero_activations``, the fraction of units and samples at 0;
+    ``dead_units``, the number of units that are 0 on every sample. All are NaN if activations are not
+    finite.
 
     Args:
         model: the network.
 
-    Returns:
-        ``record(params, data, split)``, which returns a dict of (layer,) arrays, NaN for the output:
-        ``zero_state``, the fraction of samples on which all units of the layer are exactly 0, so that
-        they share a state without any bins; ``zero_activations``, the fraction of units and samples at
-        0; ``dead_units``, the number of units that are 0 on every sample. All are NaN if activations are
-        not finite. The same model gives the same function, so that its program is compiled once.
-
     Raises:
         ValueError: for anything but an ``MLP``.
     """
-    check_model(model)
-    return _zeros_record(cast(Hashable, model))
 
+    model: MLP
 
-@functools.lru_cache(maxsize=64)
-def _zeros_record(model) -> Record:
-    def record(params, data, split):
-        _, hidden = model.apply(params, data.x[split.train].T, method="feature_major")
-        rows = []
-        for h in hidden:  # (width, n)
+    def __post_init__(self):
+        check_model(self.model)
+
+    def __call__(self, params: PyTree, data: Any, split: Split) -> dict[str, Any]:
+        _, hidden = self.model.apply(params, data.x[split.train].T, method="feature_major")
+        layers = []
+        for h in map(jnp.asarray, hidden):  # (width, n)
             zero = h == 0
-            row = zero.all(axis=0).mean(), zero.mean(), zero.all(axis=1).sum().astype(jnp.float32)
-            rows.append(jnp.where(jnp.isfinite(h).all(), jnp.stack(row), jnp.nan))
-        columns = jnp.stack([*rows, jnp.full(3, jnp.nan)], axis=1)
-        names = ("zero_state", "zero_activations", "dead_units")
-        return dict(zip(names, columns, strict=True))
+            counts = zero.all(axis=0).mean(), zero.mean(), zero.all(axis=1).sum().astype(jnp.float32)
+            layers.append(jnp.where(jnp.isfinite(h).all(), jnp.stack(counts), jnp.nan))
+        measured = jnp.stack([*layers, jnp.full(3, jnp.nan)], axis=1)
+        return dict(zip(ZEROS, measured, strict=True))
 
-    return record
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """Descriptions of the recorded variables, by name."""
+        return ZEROS
+
+    def __str__(self) -> str:
+        return "exact zeros of activations"
+
+
+def losses(results: xr.Dataset) -> xr.Dataset:
+    """Return H(X) - I(X;T) by both estimators, and what the state of zeros costs of it, bits."""
+    parts = []
+    for name in results.dataset.values:
+        arms, count = results.sel(dataset=name), results.attrs[f"num_samples_{name}"]
+        zero = arms.zero_state.copy(data=lost_in_one_state(arms.zero_state.values, count))
+        parts.append(xr.Dataset({"lost": np.log2(count) - arms.ixt, "lost_in_zero": zero}))
+    return xr.concat(parts, results.dataset)
 
 
 def lost_in_one_state(share: ArrayLike, num_samples: int | np.integer) -> np.ndarray:

@@ -38,9 +38,8 @@ def plot_invertibility(lost: xr.Dataset, *, title: str = "") -> Figure:
     axes = figure.subplots(2, len(layers), squeeze=False, sharex=True, sharey="row")
     exact, binned = lost.estimator.values[:2]
     for j, layer in enumerate(layers):
-        own = lost.sel(layer=layer)
         for (colour, style), activation in zip(looks, lost.activation.values, strict=True):
-            arm = own.sel(activation=activation)
+            arm = lost.sel(activation=activation, layer=layer)
             draw_band(axes[0, j], arm.lost.sel(estimator=exact), "epoch", colour, str(activation), style)
             mean = arm.lost.sel(estimator=binned).mean("seed")
             axes[0, j].plot(arm.epoch, mean, "--", color=colour, lw=1)

@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -158,7 +158,7 @@ def dataset_arms(
     }
 
 
-def provenance(config: RevisitingConfig) -> dict[str, str]:
+def provenance(config: RevisitingConfig) -> dict[str, Any]:
     """Return the attributes, for ``train``, that all results of these experiments have."""
     return {"preset": preset("revisiting").source, "optimizer": config.optimizer}
 

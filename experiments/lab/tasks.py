@@ -7,7 +7,7 @@ from ibjax.datasets import symmetric_task
 from ibjax.datasets.splits import num_training_samples
 from ibjax.training import TrainConfig
 from ibjax.training.data import DrawLabels
-from ibjax.types import Dataset
+from ibjax.types import LabelledSamples
 
 __all__ = ["Task", "symmetric"]
 
@@ -61,6 +61,6 @@ def symmetric(every: int = 1, *, labels: str = "hard labels", draw_labels=None) 
     data = symmetric_task()
     text = f"ibjax.datasets.symmetric_task(): 4096 binary words, {labels}"
     if every > 1:
-        data = Dataset(data.x[::every], data.y[::every])
+        data = LabelledSamples(data.x[::every], data.y[::every])
         text += f"; every {every}th"
     return Task("symmetric", data, 2, len(data.y), text, draw_labels=draw_labels)

@@ -26,37 +26,45 @@ Dims: dataset, activation, step, seed, epoch, layer; steps that an activation do
 
 import dataclasses
 import itertools
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import (
+from experiments.lab import Table, interval_cells, interval_text, table_of_rows, train
+from experiments.lab.revisiting import (
     BINNING,
     RevisitingConfig,
-    Table,
-    Trained,
     binned_plane,
-    columns,
-    interval_columns,
-    interval_text,
-    revisiting_attributes,
+    dataset_arms,
+    provenance,
     revisiting_training,
     stopping_epochs,
-    train_tasks,
 )
-from experiments.pruning.analysis import similar_end_layers, trajectory_distances
+from experiments.pruning.analysis import (
+    alive,
+    hidden_distances,
+    removable,
+    stop_accuracy,
+    with_stop,
+)
 from experiments.pruning.figures import plot_pruning
 from ibjax.analysis.intervals import mean_interval
-from ibjax.analysis.stopping import at_position, early_stopping, stopped_at
+from ibjax.analysis.stopping import at_position, stopped_at
 from ibjax.checks import check_positive
 from ibjax.plots import plot_information_plane
-from ibjax.results import history_to_dataset, stack_arms
+from ibjax.results import stack_arms
 
 ACTIVATIONS = ("tanh", "relu")
 HIDDEN, SMOKE_HIDDEN = (10, 7, 5, 4, 3, 3, 3, 3, 3, 3), (5, 3, 3)
+FACTORS = ("dataset", "activation", "step")
 PAPER = {"tanh": (0.8768, 0.8780, 0.8732, 0.8805), "relu": (0.8780, 0.8646, 0.8805)}
+
+# The networks of one step by dataset, activation and step.
+Arms = Mapping[tuple[str, str, str], xr.Dataset]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,117 +84,91 @@ class Config(RevisitingConfig):
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train, prune and train again; checkpoints go to ``folder`` if given."""
-    arms, trained = {}, {}
+    arms, attributes = {}, {}
     for name, activation in itertools.product(config.datasets, ACTIVATIONS):
         hidden = SMOKE_HIDDEN if config.smoke else HIDDEN
-        for step in itertools.count():
-            key = (name, activation, str(step))
-            one = train_step(config, key, hidden, folder)
-            arms[key], trained[key] = with_stop(one, config.patience), one
-            count = removable(arms[key], config.threshold)
+        for step in map(str, itertools.count()):
+            trained = train_step(config, (name, activation, step), hidden, folder)
+            attributes |= trained.attrs
+            (training,) = json.loads(trained.arms).values()
+            arm = trained.isel(dict.fromkeys(FACTORS, 0)).drop_vars(FACTORS)
+            arms[name, activation, step] = arm.drop_attrs(deep=False).assign_attrs(training)
+            count = removable(arm, config.threshold)
             if count == 0:
                 break
             hidden = hidden[:-count]
-    steps = 1 + max(int(step) for _, _, step in arms)
-    for name, activation, step in itertools.product(config.datasets, ACTIVATIONS, range(steps)):
-        if (name, activation, str(step)) not in arms:  # all NaN, of the last network's shape
-            last = arms[name, activation, str(step - 1)]
-            empty = last.map(lambda values: values.astype(float) * np.nan).assign(stop=last.stop * 0 - 1)
-            arms[name, activation, str(step)] = empty.assign(diverged=last.diverged & False)
-    source = "Revisiting the Information Plane (2019), figure 8, table 2"
-    results = stack_arms(arms, ("dataset", "activation", "step"))
-    results = results.sortby(results.step.astype(int))
-    return results.assign_attrs(
-        revisiting_attributes(config, "pruning", trained, source),
-        **BINNING,
+    num_steps = 1 + max(int(step) for *_, step in arms)
+    for name, activation, step in itertools.product(config.datasets, ACTIVATIONS, range(num_steps)):
+        if (name, activation, str(step)) not in arms:
+            arms[name, activation, str(step)] = without_values(arms[name, activation, str(step - 1)])
+    results = stack_arms(arms, FACTORS)
+    return results.assign_attrs(attributes | results.attrs)
+
+
+def train_step(
+    config: Config, levels: tuple[str, str, str], hidden: tuple[int, ...], folder: Path | None
+) -> xr.Dataset:
+    """Train networks of these hidden layers, the only arm of the results."""
+    name, activation, step = levels
+    config = dataclasses.replace(config, datasets=(name,))
+    options = {"activation": activation, "hidden": hidden, "smoke_hidden": hidden}
+    return train(
+        config,
+        dataset_arms(
+            config,
+            lambda task: {(activation, step): revisiting_training(config, task, **options)},
+            binned_plane,
+        ),
+        factors=FACTORS,
+        source="Revisiting the Information Plane (2019), figure 8, table 2",
+        schedule=stopping_epochs(config.num_epochs),
+        folder=folder,
+        derive=lambda _, arm: with_stop(arm, config.patience),
+        **provenance(config),
+        binning=BINNING,
         patience=config.patience,
         threshold=config.threshold,
     )
 
 
-def train_step(
-    config: Config, key: tuple[str, str, str], hidden: tuple[int, ...], folder: Path | None
-) -> Trained:
-    """Networks of these hidden layers."""
-    name, activation, step = key
-    found = train_tasks(
-        dataclasses.replace(config, datasets=(name,)),
-        lambda task: {
-            (activation, step): revisiting_training(
-                config, task, activation=activation, hidden=hidden, smoke_hidden=hidden
-            )
-        },
-        binned_plane,
-        schedule=stopping_epochs(config.num_epochs),
-        folder=folder,
-    )
-    return found[key]
+def without_values(arm: xr.Dataset) -> xr.Dataset:
+    """NaN in the shape of an arm, for a step that its activation does not need."""
+    empty = xr.full_like(arm, np.nan, dtype=float).drop_attrs(deep=False)
+    no_stop, not_diverged = xr.full_like(arm.stop, -1), xr.full_like(arm.diverged, False)
+    return empty.assign(stop=no_stop, diverged=not_diverged)
 
 
-def with_stop(one: Trained, patience: int) -> xr.Dataset:
-    """The arm with each seed's ``stop``, a position on its axis of epochs."""
-    arm = history_to_dataset(one.history, one.training.as_dict())
-    loss = arm.test_loss.transpose("seed", "epoch").values
-    stop = early_stopping(loss, arm.epoch.values, patience=patience)
-    attrs = {"units": "1", "long_name": "position on the axis of epochs; -1: diverged"}
-    return arm.assign(stop=("seed", stop, attrs))
-
-
-def alive(arm: xr.Dataset) -> np.ndarray:
-    """(seed,): whether no hidden layer is constant at the stop; False for diverged seeds."""
-    count = int(arm.num_layers) - 1
-    hidden = arm.ixt.isel(layer=slice(0, count)).transpose("seed", "epoch", "layer")
-    at_stop = at_position(hidden, arm.stop.values).values
-    return np.all(at_stop > 0, axis=1)
-
-
-def hidden_distances(arm: xr.Dataset) -> np.ndarray:
-    """(seed, layer - 1): of the paths of neighbouring hidden layers, bits; NaN for dead networks."""
-    count = int(arm.num_layers) - 1
-    hidden = arm.isel(layer=slice(0, count)).transpose("seed", "epoch", "layer")
-    found = trajectory_distances(hidden.ixt.values, hidden.ity.values, arm.stop.values)
-    return np.where(alive(arm)[:, None], found, np.nan)
-
-
-def removable(arm: xr.Dataset, threshold: float) -> int:
-    """Count the last hidden layers that are similar to those before; 0 if all networks are dead."""
-    mean = mean_interval(hidden_distances(arm)).estimate
-    return similar_end_layers(mean, threshold) if len(mean) and np.isfinite(mean).all() else 0
-
-
-def arms_of(results: xr.Dataset):
-    """(dataset, activation, step) and Dataset of each step that was trained."""
-    dims = ("dataset", "activation", "step")
-    for arm in itertools.product(*(results[d].values for d in dims)):
-        data = results.sel(dict(zip(dims, arm, strict=True)))
-        if np.isfinite(data.ixt).any():
-            yield arm, data
+def trained_arms(results: xr.Dataset) -> Arms:
+    """The arms of all steps that were trained."""
+    arms = {}
+    for levels in itertools.product(*(results[factor].values for factor in FACTORS)):
+        arm = results.sel(dict(zip(FACTORS, levels, strict=True)))
+        if np.isfinite(arm.ixt).any():
+            arms[levels] = arm
+    return arms
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     """Planes up to the stops, distances and accuracies, the tables and what follows."""
     figures = {}
     seeds = f"{results.sizes['seed']} seeds, {results.optimizer}, {results.binning}"
-    found = dict(arms_of(results))
+    arms = trained_arms(results)
     for name in results.dataset.values:
         planes = results[["ixt", "ity"]].sel(dataset=name).copy(deep=True)
-        for (dataset, activation, step), data in found.items():
+        distances, accuracies = ({level: [] for level in results.activation.values} for _ in range(2))
+        for (dataset, activation, step), arm in arms.items():
             if dataset == name:
-                where = {"activation": activation, "step": step}
-                for variable in ("ixt", "ity"):
-                    lives = np.where(alive(data), data.stop.values, -1)
-                    planes[variable].loc[where] = stopped_at(data[variable], lives)
-        shown = planes.assign_coords(step=[f"step {step}" for step in results.step.values])
+                stop = np.where(alive(arm), arm.stop.values, -1)
+                for variable in planes:
+                    cells = {"activation": activation, "step": step}
+                    planes[variable].loc[cells] = stopped_at(arm[variable], stop)
+                distances[activation].append(hidden_distances(arm))
+                accuracies[activation].append(stop_accuracy(arm))
         title = f"{name}, until early stopping, networks with no dead layer\n{seeds}"
+        shown = planes.assign_coords(step=[f"step {step}" for step in results.step.values])
         figures[f"planes_{name}.png"] = plot_information_plane(
             shown, row="activation", column="step", title=title
         )
-        own = {
-            activation: [data for arm, data in found.items() if arm[:2] == (name, activation)]
-            for activation in results.activation.values
-        }
-        distances = {activation: list(map(hidden_distances, steps)) for activation, steps in own.items()}
-        accuracies = {activation: list(map(stop_accuracy, steps)) for activation, steps in own.items()}
         figures[f"pruning_{name}.png"] = plot_pruning(
             distances,
             accuracies,
@@ -194,65 +176,64 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
             paper=PAPER if name == "symmetric" else {},
             title=f"{name}, {seeds}: networks with no dead layer, mean with 95% interval",
         )
-    return figures, [steps_table(results, found), distances_table(found)]
+    return figures, [steps_table(arms, results.threshold), distances_table(arms)]
 
 
-def stop_accuracy(arm: xr.Dataset) -> np.ndarray:
-    """(seed,): test accuracies at the stop, NaN for dead networks."""
-    return np.where(alive(arm), at_position(arm.test_accuracy, arm.stop.values).values, np.nan)
-
-
-def steps_table(results: xr.Dataset, found: dict) -> Table:
+def steps_table(arms: Arms, threshold: float) -> Table:
     """Per step: layers, dead and diverged networks, accuracy at the stop, and the paper's."""
-    header = ["dataset", "activation", "step", "hidden", "removed_next", "diverged", "dead"]
-    header += [*interval_columns("accuracy"), "of_all", *interval_columns("change"), "paper"]
-    rows, sentences, previous = [], [], None
-    for arm, data in found.items():
-        lives, accuracy = alive(data), stop_accuracy(data)
-        known = data.stop.values >= 0
-        of_all = at_position(data.test_accuracy, data.stop.values).values
-        start = arm[2] == "0"
-        change = accuracy - (accuracy if start else previous)
-        previous = accuracy
-        of_paper = PAPER[arm[1]][int(arm[2]) : int(arm[2]) + 1] if arm[0] == "symmetric" else ()
-        counts = int(data.num_layers) - 1, removable(data, results.threshold)
-        numbers = [*mean_interval(accuracy)[:3], np.nanmean(of_all), *mean_interval(change)[:3]]
-        lost = int((~known).sum()), int((known & ~lives).sum())
-        paper = of_paper[0] if of_paper else ""
-        rows.append([*arm, *counts, *lost, *map(float, numbers), paper])
-    for arm in dict.fromkeys(arm[:2] for arm in found):
-        own = [stop_accuracy(data) for key, data in found.items() if key[:2] == arm]
-        sentences.append(verdict(arm, own))
+    rows, accuracies = [], {}
+    for (name, activation, step), arm in arms.items():
+        of_all = at_position(arm.test_accuracy, arm.stop.values).values
+        stops, accuracy = arm.stop.values >= 0, stop_accuracy(arm)
+        steps = accuracies.setdefault((name, activation), [])
+        change = accuracy - (steps[-1] if steps else accuracy)
+        steps.append(accuracy)
+        paper = PAPER[activation][int(step) :] if name == "symmetric" else ()
+        rows.append(
+            {
+                "dataset": name,
+                "activation": activation,
+                "step": step,
+                "hidden": int(arm.num_layers) - 1,
+                "removed_next": removable(arm, threshold),
+                "diverged": int((~stops).sum()),
+                "dead": int((stops & ~alive(arm)).sum()),
+                **interval_cells("accuracy", mean_interval(accuracy)),
+                "of_all": float(np.nanmean(of_all)),
+                **interval_cells("change", mean_interval(change)),
+                "paper": paper[0] if paper else "",
+            }
+        )
     note = (
         "accuracy: of test samples at the stop, mean over networks with no dead layer; of_all: over all "
         "that did not diverge; change: within seeds, from the step before; paper: of its one network"
     )
-    return Table("steps", header, rows, [note, *sentences])
+    verdicts = [f"{', '.join(levels)}: {verdict(steps)}" for levels, steps in accuracies.items()]
+    return table_of_rows("steps", rows, [note, *verdicts])
 
 
-def verdict(arm: tuple[str, str], accuracies: list[np.ndarray]) -> str:
+def verdict(accuracies: list[np.ndarray]) -> str:
     """Say what pruning costs from the first step to the last, within seeds alive in both."""
     if len(accuracies) == 1:
-        return f"{', '.join(arm)}: no end layer is similar to the one before; nothing is removed."
+        return "no end layer is similar to the one before; nothing is removed."
     change = mean_interval(accuracies[-1] - accuracies[0])
     cost = "costs accuracy" if change.high < 0 else "gains accuracy" if change.low > 0 else "costs none"
     return (
-        f"{', '.join(arm)}: {len(accuracies) - 1} prunings; accuracy changes by "
-        f"{interval_text(change, 4)} within the {int(change.num_seeds)} seeds that are alive in "
-        f"the first and the last step: pruning {cost}."
+        f"{len(accuracies) - 1} prunings; accuracy changes by {interval_text(change, 4)} within the "
+        f"{int(change.num_seeds)} seeds that are alive in the first and the last step: pruning {cost}."
     )
 
 
-def distances_table(found: dict) -> Table:
+def distances_table(arms: Arms) -> Table:
     """Per step: mean distance of every hidden layer's path from that of the layer before."""
     rows = []
-    for arm, data in found.items():
-        interval = mean_interval(hidden_distances(data))
-        for i, numbers in enumerate(zip(*interval, strict=True)):
-            rows.append([*arm, f"{i + 1}-{i + 2}", *map(float, numbers[:3]), int(numbers[3])])
-    header = columns("dataset activation step layers distance+- seeds")
+    for levels, arm in arms.items():
+        for i, distances in enumerate(hidden_distances(arm).T, start=1):
+            mean = mean_interval(distances)
+            row = {**dict(zip(FACTORS, levels, strict=True)), "layers": f"{i}-{i + 1}"}
+            rows.append({**row, **interval_cells("distance", mean), "seeds": int(mean.num_seeds)})
     note = (
         "root mean square distance of (I(X;T), I(T;Y)) over recorded epochs until the stop, bits; "
         "seeds: networks with no dead layer"
     )
-    return Table("distances", header, rows, [note])
+    return table_of_rows("distances", rows, [note])

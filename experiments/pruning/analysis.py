@@ -1,13 +1,24 @@
 """End layers that a network could do without, by their paths through the information plane."""
 
 import numpy as np
+import xarray as xr
 
 from ibjax.analysis._inputs import as_numbers, as_positions
 from ibjax.analysis._labelled import check_same_seeds
+from ibjax.analysis.intervals import mean_interval
+from ibjax.analysis.stopping import at_position, early_stopping
 from ibjax.checks import check_finite, check_positive, check_same_length
 from ibjax.types import ArrayLike
 
-__all__ = ["similar_end_layers", "trajectory_distances"]
+__all__ = [
+    "alive",
+    "hidden_distances",
+    "removable",
+    "similar_end_layers",
+    "stop_accuracy",
+    "trajectory_distances",
+    "with_stop",
+]
 
 
 def trajectory_distances(ixt: ArrayLike, ity: ArrayLike, stop: ArrayLike) -> np.ndarray:
@@ -68,3 +79,40 @@ def similar_end_layers(distances: ArrayLike, threshold: float | int) -> int:
     check_finite("distances", distances)
     far = np.flatnonzero(distances[::-1] >= threshold)
     return int(far[0]) if len(far) else len(distances)
+
+
+def with_stop(arm: xr.Dataset, patience: int) -> xr.Dataset:
+    """Add ``stop`` (seed,), positions on the axis of epochs."""
+    loss = arm.test_loss.transpose("seed", "epoch").values
+    stop = early_stopping(loss, arm.epoch.values, patience=patience)
+    attrs = {"units": "1", "long_name": "position on the axis of epochs; -1: diverged"}
+    return arm.assign(stop=("seed", stop, attrs))
+
+
+def alive(arm: xr.Dataset) -> np.ndarray:
+    """Return whether no hidden layer is constant at the stop, (seed,); False for diverged seeds."""
+    at_stop = at_position(_hidden(arm).ixt, arm.stop.values).transpose("seed", "layer")
+    return np.all(at_stop.values > 0, axis=1)
+
+
+def hidden_distances(arm: xr.Dataset) -> np.ndarray:
+    """Return distances of neighbouring hidden layers, (seed, layer - 1), bits; NaN for dead networks."""
+    hidden = _hidden(arm)
+    distances = trajectory_distances(hidden.ixt.values, hidden.ity.values, arm.stop.values)
+    return np.where(alive(arm)[:, None], distances, np.nan)
+
+
+def removable(arm: xr.Dataset, threshold: float) -> int:
+    """Count the last hidden layers that are similar to those before; 0 if all networks are dead."""
+    mean = mean_interval(hidden_distances(arm)).estimate
+    return similar_end_layers(mean, threshold) if len(mean) and np.isfinite(mean).all() else 0
+
+
+def stop_accuracy(arm: xr.Dataset) -> np.ndarray:
+    """Return test accuracies at the stop, (seed,); NaN for dead networks."""
+    return np.where(alive(arm), at_position(arm.test_accuracy, arm.stop.values).values, np.nan)
+
+
+def _hidden(arm: xr.Dataset) -> xr.Dataset:
+    count = int(arm.num_layers) - 1
+    return arm[["ixt", "ity"]].isel(layer=slice(0, count)).transpose("seed", "epoch", "layer")

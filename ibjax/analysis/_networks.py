@@ -9,7 +9,7 @@ from ibjax.analysis._inputs import as_floats, as_sequence, check_below
 from ibjax.arrays import as_labels
 from ibjax.checks import check_function, kind_of
 from ibjax.models import MLP
-from ibjax.types import Dataset, Estimator, PyTree, Samples
+from ibjax.types import Estimator, LabelledSamples, PyTree, Samples
 
 __all__ = [
     "as_dataset",
@@ -55,7 +55,7 @@ def known_layers(
     return ordered
 
 
-def as_dataset(data: Any) -> Dataset:
+def as_dataset(data: Any) -> LabelledSamples:
     """Return inputs (n, d) in float32 and class labels (n,) of an object with ``x`` and ``y``.
 
     Raises:
@@ -63,7 +63,7 @@ def as_dataset(data: Any) -> Dataset:
             not integers.
     """
     x = _inputs(data)
-    return Dataset(x, as_labels("data.y", data.y, "data.x", x))
+    return LabelledSamples(x, as_labels("data.y", data.y, "data.x", x))
 
 
 def as_targets(data: Any, loss: str, num_outputs: int) -> tuple[Any, Any]:
@@ -100,7 +100,9 @@ def as_estimators(name: str, estimator: Any, count: int) -> tuple[Estimator, ...
 
 def _inputs(data):
     if not isinstance(data, Samples):
-        raise ValueError(f"data: expected samples with x and y, such as a Dataset, got {kind_of(data)}")
+        raise ValueError(
+            f"data: expected samples with x and y, such as LabelledSamples, got {kind_of(data)}"
+        )
     return as_floats("data.x", data.x, "(n, d)")
 
 

@@ -13,7 +13,7 @@ from ibjax.analysis.records import PlanesRecord
 from ibjax.checks import as_key, kind_of
 from ibjax.models import MLP
 from ibjax.tracing import own_settings
-from ibjax.types import Dataset, Estimator, PyTree, Record, Split, Variable
+from ibjax.types import Estimator, LabelledSamples, PyTree, Record, Split, Variable
 
 __all__ = ["CONTROLS", "ControlledTask", "ControlsRecord", "draw_controls", "rescaled"]
 
@@ -37,7 +37,7 @@ class ControlledTask(NamedTuple):
     directions: PyTree
 
 
-def draw_controls(model: MLP, data: Dataset) -> Callable[[Array], ControlledTask]:
+def draw_controls(model: MLP, data: LabelledSamples) -> Callable[[Array], ControlledTask]:
     """Return a function of a key, for ``fit``'s ``data``: shared samples and a seed's own random draws.
 
     Args:
@@ -129,7 +129,9 @@ class ControlsRecord(Record):
         )
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *arms)
         # Run one after the other, by one program.
-        return jax.lax.map(lambda arm: self._planes(arm[0], Dataset(data.x, arm[1]), split), stacked)
+        return jax.lax.map(
+            lambda arm: self._planes(arm[0], LabelledSamples(data.x, arm[1]), split), stacked
+        )
 
     @property
     def variables(self) -> dict[str, Variable]:

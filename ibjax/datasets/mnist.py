@@ -11,7 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from ibjax.checks import check_known, check_rank, check_same_length, kind_of
 from ibjax.datasets.idx import as_path, read_idx
-from ibjax.types import Dataset
+from ibjax.types import LabelledSamples
 
 __all__ = ["CACHE_VARIABLE", "MIRRORS", "SHA256", "download", "mnist"]
 
@@ -48,7 +48,7 @@ def mnist(
     folder: str | Path | None = None,
     cache: str | Path | None = None,
     mirrors: Sequence[str] = MIRRORS,
-) -> Dataset:
+) -> LabelledSamples:
     """Load images and labels of handwritten digits.
 
     Args:
@@ -80,7 +80,7 @@ def mnist(
         images, labels = map(read_idx, paths)
     _check(images, labels)
     x = images.reshape(len(images), -1).astype(np.float32) / 255
-    return Dataset(jnp.asarray(x), jnp.asarray(labels, jnp.int32))
+    return LabelledSamples(jnp.asarray(x), jnp.asarray(labels, jnp.int32))
 
 
 def download(

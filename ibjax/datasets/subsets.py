@@ -5,12 +5,14 @@ import numpy as np
 
 from ibjax.arrays import as_array, as_float32, as_labels
 from ibjax.checks import as_whole, check_rank, kind_of
-from ibjax.types import ArrayLike, Dataset
+from ibjax.types import ArrayLike, LabelledSamples
 
 __all__ = ["select_classes"]
 
 
-def select_classes(data: Dataset, classes: ArrayLike, per_class: int | np.integer) -> Dataset:
+def select_classes(
+    data: LabelledSamples, classes: ArrayLike, per_class: int | np.integer
+) -> LabelledSamples:
     """Select the first samples of some classes, equally many of each, in the order of ``data``.
 
     Args:
@@ -26,13 +28,13 @@ def select_classes(data: Dataset, classes: ArrayLike, per_class: int | np.intege
             or a class with fewer samples.
 
     Example:
-        >>> data = Dataset(jnp.arange(6.0)[:, None], jnp.array([7, 5, 7, 9, 5, 7]))
+        >>> data = LabelledSamples(jnp.arange(6.0)[:, None], jnp.array([7, 5, 7, 9, 5, 7]))
         >>> chosen = select_classes(data, (5, 7), 2)
         >>> chosen.x[:, 0].tolist(), chosen.y.tolist()
         ([0.0, 1.0, 2.0, 4.0], [1, 0, 1, 0])
     """
-    if not isinstance(data, Dataset):
-        raise ValueError(f"data: expected a Dataset, got {kind_of(data)}")
+    if not isinstance(data, LabelledSamples):
+        raise ValueError(f"data: expected LabelledSamples, got {kind_of(data)}")
     x = as_float32("data.x", data.x)
     check_rank("data.x", x, 2, "(n, d)")
     y = np.asarray(as_labels("data.y", data.y, "data.x", x))
@@ -54,4 +56,4 @@ def select_classes(data: Dataset, classes: ArrayLike, per_class: int | np.intege
     chosen = np.concatenate(rows)
     new_labels = np.repeat(np.arange(len(labels), dtype=np.int32), per_class)
     order = chosen.argsort()
-    return Dataset(x[chosen[order]], jnp.asarray(new_labels[order]))
+    return LabelledSamples(x[chosen[order]], jnp.asarray(new_labels[order]))

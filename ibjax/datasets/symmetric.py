@@ -31,7 +31,7 @@ from ibjax.checks import (
     kind_of,
 )
 from ibjax.tracing import own_settings
-from ibjax.types import ArrayLike, Dataset
+from ibjax.types import ArrayLike, LabelledSamples
 
 __all__ = [
     "SOFT_RULES",
@@ -71,7 +71,7 @@ SOFT_RULES = {"0.99": SoftRule(8.254, 119.5), "0.90": SoftRule(0.914, 119.5)}
 
 
 @own_settings()
-def symmetric_task(*, inputs: str = "binary") -> Dataset:
+def symmetric_task(*, inputs: str = "binary") -> LabelledSamples:
     """Return all 4096 words of 12 bits with their labels.
 
     Args:
@@ -91,7 +91,7 @@ def symmetric_task(*, inputs: str = "binary") -> Dataset:
     x = _words()
     y = (symmetric_score() >= THRESHOLD).astype(np.int32)
     x = 2 * x - 1 if inputs == "signed" else x
-    return Dataset(jnp.asarray(x, jnp.float32), jnp.asarray(y))
+    return LabelledSamples(jnp.asarray(x, jnp.float32), jnp.asarray(y))
 
 
 def symmetric_score() -> np.ndarray:

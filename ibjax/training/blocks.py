@@ -20,7 +20,7 @@ from ibjax.training.config import TrainConfig
 from ibjax.training.data import checked_drawn, samples_of, split_of
 from ibjax.training.devices import StoppedError
 from ibjax.training.steps import Keys, Recipe, init_state, seed_keys, train_epochs
-from ibjax.types import Dataset, PyTree, RecordFunction, Split, TrainState
+from ibjax.types import LabelledSamples, PyTree, RecordFunction, Split, TrainState
 
 __all__ = [
     "Advance",
@@ -81,7 +81,7 @@ class Run(NamedTuple):
 
     recipe: Recipe
     config: TrainConfig
-    data: Dataset | None  # None if each seed has its own
+    data: LabelledSamples | None  # None if each seed has its own
     record: RecordFunction
     draw_own: Callable[[Array], Any] | None
     epochs: np.ndarray
@@ -179,7 +179,7 @@ def _advance(lanes, data, epoch, num_epochs, recipe) -> TrainState:
 
 
 @functools.partial(jax.jit, static_argnames=("record",))
-def measure(lanes: Lanes, data: Dataset | None, record: RecordFunction) -> PyTree:
+def measure(lanes: Lanes, data: LabelledSamples | None, record: RecordFunction) -> PyTree:
     """Return the record of every lane's network, leaves (lanes, ...)."""
 
     def one(lane):

@@ -24,7 +24,7 @@ from ibjax.datasets.splits import (
     random_split,
 )
 from ibjax.training.config import TrainConfig
-from ibjax.types import Dataset, PyTree, Samples, Split
+from ibjax.types import LabelledSamples, PyTree, Samples, Split
 
 __all__ = [
     "DrawData",
@@ -46,7 +46,7 @@ DrawLabels: TypeAlias = Callable[[Array], Array]
 EXACT_INTEGERS = 2**24
 
 
-def checked_data(config: TrainConfig, data: Any) -> Dataset:
+def checked_data(config: TrainConfig, data: Any) -> LabelledSamples:
     """Return the samples that all seeds share, in 32 bits.
 
     Raises:
@@ -56,19 +56,22 @@ def checked_data(config: TrainConfig, data: Any) -> Dataset:
     """
     if not isinstance(data, Samples):
         raise ValueError(
-            f"data: expected a Dataset(x, y), or a function that draws one by a key, got {kind_of(data)}"
+            "data: expected LabelledSamples(x, y), or a function that draws one by a key, "
+            f"got {kind_of(data)}"
         )
     x, y = as_array("x", data.x), data.y
     check_rank("x", x, 2, "(n_samples, n_inputs)")
     if config.loss == "squared_error":
         _check_form(config, x, y := as_array("y", y))
-        return Dataset(as_float32("x", x), as_float32("y", y))
+        return LabelledSamples(as_float32("x", x), as_float32("y", y))
     _check_form(config, x, y := as_labels("y", y, "x", x))
     _check_labels(config, "y", y)
-    return Dataset(as_float32("x", x), jnp.asarray(np.asarray(y), jnp.int32))
+    return LabelledSamples(as_float32("x", x), jnp.asarray(np.asarray(y), jnp.int32))
 
 
-def check_drawn_form(config: TrainConfig, draw: DrawData | DrawLabels, shared: Dataset | None) -> None:
+def check_drawn_form(
+    config: TrainConfig, draw: DrawData | DrawLabels, shared: LabelledSamples | None
+) -> None:
     """Check the shapes and kinds of the samples or labels drawn for each seed, without drawing them.
 
     Args:
@@ -84,8 +87,8 @@ def check_drawn_form(config: TrainConfig, draw: DrawData | DrawLabels, shared: D
     if shared is None:
         if not (hasattr(drawn, "_replace") and _is_array(drawn, "x") and _is_array(drawn, "y")):
             raise ValueError(
-                "data: expected a function that draws a Dataset, or another NamedTuple with arrays x "
-                f"and y, got one that draws {kind_of(drawn)}"
+                "data: expected a function that draws LabelledSamples, or another NamedTuple with "
+                f"arrays x and y, got one that draws {kind_of(drawn)}"
             )
         _check_real("x", drawn.x)
         _check_real("y", drawn.y)
@@ -100,7 +103,7 @@ def check_drawn_form(config: TrainConfig, draw: DrawData | DrawLabels, shared: D
     check_integer("draw_labels", drawn)
 
 
-def checked_drawn(config: TrainConfig, own: PyTree, shared: Dataset | None) -> PyTree:
+def checked_drawn(config: TrainConfig, own: PyTree, shared: LabelledSamples | None) -> PyTree:
     """Return the samples or labels drawn for each seed, leaves (seed, ...), in 32 bits.
 
     Raises:
@@ -186,4 +189,4 @@ def samples_of(shared: Any, own: Any) -> Any:
     """Return a seed's samples: its own if drawn, or the shared ones with its own labels if drawn."""
     if shared is None:
         return own
-    return shared if own is None else Dataset(shared.x, own)
+    return shared if own is None else LabelledSamples(shared.x, own)

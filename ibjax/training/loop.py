@@ -39,14 +39,14 @@ from ibjax.training.devices import on_devices, one_at_a_time
 from ibjax.training.identity import run_description
 from ibjax.training.schedule import recorded_epochs
 from ibjax.training.steps import Recipe
-from ibjax.types import ArrayLike, Dataset, History, RecordFunction
+from ibjax.types import ArrayLike, History, LabelledSamples, RecordFunction
 
 __all__ = ["fit"]
 
 
 def fit(
     config: TrainConfig,
-    data: Dataset | DrawData,
+    data: LabelledSamples | DrawData,
     *,
     seeds: Sequence[int],
     record: RecordFunction,

@@ -11,7 +11,7 @@ from ibjax.analysis.controls import CONTROLS, ControlsRecord, draw_controls, res
 from ibjax.analysis.records import PlanesRecord
 from ibjax.mi import binned_mi
 from ibjax.models import MLP
-from ibjax.types import Dataset, Split
+from ibjax.types import LabelledSamples, Split
 
 NUM_SAMPLES = 200
 MODEL = MLP((5, 2), ("tanh",))
@@ -23,7 +23,7 @@ def network():
     """Parameters of a network with biases, its controls' draws and its split."""
     rng = np.random.default_rng(0)
     x = rng.integers(0, 2, (NUM_SAMPLES, 6))
-    data = Dataset(jnp.asarray(x, jnp.float32), jnp.asarray((x.sum(1) > 2).astype(int)))
+    data = LabelledSamples(jnp.asarray(x, jnp.float32), jnp.asarray((x.sum(1) > 2).astype(int)))
     params = MODEL.init(jax.random.key(1), data.x)
     params = jax.tree.map(lambda p: 3 * p + 0.1, params)
     rows = jnp.arange(NUM_SAMPLES)
@@ -43,7 +43,7 @@ def test_every_control_has_a_plane_of_every_estimator(seen):
 @pytest.mark.slow
 def test_trained_is_the_network_itself(network, seen):
     params, data, split = network
-    planes = PlanesRecord(MODEL, ESTIMATORS)(params, Dataset(data.x, data.y), split)
+    planes = PlanesRecord(MODEL, ESTIMATORS)(params, LabelledSamples(data.x, data.y), split)
     for name, value in planes.items():
         np.testing.assert_allclose(seen[name][CONTROLS.index("trained")], value, rtol=1e-5)
 
@@ -69,7 +69,7 @@ def test_rescaled_has_the_norms_of_the_trained_network_and_other_directions(netw
         assert np.linalg.norm(other) == pytest.approx(np.linalg.norm(trained), rel=1e-5)
         cosine = np.vdot(trained, other) / np.linalg.norm(trained) ** 2
         assert abs(cosine) < 0.95
-    planes = PlanesRecord(MODEL, ESTIMATORS)(control, Dataset(data.x, data.y), split)
+    planes = PlanesRecord(MODEL, ESTIMATORS)(control, LabelledSamples(data.x, data.y), split)
     index = CONTROLS.index("rescaled")
     for name, value in planes.items():
         np.testing.assert_allclose(seen[name][index], value, rtol=1e-5)
@@ -84,7 +84,7 @@ def test_untrained_biases_of_zero_stay_zero(network):
 
 def test_draws_are_of_the_key(network):
     _, data, _ = network
-    draw = draw_controls(MODEL, Dataset(data.x, data.y))
+    draw = draw_controls(MODEL, LabelledSamples(data.x, data.y))
     again, other = draw(jax.random.key(2)), draw(jax.random.key(3))
     np.testing.assert_array_equal(again.order, data.order)
     assert (np.asarray(other.order) != np.asarray(data.order)).any()

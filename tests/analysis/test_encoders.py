@@ -8,7 +8,7 @@ import pytest
 from ibjax.analysis.encoders import StatesRecord, class_encoder, class_joint, fixed_points
 from ibjax.bottleneck import encoder_beta, layer_information
 from ibjax.models import MLP
-from ibjax.types import Dataset, Split
+from ibjax.types import LabelledSamples, Split
 
 NUM_WORDS = 240
 RNG = np.random.default_rng(0)
@@ -78,7 +78,7 @@ def test_lengths_that_do_not_match_are_refused():
 def test_states_are_recorded_with_the_plane(outputs):
     model = MLP((5, 4, outputs), ("tanh", "tanh"))
     x = jnp.asarray(RNG.integers(0, 2, (60, 6)), jnp.float32)
-    data = Dataset(x, jnp.asarray(RNG.integers(0, max(outputs, 2), 60)))
+    data = LabelledSamples(x, jnp.asarray(RNG.integers(0, max(outputs, 2), 60)))
     params = jax.tree.map(lambda p: 2 * p, model.init(jax.random.key(0), x))
     rows = jnp.arange(60)
     got = StatesRecord(model, 0.07)(params, data, Split(rows[:45], rows[45:]))

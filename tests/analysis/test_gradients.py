@@ -15,7 +15,7 @@ from ibjax.analysis.gradients import (
     saturated_share,
 )
 from ibjax.models import MLP
-from ibjax.types import Dataset, Split
+from ibjax.types import LabelledSamples, Split
 from tests.made import results_of
 from tests.marks import slow
 
@@ -46,7 +46,7 @@ def params():
 def data():
     rng = np.random.default_rng(0)
     x = rng.integers(0, 2, size=(NUM_SAMPLES, 6))
-    return Dataset(jnp.asarray(x, jnp.float32), jnp.asarray(rng.integers(0, 3, NUM_SAMPLES)))
+    return LabelledSamples(jnp.asarray(x, jnp.float32), jnp.asarray(rng.integers(0, 3, NUM_SAMPLES)))
 
 
 @pytest.fixture(scope="module")

@@ -19,11 +19,11 @@ from ibjax.analysis.states import state_shares
 from ibjax.analysis.weights import match_units
 from ibjax.mi import binned_mi
 from ibjax.models import MLP
-from ibjax.types import Dataset
+from ibjax.types import LabelledSamples
 
 CURVES = np.random.default_rng(0).normal(size=(3, 5))
 MODEL = MLP(widths=(3, 2), activations=("tanh",))
-DATA = Dataset(jnp.ones((8, 4)), jnp.arange(8, dtype=jnp.int32) % 2)
+DATA = LabelledSamples(jnp.ones((8, 4)), jnp.arange(8, dtype=jnp.int32) % 2)
 PARAMS = MODEL.init({"params": jax.random.key(0)}, DATA.x)
 
 

@@ -10,7 +10,7 @@ import pytest
 from ibjax.analysis.records import JointRecord, PlaneRecord, PlanesRecord
 from ibjax.mi import binned_mi
 from ibjax.models import MLP
-from ibjax.types import Dataset, Record, Split, Variable
+from ibjax.types import LabelledSamples, Record, Split, Variable
 from tests.marks import slow
 
 NUM_SAMPLES, NUM_TRAIN = 60, 45
@@ -30,7 +30,7 @@ def params():
 def data():
     rng = np.random.default_rng(0)
     x = rng.integers(0, 2, size=(NUM_SAMPLES, 6))
-    return Dataset(jnp.asarray(x, jnp.float32), jnp.asarray(rng.integers(0, 3, NUM_SAMPLES)))
+    return LabelledSamples(jnp.asarray(x, jnp.float32), jnp.asarray(rng.integers(0, 3, NUM_SAMPLES)))
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +188,7 @@ def test_one_output_is_a_sigmoid_unit(data, split):
     params = one.init(jax.random.key(1), jnp.zeros((1, 6)))
     layers = params["params"]
     padded = jax.tree.map(lambda p: jnp.concatenate([jnp.zeros_like(p), p], -1), layers["layer_2"])
-    binary = Dataset(data.x, (data.y > 0).astype(jnp.int32))
+    binary = LabelledSamples(data.x, (data.y > 0).astype(jnp.int32))
     got = PlaneRecord(one, by_width)(params, binary, split)
     of_two = {"params": {"layer_1": layers["layer_1"], "layer_2": padded}}
     expected = PlaneRecord(two, by_width)(of_two, binary, split)

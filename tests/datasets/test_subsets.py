@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from ibjax.datasets import select_classes
-from ibjax.types import Dataset
+from ibjax.types import LabelledSamples
 
 
 @pytest.fixture(scope="module")
 def data():
     rng = np.random.default_rng(0)
-    return Dataset(rng.normal(size=(300, 4)).astype(np.float32), rng.integers(0, 10, 300))
+    return LabelledSamples(rng.normal(size=(300, 4)).astype(np.float32), rng.integers(0, 10, 300))
 
 
 def test_the_first_of_each_class_in_their_order(data):
@@ -39,7 +39,7 @@ def test_bad_requests_are_refused(data, classes, per_class, message):
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32])
 def test_sizes_of_any_whole_type_are_the_same(dtype):
-    data = Dataset(np.arange(6.0)[:, None], np.array([7, 5, 7, 9, 5, 7]))
+    data = LabelledSamples(np.arange(6.0)[:, None], np.array([7, 5, 7, 9, 5, 7]))
     found = select_classes(data, np.array([5, 7], dtype), dtype(2))
     assert found.x[:, 0].tolist() == [0.0, 1.0, 2.0, 4.0]
     with pytest.raises(ValueError, match="classes: expected one or more labels, each once, got"):

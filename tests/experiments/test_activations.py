@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from experiments import activations
+from experiments.lab import Scale
 from ibjax.analysis.compression import compression_summary
 from tests.made import results_of
 
@@ -39,7 +40,7 @@ def test_report_draws_the_papers_activations_and_the_others():
         "information_plane.png",
         "other_activations.png",
     }
-    assert len(table.rows) == 3 * 2 * 3
+    assert len(table.frame) == 3 * 2 * 3
     assert len(table.sentences) == 3
 
 
@@ -48,7 +49,7 @@ def test_the_claim_at_reduced_size(tmp_path, monkeypatch):
     """tanh compresses by both estimators, relu by neither."""
     monkeypatch.setattr(activations, "IN_PAPER", ("tanh", "relu"))
     monkeypatch.setattr(activations, "OTHERS", ())
-    monkeypatch.setattr(activations, "NUM_RECORDED", 8)
+    monkeypatch.setattr(activations, "FULL", Scale(epochs=8000, num_recorded=8))
     results = activations.run(activations.Config(seeds=6, epochs=1500, out=tmp_path))
     assert results.ixt.dims == DIMS
     assert np.isfinite(results.ixt).all()

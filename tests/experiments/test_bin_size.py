@@ -61,9 +61,9 @@ def test_the_verdict_counts_steps_and_names_the_layers_that_stay_away(made_up):
     assert "at (H(X), I(X;Y)): layers 1;" in text
     assert "away from it: 2 by 3.9" in text
     assert "3 by 8.9" in text
-    assert len(drift.rows) == 15
+    assert len(drift.frame) == 15
     assert "log2 3276 in all 8 splits" in table_1.sentences[1]
-    assert seeds.rows == [["symmetric", "tanh", 8, 0, 0, 0.9, 0.9]]
+    assert seeds.frame.to_numpy().tolist() == [["symmetric", "tanh", 8, 0, 0, 0.9, 0.9]]
 
 
 def test_the_papers_split_is_rare():

@@ -37,10 +37,9 @@ def made_up():
 
 def test_networks_that_seem_to_violate_are_counted(made_up):
     _, (table, _) = bottleneck_layer.report(made_up)
-    by_name = {row[2]: row for row in table.rows}
-    seeds, at_end, *_ = by_name["bins of 0.07"][3:]
-    assert (seeds, at_end) == (8, 0.75)
-    assert by_name["bins of 0.3"][4] == 0
+    by_name = table.frame.set_index("estimator")
+    assert by_name.loc["bins of 0.07", ["seeds", "violate_at_end"]].tolist() == [8, 0.75]
+    assert by_name.loc["bins of 0.3", "violate_at_end"] == 0
     assert "in 6 of 8 networks at some epoch, in 6 at the end" in table.sentences[1]
     assert table.sentences[3].endswith("as must be.")
 
@@ -54,7 +53,7 @@ def test_exact_states_that_violate_are_called_wrong(made_up):
 def test_diverged_networks_are_left_out(made_up):
     made_up.ixt[0, 0, 0, 0, 5:] = np.nan
     _, (table, _) = bottleneck_layer.report(made_up)
-    assert table.rows[0][3] == 7
+    assert table.frame.seeds[0] == 7
 
 
 @pytest.mark.slow

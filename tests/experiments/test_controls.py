@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from experiments import controls
+from experiments.lab import Scale
 from ibjax.analysis.compression import compression_summary
 from tests.made import results_of
 
@@ -47,14 +48,14 @@ def test_the_verdict_follows_the_controls(falling, conclusion):
 def test_report_draws_every_control():
     figures, (table,) = controls.report(made_up(ALL))
     assert set(figures) == {"compression_of_controls.png", "information_plane.png"}
-    assert len(table.rows) == 2 * 4 * 2 * 3
+    assert len(table.frame) == 2 * 4 * 2 * 3
     assert len(table.sentences) == 2
 
 
 @pytest.mark.slow
 def test_the_claim_at_reduced_size(tmp_path, monkeypatch):
     """tanh: trained networks compress in bins; shuffling changes no I(X;T) and loses the labels."""
-    monkeypatch.setattr(controls, "NUM_RECORDED", 8)
+    monkeypatch.setattr(controls, "FULL", Scale(epochs=8000, num_recorded=8))
     binned = {"binned": controls.SAXE_ESTIMATORS["binned"]}
     monkeypatch.setattr(controls, "SAXE_ESTIMATORS", binned)
     config = controls.Config(seeds=6, epochs=1500, out=tmp_path)

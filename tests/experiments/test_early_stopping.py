@@ -52,8 +52,9 @@ def test_the_verdict_says_what_is_compressed_by_then(made_up):
     before, after = text.split("all epochs")
     assert before.count("compressed: 2 by 1.00 (1.00 to 1.00)") == 2
     assert "compressed: 2 by 3.00 (3.00 to 3.00)" in after
-    assert stops.rows[1][3] == EPOCHS[20]
-    assert stops.rows[1][-3:] == pytest.approx([0, 0, 0])
+    perfect = stops.frame.set_index("stopping").loc["perfect stopping"]
+    assert perfect.epoch == EPOCHS[20]
+    assert perfect[["gain", "gain_low", "gain_high"]].tolist() == pytest.approx([0, 0, 0])
 
 
 def test_a_diverged_seed_is_left_out(made_up):

@@ -38,10 +38,10 @@ def results():
 
 def test_the_table_says_who_sees_compression(results):
     _, (table,) = estimators.report(results)
-    assert len(table.rows) == 2 * 2 * 3 * 3
-    (seen,) = [row for row in table.rows if row[table.header.index("compression_low")] > 0.05]
-    assert seen[:5] == ["tanh", "noisy", "coarse", 2, "n=2"]
-    assert seen[table.header.index("compression")] == pytest.approx(2, abs=0.05)
+    assert len(table.frame) == 2 * 2 * 3 * 3
+    (seen,) = table.frame[table.frame.compression_low > 0.05].itertuples(index=False)
+    assert seen[:5] == ("tanh", "noisy", "coarse", 2, "n=2")
+    assert seen.compression == pytest.approx(2, abs=0.05)
     tanh, relu = table.sentences
     assert tanh.startswith("tanh: of 6 estimators 1 see a hidden layer compress: noisy (n=2).")
     assert relu.startswith("relu: of 6 estimators 0 see a hidden layer compress: none.")

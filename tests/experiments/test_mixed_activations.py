@@ -55,9 +55,9 @@ def test_the_verdict_names_the_layers_that_the_first_ones_change(made_up):
     assert "changes layers 4 by 2.00 (2.00 to 2.00) (same sign in 100% of seeds)." in compression
     assert "No clear change: layers 3 by" in compression
     assert "changes layers 4 by -2.00" in final
-    by_arm = {tuple(row[1:4]): row for row in mixes.rows}
-    assert by_arm["tanh", "relu", 4][8] == 1.0
-    assert by_arm["relu", "relu", 4][8] == 0.0
+    shares = mixes.frame.set_index(["first", "later", "layer"]).share_that_compress
+    assert shares["tanh", "relu", 4] == 1.0
+    assert shares["relu", "relu", 4] == 0.0
 
 
 @pytest.mark.slow

@@ -16,31 +16,32 @@ def folder(tmp_path):
 
 def test_training_images_come_first_and_the_test_images_are_measured(folder):
     config = mnist.Config(data=folder)
-    data, split, rows = mnist.images(config)
-    assert data.x.shape == (500, 784)
-    assert split == {"split": "first_rows", "train_fraction": 0.6}
-    assert rows == "test"
+    task = mnist.images(config)
+    assert task.data.x.shape == (500, 784)
+    assert task.split == {"split": "first_rows", "train_fraction": 0.6}
+    assert config.rows == "test"
     test = mnist.mnist("test", folder=folder)
-    np.testing.assert_array_equal(data.x[300:], test.x)
-    np.testing.assert_array_equal(data.y[300:], test.y)
+    np.testing.assert_array_equal(task.data.x[300:], test.x)
+    np.testing.assert_array_equal(task.data.y[300:], test.y)
 
 
 def test_the_test_images_alone_are_enough(folder):
     for path in folder.glob("train*"):
         path.unlink()
-    data, split, rows = mnist.images(mnist.Config(data=folder, train_split="test"))
-    assert data.x.shape == (200, 784)
-    assert split == {"split": "random", "train_fraction": 0.8}
-    assert rows == "all"
+    config = mnist.Config(data=folder, train_split="test")
+    task = mnist.images(config)
+    assert task.data.x.shape == (200, 784)
+    assert task.split == {"split": "random", "train_fraction": 0.8}
+    assert config.rows == "all"
     with pytest.raises(ValueError, match=r"^folder: expected train-images-idx3"):
         mnist.images(mnist.Config(data=folder))
 
 
 def test_epochs_by_option():
-    assert mnist.Config().num_epochs == 200
-    assert mnist.Config(full=True).num_epochs == 10_000
-    assert mnist.Config(full=True, epochs=7).num_epochs == 7
-    assert mnist.Config(full=True, smoke=True).num_epochs == 2
+    assert mnist.Config().scale.epochs == 200
+    assert mnist.Config(full=True).scale.epochs == 10_000
+    assert mnist.Config(full=True, epochs=7).scale.epochs == 7
+    assert mnist.Config(full=True, smoke=True).scale.epochs == 2
 
 
 @pytest.fixture
@@ -56,12 +57,11 @@ def planes():
 
 def test_the_table_says_what_compresses_and_what_cannot_be_seen(planes):
     table = mnist.compression_table(planes)
-    assert len(table.rows) == 2 * 2 * 3
-    place = {name: i for i, name in enumerate(table.header)}
-    (seen,) = [row for row in table.rows if row[place["compression_low"]] > 0.05]
-    assert seen[:3] == ["tanh", "bins", 2]
-    assert seen[place["compression"]] == pytest.approx(2, abs=0.05)
-    assert {row[place["layer"]]: row[place["at_ceiling"]] for row in table.rows} == {1: 1, 2: 0, 3: 0}
+    assert len(table.frame) == 2 * 2 * 3
+    (seen,) = table.frame[table.frame.compression_low > 0.05].itertuples(index=False)
+    assert seen[:3] == ("tanh", "bins", 2)
+    assert seen.compression == pytest.approx(2, abs=0.05)
+    assert dict(zip(table.frame.layer, table.frame.at_ceiling, strict=True)) == {1: 1, 2: 0, 3: 0}
     blind = "; of layer 1, always at the ceiling, nothing follows."
     assert table.sentences[:2] == [
         f"tanh, kde: hidden layers that compress: none{blind}",
@@ -78,7 +78,7 @@ def test_smoke_run_gives_every_plane(folder, train_split):
     assert results.epoch.values.tolist() == [0, 1, 2]
     assert results.ixt.attrs["units"] == results.ity.attrs["units"] == "bits"
     assert results.attrs["num_samples"] == 200
-    assert results.measured_on == "200 test images"
+    assert results.measured_on == {"train": "the test samples", "test": "all 200 inputs"}[train_split]
     assert results.trained_on == {"train": "300 train images", "test": "160 test images"}[train_split]
     assert not results.diverged.any()
     # No estimate exceeds what the images can tell.
@@ -96,7 +96,7 @@ def test_on_real_images_tanh_layers_lose_information_where_relu_layers_gain(refe
     if not (folder := reference_data / "mnist").is_dir():
         pytest.skip("no MNIST in the folder of the original files")
     monkeypatch.setattr(mnist, "SMOKE_IMAGES", 1500)
-    monkeypatch.setattr(mnist, "SMOKE_WIDTHS", mnist.WIDTHS)
+    monkeypatch.setattr(mnist, "SMOKE", mnist.FULL)
     config = mnist.Config(smoke=True, seeds=2, epochs=60, train_split="test", data=folder)
     results = mnist.run(config)
     assert (results.test_accuracy.isel(epoch=-1) > 0.25).all()  # a tenth by chance

@@ -43,7 +43,7 @@ def test_two_networks_are_no_design_and_say_so(made_up):
     two = made_up.isel(seed=[0, 5])
     figures, (table, _) = weight_init.report(two)
     assert "all missing where there are not two" in table.sentences[0]
-    assert np.isnan(table.rows[0][-1])
+    assert table.frame.p_data.isna().all()
     assert set(figures) == {"variance_symmetric.png"}
 
 
@@ -68,9 +68,10 @@ def test_the_verdict_says_where_the_variance_comes_from(made_up):
     assert "initial weights in layers 2 (" in final
     assert "to data in layers 3 (" in final
     assert "100%)" in final
-    row = next(r for r in table.rows if r[:5] == ["final", "symmetric", "tanh", "relu", 2])
-    assert row[5] > 0.3
-    assert row[6] < 0.01
+    by_arm = table.frame.set_index(["outcome", "dataset", "first", "later", "layer"])
+    row = by_arm.loc["final", "symmetric", "tanh", "relu", 2]
+    assert row.std_weights > 0.3
+    assert row.std_data < 0.01
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from ibjax.analysis.records import PlaneRecord
 from ibjax.bottleneck import information_curve
 from ibjax.mi import binned_mi
 from ibjax.models import MLP
-from ibjax.types import Dataset
+from ibjax.types import LabelledSamples
 
 __all__ = ["CALLS"]
 
@@ -34,7 +34,9 @@ RNG = np.random.default_rng(0)
 ESTIMATOR = functools.partial(binned_mi, bin_width=0.1)
 MODEL = MLP(widths=(3, 3, 2), activations=("tanh", "relu"))
 STRAIGHT = MLP(widths=(3, 1), activations=("linear",))
-DATA = Dataset(jnp.asarray(RNG.normal(size=(16, 4)), jnp.float32), jnp.arange(16, dtype=jnp.int32) % 2)
+DATA = LabelledSamples(
+    jnp.asarray(RNG.normal(size=(16, 4)), jnp.float32), jnp.arange(16, dtype=jnp.int32) % 2
+)
 PARAMS = MODEL.init({"params": jax.random.key(0)}, DATA.x)
 TEACHER = datasets.linear_teacher(jax.random.key(0), num_samples=8, snr=2.0, num_inputs=4)
 STRAIGHT_PARAMS = STRAIGHT.init({"params": jax.random.key(0)}, TEACHER.x)

@@ -13,7 +13,7 @@ from ibjax.datasets.splits import all_rows_split, num_training_samples
 from ibjax.models import MLP
 from ibjax.training import TrainConfig, fit, make_model
 from ibjax.training.schedule import SCHEDULES, recorded_epochs
-from ibjax.types import Dataset
+from ibjax.types import LabelledSamples
 from tests.training.test_loop import CONFIG, DATA, all_of, keep_params, quick_fit
 from tests.training.test_steps import assert_identical
 
@@ -33,7 +33,10 @@ NAN, INF = float("nan"), float("inf")
 NO_NUMBERS = ["3", None, [3], (), {}, 1j, NAN, INF, True, np.bool_(True), object()]
 NO_WHOLE_NUMBERS = [0, -1, 2.5, 1e3, np.float32(3), *NO_NUMBERS]
 NO_FRACTIONS = [0, 1, 2, -0.5, *NO_NUMBERS]
-NO_FUNCTIONS = ["binned_mi", 3, [keep_params], np.ones(3), Dataset]
+# Short, for tables.
+labelled = LabelledSamples
+
+NO_FUNCTIONS = ["binned_mi", 3, [keep_params], np.ones(3), LabelledSamples]
 NO_NAMES = ["", "TANH", 3, None, True, b"sgd", ["sgd"]]
 
 
@@ -198,15 +201,18 @@ def masked(array):
     "data",
     [
         None, {"x": X, "y": Y}, (X, Y), [X, Y], X, "data", 3,
-        Dataset(None, Y), Dataset(X, None), Dataset("x", Y), Dataset(X, "y"), Dataset(X, Y.astype(str)),
-        Dataset(X * np.float64(1e300), Y), Dataset(X + 1j, Y), Dataset(X.astype(str), Y),
-        Dataset(masked(X), Y),
-        Dataset(X, masked(Y)), Dataset(X.astype("M8[s]"), Y), Dataset(X, Y + 0.5), Dataset(X, Y + 1j),
-        Dataset(X, Y + np.int64(2**32)), Dataset(X, Y.astype(np.uint64) + 2**63), Dataset(X, Y - 1),
-        Dataset(X[:, :0], Y), Dataset(X[:0], Y[:0]), Dataset(X[0, 0], Y), Dataset(X, Y[0]),
-        Dataset([*X.tolist()[:-1], [1.0]], Y), Dataset(X, Y[:-1]), Dataset(X * NAN, Y),
-        Dataset(1e9 + np.asarray(X, np.float64) * 1e-3, Y),
-        Dataset(np.full(X.shape, None), Y),
+        labelled(None, Y), labelled(X, None), labelled("x", Y), labelled(X, "y"),
+        labelled(X, Y.astype(str)),
+        labelled(X * np.float64(1e300), Y), labelled(X + 1j, Y), labelled(X.astype(str), Y),
+        labelled(masked(X), Y),
+        labelled(X, masked(Y)), labelled(X.astype("M8[s]"), Y), labelled(X, Y + 0.5),
+        labelled(X, Y + 1j),
+        labelled(X, Y + np.int64(2**32)), labelled(X, Y.astype(np.uint64) + 2**63), labelled(X, Y - 1),
+        labelled(X[:, :0], Y), labelled(X[:0], Y[:0]), labelled(X[0, 0], Y), labelled(X, Y[0]),
+        labelled([*X.tolist()[:-1], [1.0]], Y), labelled(X, Y[:-1]),
+        labelled(X * NAN, Y),
+        labelled(1e9 + np.asarray(X, np.float64) * 1e-3, Y),
+        labelled(np.full(X.shape, None), Y),
     ],
 )  # fmt: skip
 def test_fit_refuses_other_data(data):
@@ -217,14 +223,14 @@ def test_fit_refuses_other_data(data):
 @pytest.mark.parametrize(
     "data",
     [
-        Dataset(X.astype(">f4"), Y.astype(">i8")),
-        Dataset(X.astype(np.float64), Y.astype(np.uint64)),
-        Dataset(X.astype(np.longdouble), Y.astype(bool)),
-        Dataset(np.asfortranarray(X), np.repeat(Y, 2)[::2]),
-        Dataset(X.tolist(), Y.tolist()),
-        Dataset(Torch(X), Torch(Y)),
-        Dataset(np.ma.masked_array(X), np.ma.masked_array(Y)),
-        Dataset(jnp.asarray(X), jnp.asarray(Y, jnp.int8)),
+        LabelledSamples(X.astype(">f4"), Y.astype(">i8")),
+        LabelledSamples(X.astype(np.float64), Y.astype(np.uint64)),
+        LabelledSamples(X.astype(np.longdouble), Y.astype(bool)),
+        LabelledSamples(np.asfortranarray(X), np.repeat(Y, 2)[::2]),
+        LabelledSamples(X.tolist(), Y.tolist()),
+        LabelledSamples(Torch(X), Torch(Y)),
+        LabelledSamples(np.ma.masked_array(X), np.ma.masked_array(Y)),
+        LabelledSamples(jnp.asarray(X), jnp.asarray(Y, jnp.int8)),
     ],
 )
 def test_fit_takes_arrays_of_all_kinds(straight, data):
@@ -234,7 +240,9 @@ def test_fit_takes_arrays_of_all_kinds(straight, data):
 @pytest.mark.parametrize("dtype", [np.float16, jnp.bfloat16, np.int8, np.uint16, ">i4", bool])
 def test_fit_takes_numbers_of_all_kinds(dtype):
     x = np.abs(np.round(4 * X)).astype(dtype)
-    got, expected = (quick_fit(CONFIG, Dataset(x, Y), seeds=[0, 1]) for x in (x, x.astype(np.float32)))
+    got, expected = (
+        quick_fit(CONFIG, LabelledSamples(x, Y), seeds=[0, 1]) for x in (x, x.astype(np.float32))
+    )
     assert_identical(all_of(got), all_of(expected))
 
 
@@ -242,11 +250,11 @@ def test_fit_takes_frames_of_pandas(straight):
     pandas = pytest.importorskip("pandas")
     labels = pandas.Series(Y).map({0: "no", 1: "yes"}).astype("category")
     for y in (pandas.Series(Y, dtype="Int64"), labels):
-        got = quick_fit(CONFIG, Dataset(pandas.DataFrame(X), y), seeds=[0, 1])
+        got = quick_fit(CONFIG, LabelledSamples(pandas.DataFrame(X), y), seeds=[0, 1])
         assert_identical(all_of(got), all_of(straight))
     missing = pandas.Series([None, *Y[1:].tolist()], dtype="Int64")
     with pytest.raises(ValueError, match=r"^y: expected .* got "):
-        quick_fit(CONFIG, Dataset(pandas.DataFrame(X), missing), seeds=[0, 1])
+        quick_fit(CONFIG, LabelledSamples(pandas.DataFrame(X), missing), seeds=[0, 1])
 
 
 @pytest.mark.parametrize(
@@ -335,7 +343,7 @@ def test_drawn_labels_of_all_kinds(dtype):
 
 def test_drawn_labels_are_for_classes():
     numbers = dataclasses.replace(CONFIG, loss="squared_error")
-    data = Dataset(X, np.zeros((50, 2)))
+    data = LabelledSamples(X, np.zeros((50, 2)))
     with pytest.raises(ValueError, match='draw_labels: expected with the loss "cross_entropy"'):
         quick_fit(numbers, data, seeds=[0], draw_labels=lambda key: jnp.zeros(50, int))
 
@@ -351,14 +359,14 @@ class Other(NamedTuple):
         lambda key: (jnp.ones((50, 3)), jnp.zeros(50, int)),
         lambda key: {"x": jnp.ones((50, 3)), "y": jnp.zeros(50, int)},
         lambda key: Other(jnp.ones((50, 3)), jnp.zeros(50, int)),
-        lambda key: Dataset([[1.0], [2.0]], jnp.zeros(2, int)),
-        lambda key: Dataset(jnp.ones((50, 3), complex), jnp.zeros(50, int)),
-        lambda key: Dataset(jnp.ones((50, 3)), jnp.zeros(50)),
-        lambda key: Dataset(jnp.ones((50, 3)), jnp.zeros(49, int)),
-        lambda key: Dataset(jnp.full((50, 3), 2**24 + 1), jnp.zeros(50, int)),
-        lambda key: Dataset(jnp.ones((50, 3)), jnp.full(50, -1)),
-        lambda key: Dataset(jnp.full((50, 3), NAN), jnp.zeros(50, int)),
-        lambda key: Dataset(jnp.ones((10, 3)), jnp.zeros(10, int)),
+        lambda key: LabelledSamples([[1.0], [2.0]], jnp.zeros(2, int)),
+        lambda key: LabelledSamples(jnp.ones((50, 3), complex), jnp.zeros(50, int)),
+        lambda key: LabelledSamples(jnp.ones((50, 3)), jnp.zeros(50)),
+        lambda key: LabelledSamples(jnp.ones((50, 3)), jnp.zeros(49, int)),
+        lambda key: LabelledSamples(jnp.full((50, 3), 2**24 + 1), jnp.zeros(50, int)),
+        lambda key: LabelledSamples(jnp.ones((50, 3)), jnp.full(50, -1)),
+        lambda key: LabelledSamples(jnp.full((50, 3), NAN), jnp.zeros(50, int)),
+        lambda key: LabelledSamples(jnp.ones((10, 3)), jnp.zeros(10, int)),
     ],
 )
 def test_drawn_data_are_checked(draw):
@@ -369,7 +377,7 @@ def test_drawn_data_are_checked(draw):
 def test_drawn_integers_train_as_floats():
     def draw(key, dtype):
         x = jax.random.randint(key, (50, 3), -3, 3)
-        return Dataset(x.astype(dtype), (x[:, 0] > 0).astype(jnp.int8))
+        return LabelledSamples(x.astype(dtype), (x[:, 0] > 0).astype(jnp.int8))
 
     got, expected = (
         quick_fit(CONFIG, lambda key, d=d: draw(key, d), seeds=[0, 1]) for d in (jnp.int32, jnp.float32)

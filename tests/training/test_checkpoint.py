@@ -16,7 +16,7 @@ import pytest
 import ibjax
 from ibjax.training import blocks, checkpoint, fit
 from ibjax.training.checkpoint import BlockCheckpoint, describe_run
-from ibjax.types import Dataset
+from ibjax.types import LabelledSamples
 from tests.marks import slow
 from tests.training.test_loop import CONFIG, DATA, keep_params
 from tests.training.test_steps import assert_identical
@@ -157,7 +157,7 @@ OTHER_SETTINGS = [
     slow({"seeds_per_batch": 1}, "blocks"),
     slow({"schedule": [1]}, "recorded"),
     slow({"lanes": 3}, "lanes"),
-    ({"data": Dataset(DATA.x, 1 - DATA.y)}, "data"),
+    ({"data": LabelledSamples(DATA.x, 1 - DATA.y)}, "data"),
 ]
 
 

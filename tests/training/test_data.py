@@ -10,7 +10,7 @@ import pytest
 
 from ibjax.training import TrainConfig, fit
 from ibjax.training.steps import seed_keys
-from ibjax.types import Dataset
+from ibjax.types import LabelledSamples
 
 NUM_SAMPLES, NUM_INPUTS = 30, 3
 CONFIG = TrainConfig(
@@ -104,7 +104,7 @@ def test_minibatches_take_every_sample_once_an_epoch():
 
 def test_shared_numbers_train_as_drawn_ones_do():
     task = draw(jax.random.key(5))
-    shared = quick_fit(CONFIG, Dataset(np.asarray(task.x), np.asarray(task.y, np.float64)))
+    shared = quick_fit(CONFIG, LabelledSamples(np.asarray(task.x), np.asarray(task.y, np.float64)))
     drawn = quick_fit(CONFIG, lambda key: task)
     for a, b in zip(*map(jax.tree.leaves, (shared.params, drawn.params)), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
@@ -116,15 +116,23 @@ X = np.zeros((5, 3), np.float32)
 @pytest.mark.parametrize(
     ("changes", "data", "message"),
     [
-        ({}, Dataset(X, np.zeros(5)), r"y: expected shape \(n_samples, 2\), got \(5,\)"),
-        ({}, Dataset(X, np.zeros((5, 3))), r"y: expected shape \(n_samples, 2\), got \(5, 3\)"),
-        ({}, Dataset(X, np.full((5, 2), np.nan)), "y: expected finite values, got 10 NaN"),
-        ({"batch_size": 6}, Dataset(X, np.zeros((5, 2))), "batch_size: expected at most the 5 training"),
-        ({}, lambda key: Dataset(jnp.zeros((5, 3)), jnp.zeros(5)), "y: expected shape"),
-        ({}, lambda key: Dataset(jnp.full((5, 3), jnp.inf), jnp.zeros((5, 2))), "x: expected finite"),
+        ({}, LabelledSamples(X, np.zeros(5)), r"y: expected shape \(n_samples, 2\), got \(5,\)"),
+        ({}, LabelledSamples(X, np.zeros((5, 3))), r"y: expected shape \(n_samples, 2\), got \(5, 3\)"),
+        ({}, LabelledSamples(X, np.full((5, 2), np.nan)), "y: expected finite values, got 10 NaN"),
+        (
+            {"batch_size": 6},
+            LabelledSamples(X, np.zeros((5, 2))),
+            "batch_size: expected at most the 5 training",
+        ),
+        ({}, lambda key: LabelledSamples(jnp.zeros((5, 3)), jnp.zeros(5)), "y: expected shape"),
+        (
+            {},
+            lambda key: LabelledSamples(jnp.full((5, 3), jnp.inf), jnp.zeros((5, 2))),
+            "x: expected finite",
+        ),
         (
             {"loss": "cross_entropy"},
-            lambda key: Dataset(jnp.zeros((5, 3)), jax.random.randint(key, (5,), 2, 4)),
+            lambda key: LabelledSamples(jnp.zeros((5, 3)), jax.random.randint(key, (5,), 2, 4)),
             "y: expected labels from 0 to 1, .* got 2 to 3",
         ),
     ],
@@ -165,7 +173,7 @@ def test_a_checkpoint_of_other_drawn_samples_is_refused(tmp_path):
 def test_one_output_trains_as_two_of_which_the_first_does_not():
     """Its gradient is that of the logit of class 1 against 0."""
     x = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
-    data = Dataset(x, (x[:, 0] > 0).astype(np.int32))
+    data = LabelledSamples(x, (x[:, 0] > 0).astype(np.int32))
     config = TrainConfig(widths=(4, 1), learning_rate=0.5, batch_size=None, num_epochs=1)
     history = fit(config, data, seeds=[0], record=keep_all, schedule=[0, 1], lanes=1)
     before, after = (jax.tree.map(lambda p, i=i: p[0, i], history.records["params"]) for i in (0, 1))
@@ -186,4 +194,4 @@ def test_one_output_tells_only_two_labels_apart():
     x = np.zeros((40, 3), np.float32)
     config = TrainConfig(widths=(4, 1), batch_size=None, num_epochs=1)
     with pytest.raises(ValueError, match=r"y: expected labels from 0 to 1, .* 1 outputs .* got 0 to 2"):
-        fit(config, Dataset(x, np.arange(40) % 3), seeds=[0], record=keep_all)
+        fit(config, LabelledSamples(x, np.arange(40) % 3), seeds=[0], record=keep_all)

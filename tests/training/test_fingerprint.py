@@ -17,11 +17,11 @@ from ibjax.analysis.records import PlaneRecord, PlanesRecord
 from ibjax.mi import binned_mi, exact_mi, kde_mi
 from ibjax.models import MLP
 from ibjax.training.fingerprint import fingerprint, fingerprint_of_arrays, fingerprint_of_sources
-from ibjax.types import Dataset, Split
+from ibjax.types import LabelledSamples, Split
 
 MODEL = MLP((4, 2), ("tanh",))
 PARAMS = MODEL.init(jax.random.key(0), jnp.zeros((1, 3)))
-DATA = Dataset(jnp.ones((20, 3)), jnp.zeros(20, int))
+DATA = LabelledSamples(jnp.ones((20, 3)), jnp.zeros(20, int))
 SPLIT = Split(jnp.arange(15), jnp.arange(15, 20))
 
 

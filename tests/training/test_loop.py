@@ -12,7 +12,7 @@ from ibjax.datasets import first_rows_split, random_split
 from ibjax.mi import binned_mi
 from ibjax.training import TrainConfig, fit, make_model, make_optimizer
 from ibjax.training.steps import Recipe, init_state, seed_keys
-from ibjax.types import Dataset, Split
+from ibjax.types import LabelledSamples, Split
 from tests.marks import slow
 from tests.training.test_steps import (
     assert_close,
@@ -182,7 +182,7 @@ def test_draw_labels_gives_each_seed_labels_of_its_own():
         np.testing.assert_array_equal(labels[position], np.broadcast_to(own, (4, NUM_SAMPLES)))
         # It is trained on them.
         for epoch in range(6):
-            args = keys, Dataset(DATA.x, own), split.train, epoch, 12
+            args = keys, LabelledSamples(DATA.x, own), split.train, epoch, 12
             params = twin_epoch(params, *args, step=step)
         assert_close(jax.tree.map(lambda x, i=position: x[i], history.params), params)
     assert len(np.unique(labels[:, 0], axis=0)) == len(seeds)
@@ -257,7 +257,7 @@ def test_programs_are_compiled_once():
     assert once.count("record") == 1
     assert once.count("update") >= 1
     # More blocks, stretches of other lengths, other seeds and data: nothing new.
-    other = Dataset(DATA.x, 1 - DATA.y)
+    other = LabelledSamples(DATA.x, 1 - DATA.y)
     one_device(seeds=[1, 2, 3, 4, 5], schedule=[1, 2])
     fit(CONFIG, other, seeds=[9], optimizer=optimizer, record=record, schedule=[2], lanes=2,
         devices=ONE_DEVICE)  # fmt: skip
@@ -298,7 +298,7 @@ def test_an_error_in_on_advance_ends_the_fit():
 
 
 def changed(x=None, y=None):
-    return Dataset(DATA.x if x is None else x, DATA.y if y is None else y)
+    return LabelledSamples(DATA.x if x is None else x, DATA.y if y is None else y)
 
 
 def with_value(array, value):
@@ -361,5 +361,5 @@ def test_a_part_without_samples_is_refused(train_fraction):
 
 
 def test_numpy_data_and_wider_dtypes_are_taken(straight):
-    data = Dataset(np.asarray(DATA.x, np.float64), np.asarray(DATA.y, np.uint8))
+    data = LabelledSamples(np.asarray(DATA.x, np.float64), np.asarray(DATA.y, np.uint8))
     assert_identical(all_of(quick_fit(CONFIG, data, seeds=SEEDS)), all_of(straight))

@@ -18,7 +18,7 @@ from ibjax.analysis.records import PlaneRecord
 from ibjax.datasets import random_split
 from ibjax.mi import binned_mi
 from ibjax.training import TrainConfig, fit, make_model
-from ibjax.types import Dataset
+from ibjax.types import LabelledSamples
 from tests.marks import slow
 from tests.training.test_data import CONFIG as NUMBERS
 from tests.training.test_data import draw
@@ -92,7 +92,7 @@ def test_settings_change_no_result(plain, set_option, name, value):
 @pytest.mark.slow
 def test_arrays_of_64_bits_are_taken(plain, set_option):
     set_option("jax_enable_x64", True)
-    data = Dataset(jnp.asarray(DATA.x, jnp.float64), jnp.asarray(DATA.y, jnp.int64))
+    data = LabelledSamples(jnp.asarray(DATA.x, jnp.float64), jnp.asarray(DATA.y, jnp.int64))
     assert data.x.dtype == np.float64
     record = PlaneRecord(make_model(CONFIG), binned_mi)
     got = quick_fit(CONFIG, data, seeds=[0, 1, 2], record=record)

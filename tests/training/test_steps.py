@@ -9,7 +9,7 @@ import pytest
 
 from ibjax.models import MLP
 from ibjax.training.steps import Recipe, epoch_order, init_state, seed_keys, train_epochs
-from ibjax.types import Dataset, TrainState
+from ibjax.types import LabelledSamples, TrainState
 from tests.marks import slow
 
 RATE = 0.5
@@ -19,7 +19,7 @@ def make_data(num_samples=50, num_inputs=3, seed=0):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(num_samples, num_inputs))
     y = rng.integers(0, 2, size=num_samples)
-    return Dataset(jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.int32))
+    return LabelledSamples(jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.int32))
 
 
 def plain_loss(params, x, y, activation=jnp.tanh):
@@ -71,7 +71,7 @@ class Network(NamedTuple):
 
     state: TrainState
     keys: tuple
-    data: Dataset
+    data: LabelledSamples
     rows: jax.Array
 
 
@@ -193,7 +193,7 @@ def test_test_rows_never_influence_the_parameters(batch_size):
     assert is_test.sum() == 10
 
     def with_data(x, y):
-        return run(network._replace(data=Dataset(jnp.asarray(x), jnp.asarray(y))), recipe, 3)
+        return run(network._replace(data=LabelledSamples(jnp.asarray(x), jnp.asarray(y))), recipe, 3)
 
     x, y = map(np.asarray, network.data)
     other_x = np.where(is_test[:, None], np.float32(1e6), x)
@@ -228,7 +228,7 @@ def test_each_sample_is_seen_once_an_epoch_with_its_share_of_its_batch(num_train
     num_samples = num_train + 5
     recipe = make_recipe(batch_size, shuffle, gradients_only(), widths=(2,))
     keys = seed_keys(jnp.asarray(0))
-    data = Dataset(jnp.eye(num_samples), jnp.zeros(num_samples, jnp.int32))
+    data = LabelledSamples(jnp.eye(num_samples), jnp.zeros(num_samples, jnp.int32))
     rows = jax.random.permutation(keys.split, num_samples)[:num_train].astype(jnp.int32)
     start = jax.tree.map(jnp.zeros_like, init_state(keys.init, recipe, num_samples))
     state = run(Network(start, keys, data, rows), recipe, 1)
@@ -294,7 +294,7 @@ def test_noise_changes_training_only_where_it_has_variance(batch_size):
 def silent_network(recipe, labels):
     """Inputs and weights of 0: hidden activations in training are noise, and p = 1/2."""
     keys = seed_keys(jnp.asarray(0))
-    data = Dataset(jnp.zeros((len(labels), 3)), jnp.asarray(labels, jnp.int32))
+    data = LabelledSamples(jnp.zeros((len(labels), 3)), jnp.asarray(labels, jnp.int32))
     start = jax.tree.map(jnp.zeros_like, init_state(keys.init, recipe, 3))
     return Network(start, keys, data, jnp.arange(len(labels), dtype=jnp.int32))
 

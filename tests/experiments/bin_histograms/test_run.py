@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from experiments import bin_histograms
+from experiments.bin_histograms.analysis import shown_positions
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def test_a_small_run_keeps_the_contract_and_reports_everything(small):
     figures, tables = bin_histograms.report(small)
     assert len(figures) == 7
     assert [table.name for table in tables] == ["layers", "errors", "seeds"]
-    assert len(tables[0].rows) == 12
+    assert len(tables[0].frame) == 12
     assert all("share of" in text for text in tables[0].sentences[2:])
 
 
@@ -52,8 +53,8 @@ def test_full_scale_is_the_default():
 
 def test_shown_epochs_are_spread_on_a_log_scale():
     epochs = np.array([0, 1, 5, 30, 60, 500, 8000])
-    assert bin_histograms.shown_positions(epochs).tolist() == [0, 3, 5, 6]
-    assert bin_histograms.shown_positions(np.array([0, 1])).tolist() == [0, 1]
+    assert shown_positions(epochs).tolist() == [0, 3, 5, 6]
+    assert shown_positions(np.array([0, 1])).tolist() == [0, 1]
 
 
 @pytest.mark.slow

@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.invertibility.analysis import lost_in_one_state, zeros_record
+from experiments.invertibility.analysis import ZerosRecord, lost_in_one_state
 from ibjax.models import MLP
-from ibjax.types import Dataset, Split
+from ibjax.types import LabelledSamples, Split
 
 MODEL = MLP((3, 2, 2), ("relu", "relu"))
-DATA = Dataset(jnp.asarray([[-1.0], [1.0], [2.0], [-3.0], [9.0]]), jnp.array([0, 1, 1, 0, 1]))
+DATA = LabelledSamples(jnp.asarray([[-1.0], [1.0], [2.0], [-3.0], [9.0]]), jnp.array([0, 1, 1, 0, 1]))
 SPLIT = Split(jnp.arange(4), jnp.array([4]))
 
 
@@ -27,7 +27,7 @@ def params():
 
 def test_zeros_of_a_network_by_hand(params):
     """On -1, 1, 2 and -3 the layers are (0, 0, 1), (1, 0, 3), (2, 0, 4), (0, 0, 0), then sums."""
-    got = zeros_record(MODEL)(params, DATA, SPLIT)
+    got = ZerosRecord(MODEL)(params, DATA, SPLIT)
     expected = {
         "zero_state": [1 / 4, 1 / 4, np.nan],
         "zero_activations": [7 / 12, 5 / 8, np.nan],
@@ -36,18 +36,19 @@ def test_zeros_of_a_network_by_hand(params):
     assert got.keys() == expected.keys()
     for name, values in expected.items():
         np.testing.assert_allclose(got[name], values, err_msg=name)
-    assert zeros_record(MODEL) is zeros_record(MODEL)
+    assert ZerosRecord(MODEL) == ZerosRecord(MODEL)
+    assert got.keys() == ZerosRecord(MODEL).variables.keys()
 
 
 def test_leaky_units_are_not_zero(params):
     leaky = MLP((3, 2, 2), ("leaky_relu", "leaky_relu"))
-    got = zeros_record(leaky)(params, DATA, SPLIT)
+    got = ZerosRecord(leaky)(params, DATA, SPLIT)
     np.testing.assert_allclose(got["zero_state"], [0, 0, np.nan])
 
 
 def test_a_diverged_network_has_none(params):
     params["params"]["layer_2"]["bias"] = jnp.array([np.nan, 0.0])
-    got = zeros_record(MODEL)(params, DATA, SPLIT)
+    got = ZerosRecord(MODEL)(params, DATA, SPLIT)
     np.testing.assert_allclose(got["zero_state"], [1 / 4, np.nan, np.nan])
 
 

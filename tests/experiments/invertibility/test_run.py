@@ -54,8 +54,8 @@ def test_the_verdict_says_what_is_lost_exactly_and_where(made_up):
     assert "a share of 0.50 (0.50 to 0.50) is in their state of zeros (8 networks" in relu
     assert "lose bits exactly: none." in leaky
     assert "Bins show up to 1.50 (1.50 to 1.50) bits more of loss" in leaky
-    row = dict(zip(table.header, table.rows[1], strict=True))
-    assert row["lost_in_zero"] == pytest.approx(1.0)
+    by_layer = table.frame.set_index(["activation", "layer"])
+    assert by_layer.lost_in_zero["relu", 2] == pytest.approx(1.0)
 
 
 @pytest.mark.slow

@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 
-from experiments.lab import (
+from experiments.lab import train
+from experiments.lab.revisiting import (
     RevisitingConfig,
-    revisiting_attributes,
-    revisiting_training,
-    train_tasks,
+    activation_trainings,
+    binned_plane,
+    dataset_arms,
+    mixed_trainings,
+    provenance,
+    stopping_epochs,
 )
-from ibjax.analysis.records import plane_record
-from ibjax.presets import revisiting_estimators
-from ibjax.training import make_model
 from tests.datasets.idx_files import write_mnist
 
 
@@ -22,16 +23,8 @@ def digits(tmp_path_factory):
     return folder
 
 
-def trained_on(config):
-    return train_tasks(
-        config,
-        lambda task: {("relu",): revisiting_training(config, task, activation="relu")},
-        lambda _, training: plane_record(
-            make_model(training), revisiting_estimators(training.activations), rows="train"
-        ),
-        folder=None,
-        schedule=[0],
-    )
+def arms_of(config, activations=("relu",)):
+    return dataset_arms(config, activation_trainings(config, activations), binned_plane)
 
 
 @pytest.mark.slow
@@ -39,47 +32,61 @@ def test_every_dataset_has_its_outputs_and_its_share_of_training_samples(digits)
     config = RevisitingConfig(
         smoke=True, seeds=2, epochs=1, datasets=("symmetric", "mnist"), train_split="test", data=digits
     )
-    trained = trained_on(config)
-    assert list(trained) == [("symmetric", "relu"), ("mnist", "relu")]
-    symmetric, mnist = trained.values()
+    arms = arms_of(config)
+    assert list(arms) == [("symmetric", "relu"), ("mnist", "relu")]
+    symmetric, mnist = arms.values()
     assert symmetric.training.widths == (4, 3, 2)
     assert mnist.training.widths == (4, 3, 3)
     assert (symmetric.training.batch_size, mnist.training.batch_size) == (256, 45)
-    assert np.isfinite(mnist.history.records["ixt"]).all()
+    assert (symmetric.task.one_by_one, mnist.task.one_by_one) == (False, True)
     assert sorted(np.unique(mnist.task.data.y)) == [0, 1, 2]
-    attributes = revisiting_attributes(config, "name", trained, "source")
-    assert attributes["num_samples_symmetric"] == round(512 * 3276 / 4096)
-    assert attributes["num_samples_mnist"] == 45
-    assert "classes 1, 3, 8" in attributes["dataset_mnist"]
+    results = train(
+        config,
+        arms,
+        factors=("dataset", "activation"),
+        source="source",
+        schedule=[0],
+        **provenance(config),
+    )
+    assert np.isfinite(results.ixt.sel(dataset="mnist")).all()
+    assert results.num_samples_symmetric == round(512 * 3276 / 4096)
+    assert results.num_samples_mnist == 45
+    assert "classes 1, 3, 8" in results.dataset_mnist
+    assert results.measured_on == "the training samples"
+    assert results.optimizer == "adam"
 
 
 def test_full_scale_is_the_papers():
     config = RevisitingConfig()
     assert len(config.seed_range) == 50
     assert config.datasets == ("symmetric",)
-    seen = []
-
-    def arms_of(task):
-        seen.append(revisiting_training(config, task))
-        return {}
-
-    train_tasks(config, arms_of, lambda task, training: None, folder=None)
-    (training,) = seen
+    (arm,) = arms_of(config).values()
+    training = arm.training
     assert training.widths == (10, 7, 5, 4, 3, 2)
     assert (training.optimizer, training.learning_rate, training.init) == ("adam", 4e-4, "fan_out")
     assert (training.batch_size, training.num_epochs) == (256, 8000)
+    assert arm.task.num_samples == 4096
+    assert arm.record.rows == "train"
 
 
 def test_the_texts_optimizer_is_an_option():
-    config = RevisitingConfig(optimizer="sgd")
-    seen = []
-    train_tasks(
-        config,
-        lambda task: seen.append(revisiting_training(config, task)) or {},
-        lambda task, training: None,
-        folder=None,
-    )
-    assert (seen[0].optimizer, seen[0].learning_rate) == ("sgd", 0.1)
+    (arm,) = arms_of(RevisitingConfig(optimizer="sgd")).values()
+    assert (arm.training.optimizer, arm.training.learning_rate) == ("sgd", 0.1)
+
+
+def test_mixes_have_an_activation_for_the_first_and_one_for_later_layers():
+    config = RevisitingConfig(smoke=True)
+    arms = dataset_arms(config, mixed_trainings(config, ("tanh", "relu")), binned_plane)
+    assert len(arms) == 4
+    mixed = arms["symmetric", "relu", "tanh"].training
+    assert mixed.activations == ("relu", "relu", "tanh", "tanh", "tanh")
+    assert len(mixed.widths) == 6
+
+
+def test_stopping_can_be_read_every_25_epochs():
+    epochs = stopping_epochs(8000)
+    assert (epochs[0], epochs[-1]) == (0, 8000)
+    assert np.diff(epochs).max() == 25
 
 
 @pytest.mark.parametrize("datasets", [(), ("symmetric", "symmetric")])

@@ -31,7 +31,8 @@ def test_steps_that_an_activation_does_not_need_are_empty(small):
     for name in ("ixt", "ity"):
         made[name].loc[{"activation": "relu", "step": "1"}] = np.nan
     _, (steps, _) = pruning.report(made)
-    assert [row[1:3] for row in steps.rows] == [["tanh", "0"], ["tanh", "1"], ["relu", "0"]]
+    arms = steps.frame[["activation", "step"]].to_numpy().tolist()
+    assert arms == [["tanh", "0"], ["tanh", "1"], ["relu", "0"]]
     assert steps.sentences[-1].endswith("nothing is removed.")
 
 
@@ -42,10 +43,10 @@ def test_the_tables_say_what_pruning_costs(small):
     made.test_accuracy.loc[{"step": "0"}] = 0.9
     made.test_accuracy.loc[{"step": "1"}] = 0.9 + gain[:, None]
     _, (steps, _) = pruning.report(made)
-    first, second = steps.rows[:2]
-    assert (first[3], first[4], second[3], second[4]) == (3, 2, 1, 0)
-    assert second[7] == pytest.approx(0.96)
-    assert (first[-1], second[-1]) == (0.8768, 0.8780)
+    tanh = steps.frame[steps.frame.activation == "tanh"]
+    assert tanh[["hidden", "removed_next"]].to_numpy().tolist() == [[3, 2], [1, 0]]
+    assert tanh.accuracy[1] == pytest.approx(0.96)
+    assert tanh.paper.tolist() == [0.8768, 0.8780]
     assert "1 prunings; accuracy changes by 0.0600" in steps.sentences[1]
     assert steps.sentences[1].endswith("pruning gains accuracy.")
 

@@ -1,0 +1,76 @@
+"""Stops of training, and what layers have compressed until then."""
+
+import itertools
+
+import numpy as np
+import xarray as xr
+
+from ibjax.analysis.compression import compression_at
+from ibjax.analysis.data_processing import share_interval
+from ibjax.analysis.intervals import Interval
+from ibjax.analysis.stopping import early_stopping, perfect_stopping, stopped_at
+
+__all__ = [
+    "STOPPING",
+    "compression_until_stops",
+    "share_reached",
+    "stop_epochs",
+    "stopped",
+    "with_stops",
+]
+
+STOPPING = ("early stopping", "perfect stopping", "all epochs")
+
+
+def with_stops(arm: xr.Dataset, patience: int) -> xr.Dataset:
+    """Add ``stop`` (stopping, seed), positions on the axis of epochs.
+
+    Args:
+        arm: Dataset with ``test_loss`` (seed, epoch).
+        patience: number of epochs without a better loss after which training stops early.
+    """
+    loss, epochs = arm.test_loss.transpose("seed", "epoch").values, arm.epoch.values
+    perfect = perfect_stopping(loss)
+    early = early_stopping(loss, epochs, patience=patience)
+    stops = np.stack([early, perfect, np.where(perfect >= 0, len(epochs) - 1, -1)])
+    attrs = {"units": "1", "long_name": "position on the axis of epochs; -1: diverged"}
+    return arm.assign(stop=(("stopping", "seed"), stops, attrs)).assign_coords(stopping=list(STOPPING))
+
+
+def stop_epochs(arm: xr.Dataset, stopping: str) -> np.ndarray:
+    """Return the epochs (seed,) at which training stops; NaN for diverged seeds."""
+    position = arm.stop.sel(stopping=stopping).values
+    return np.where(position >= 0, arm.epoch.values[position], np.nan)
+
+
+def stopped(arm: xr.Dataset, stopping: str) -> xr.Dataset:
+    """Return the planes of networks that are stopped and stay as they are."""
+    position = arm.stop.sel(stopping=stopping).values
+    return xr.Dataset({name: stopped_at(arm[name], position) for name in ("ixt", "ity")})
+
+
+def compression_until_stops(arm: xr.Dataset) -> xr.DataArray:
+    """Return the compression of I(X;T) until training stops, bits: (stopping, layer, seed)."""
+    ixt = arm.ixt.transpose("layer", "seed", "epoch").values
+    values = [
+        compression_at(layer, arm.stop.sel(stopping=stopping).values)
+        for stopping, layer in itertools.product(STOPPING, ixt)
+    ]
+    coords = {"stopping": list(STOPPING), "layer": arm.layer.values}
+    shape = (len(STOPPING), *ixt.shape[:2])
+    return xr.DataArray(np.reshape(values, shape), coords, ("stopping", "layer", "seed"))
+
+
+def share_reached(phase: np.ndarray, stop: np.ndarray) -> Interval:
+    """Return the share of seeds that stop in a phase or after it, with its exact 95% interval.
+
+    Args:
+        phase: (seed,) epochs at which the phase begins; NaN where it never does.
+        stop: (seed,) epochs at which training stops; NaN for none.
+    """
+    both = np.isfinite(phase) & np.isfinite(stop)
+    total = int(both.sum())
+    if not total:
+        return Interval(np.nan, np.nan, np.nan, 0)
+    count = int((phase[both] <= stop[both]).sum())
+    return Interval(count / total, *share_interval(count, total), total)
