@@ -72,7 +72,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     arms = {}
     for rule in RULES:
         draw = functools.partial(draw_labels, probability=soft_label_probability(rule))
-        task = symmetric(labels="drawn once per seed from the soft rule", draw_labels=draw)
+        task = symmetric(labels="labels drawn once per seed from the soft rule", draw_labels=draw)
         arms[(rule,)] = Arm(training, task, record)
     return train(
         config,
