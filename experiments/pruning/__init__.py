@@ -36,8 +36,8 @@ from matplotlib.figure import Figure
 
 from experiments.lab import Table, interval_cells, interval_text, table_of_rows, train
 from experiments.lab.revisiting import (
-    BINNING,
     BIN_WIDTH,
+    BINNING,
     RevisitingConfig,
     binned_plane,
     dataset_arms,
