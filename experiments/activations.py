@@ -64,7 +64,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """The planes, the compression of every layer, and which activations compress."""
+    """Draw the planes and tabulate the compression of every layer and which activations compress."""
     summary = compression_summary(results)
     seeds = f"{results.sizes['seed']} seeds"
     figures = {

@@ -67,7 +67,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[lab.Table]]:
-    """Planes and compression by batch size; compression and diffusion by layer, and what follows."""
+    """Draw planes and compression by batch size; tabulate compression and diffusion by layer."""
     figures, summary = {}, compression_summary(results)
     for rate in RATES:
         arms, title = results.sel(rate=rate), f"{rate} learning rates: {results.binning}"

@@ -82,13 +82,13 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def planes(_: Task, training: TrainConfig) -> PlanesRecord:
-    """The planes of the training samples in bins of both widths, and of exact states."""
+    """Return the record of the training samples' planes in bins of both widths and of exact states."""
     binned = {f"bins of {w}": revisiting_estimators(training.activations, w) for w in BIN_WIDTHS}
     return PlanesRecord(make_model(training), binned | {EXACT: exact_mi}, rows="train")
 
 
 def excess_of_wide(results: xr.Dataset) -> xr.DataArray:
-    """By how much more I(X;T) the wide layer shows than the narrow one before it, bits, or 0.
+    """Compute how much more I(X;T) the wide layer shows than the narrow one before it, bits, or 0.
 
     Dims as those of ``ixt`` without ``layer``.
     """
@@ -97,7 +97,7 @@ def excess_of_wide(results: xr.Dataset) -> xr.DataArray:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """The planes, both layers over training, the table and what follows."""
+    """Draw the planes and both layers over training; tabulate, and say what follows."""
     figures = {}
     seeds = f"{results.sizes['seed']} seeds, {results.optimizer}"
     for name in results.dataset.values:
@@ -114,7 +114,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def violations_table(results: xr.Dataset) -> Table:
-    """Per arm: in how many networks the wide layer shows more, at the end and ever, and by how much."""
+    """Tabulate by arm how many networks' wide layer shows more, at the end and ever, by how much."""
     rows, sentences = [], []
     for levels, excess in arms_of(results):
         known = np.isfinite(excess.values).all(axis=1)
@@ -144,13 +144,13 @@ def violations_table(results: xr.Dataset) -> Table:
 
 
 def share_of_networks(violates: np.ndarray) -> Interval:
-    """The share of networks that violate at any of (seed, epoch), with its exact 95% interval."""
+    """Return the share of networks that violate at any of (seed, epoch), with its exact 95% interval."""
     count, total = int(violates.any(axis=1).sum()), len(violates)
     return Interval(count / total, *share_interval(count, total), total)
 
 
 def arms_of(results: xr.Dataset) -> Iterator[tuple[tuple[str, ...], xr.DataArray]]:
-    """Each arm's levels and its excess (seed, epoch)."""
+    """Yield each arm's levels and its excess (seed, epoch)."""
     excess = excess_of_wide(results)
     for levels in itertools.product(*(results[factor].values for factor in FACTORS)):
         arm = excess.sel(dict(zip(FACTORS, levels, strict=True)))

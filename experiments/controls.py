@@ -84,7 +84,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """The planes in bins, the compression of every layer in every control, and what survives."""
+    """Draw the planes in bins; tabulate each layer's compression in each control, and what survives."""
     summary = compression_summary(results)
     seeds = f"{results.sizes['seed']} seeds"
     binned = results.sel(estimator="binned")

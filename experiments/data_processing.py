@@ -88,7 +88,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """Figures of violations and of estimates along the layers, the tables and what follows."""
+    """Draw violations and estimates along the layers; tabulate, and say what follows."""
     summary = violation_summary(results)
     seeds = f"{results.sizes['seed']} seeds"
     figures = {

@@ -89,7 +89,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def epochs_needed(results: xr.Dataset) -> xr.Dataset:
-    """Each measure's epoch (depth, seed), NaN where it is never reached."""
+    """Find each measure's epoch (depth, seed), NaN where it is never reached."""
     rows = {name: [] for name in MEASURES}
     epochs = results.epoch.values
     for depth in results.depth.values:
@@ -103,7 +103,7 @@ def epochs_needed(results: xr.Dataset) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """Epochs needed by depth, the planes, the tables and what follows."""
+    """Draw the epochs needed by depth and the planes; tabulate, and say what follows."""
     needed = epochs_needed(results)
     title = f"tanh, {results.binning}, {results.sizes['seed']} seeds"
     figures = {
@@ -119,7 +119,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def depth_table(results: xr.Dataset, needed: xr.Dataset) -> Table:
-    """Per depth: median epochs with intervals, how many seeds get there, and the last layer's loss."""
+    """Tabulate by depth median epochs, how many seeds get there, and the last layer's loss."""
     rows = []
     for depth in needed.depth.values:
         row = {"depth": int(depth)}
@@ -139,7 +139,7 @@ def depth_table(results: xr.Dataset, needed: xr.Dataset) -> Table:
 def verdict(needed: xr.Dataset, name: str) -> str:
     """Say whether epochs fall with depth: rank correlations within seeds, with their interval."""
     epochs, depths = needed[name].transpose("seed", "depth").values, needed.depth.values.astype(float)
-    within = np.array([rank_correlation(depths, of_seed).estimate for of_seed in epochs])
+    within = np.array([rank_correlation(depths, seed_epochs).estimate for seed_epochs in epochs])
     rho = mean_interval(within)
     reached = int(np.isfinite(epochs).all(axis=1).sum())
     text = (

@@ -87,7 +87,8 @@ class InSettings:
         return [f"{self.option}={value}" for value in self.values]
 
     def __str__(self) -> str:
-        return f"{describe_function(self.estimator)} with {', '.join(self.labels)}"
+        values = ", ".join(map(str, self.values))
+        return f"{describe_function(self.estimator)} with {self.option}={values}"
 
 
 def estimators_of_a_layer(seed: int) -> dict[str, InSettings]:
@@ -119,13 +120,14 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         source="Saxe et al. (2018), sections 2 and 5, appendix C; Goldfeld et al. (2019)",
         schedule=scale.recorded,
         folder=folder,
+        noise_variance="by setting",
     )
     labels = [estimator.labels for estimator in estimators.values()]
     return results.assign_coords(option=(("estimator", "setting"), labels))
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """Compression by estimator and layer, the curves of one layer, the table and what follows."""
+    """Draw compression by estimator and layer, and one layer's curves; tabulate, say what follows."""
     summary = compression_summary(results).assign_coords(option=results.option)
     seeds = f"{results.sizes['seed']} seeds"
     drawn = int(results.layer[-2])  # the last hidden one, where tanh networks compress most in bins

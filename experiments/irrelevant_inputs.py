@@ -110,7 +110,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def parts_table(results: xr.Dataset) -> Table:
-    """Per layer and part of the inputs: the fall after the peak and the rise up to it; bits."""
+    """Tabulate by layer and part of the inputs the fall after the peak and the rise up to it; bits."""
     rows = []
     for part, variable in PARTS.items():
         information = results[variable].transpose("seed", "epoch", "layer")

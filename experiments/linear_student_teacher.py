@@ -151,7 +151,7 @@ def learnt(results: xr.Dataset, optimizer: str) -> Interval:
 
 
 def errors_table(results: xr.Dataset) -> Table:
-    """Errors on new samples, and the share learnt of what the samples allow: 1 for the best learner."""
+    """Tabulate errors on new samples, and the share learnt of what samples allow: 1 for the best."""
     rows, sentences = [], []
     best, noise = results.optimal_loss.mean().item(), results.noise_loss.item()
     for name in OPTIMIZERS:
@@ -180,7 +180,7 @@ def errors_table(results: xr.Dataset) -> Table:
 
 
 def compression_table(results: xr.Dataset) -> Table:
-    """Per arm and layer: peak, final, compression with its interval; bits; and the verdict."""
+    """Tabulate by arm and layer peak, final, compression with its interval; bits; and the verdict."""
     rows, sentences = [], []
     for name in OPTIMIZERS:
         summary = compression_summary(results.sel(optimizer=name)).rename(num_seeds="seeds")

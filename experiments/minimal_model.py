@@ -125,7 +125,7 @@ def draw_bins() -> Figure:
 
 
 def table(results: xr.Dataset) -> Table:
-    """Per activation: the peak over weights and the value at the largest weight; bits."""
+    """Tabulate by activation the peak over weights and the value at the largest weight; bits."""
     exact, noisy = results.ixt, results.noisy
     peak, at_end = exact.max("weight"), exact.isel(weight=-1, drop=True)
     summary = xr.Dataset(

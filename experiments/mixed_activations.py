@@ -75,13 +75,13 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def outcomes(results: xr.Dataset) -> xr.Dataset:
-    """Compression and final I(X;T) of every seed, bits: (dataset, first, later, layer, seed)."""
+    """Return compression and final I(X;T) of every seed, bits: (dataset, first, later, layer, seed)."""
     final = results.ixt.isel(epoch=-1, drop=True)
     return xr.Dataset({"compression": seed_compression(results), "final": final})
 
 
 def effects(measured: xr.Dataset) -> xr.Dataset:
-    """Effects of ``first``, ``later`` and their interaction within seeds: tanh less relu, bits.
+    """Compute effects of ``first``, ``later``, their interaction within seeds: tanh less relu, bits.
 
     Dims: effect, dataset, layer, seed.
     """
@@ -95,7 +95,7 @@ def effects(measured: xr.Dataset) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """The planes of the mixes, the effects, the tables and what follows."""
+    """Draw the planes of the mixes and the effects; tabulate, and say what follows."""
     figures, measured = {}, outcomes(results)
     differences = effects(measured)
     seeds = f"{results.sizes['seed']} seeds, {results.optimizer}, {results.binning}"
@@ -115,7 +115,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def mixes_table(measured: xr.Dataset) -> Table:
-    """Per mix and layer: compression, final I(X;T), how far seeds differ, and how many compress."""
+    """Tabulate by mix and layer compression, final I(X;T), how far seeds differ, how many compress."""
     dims = (*FACTORS, "layer")
     rows = []
     for levels in itertools.product(*(measured[d].values for d in dims)):
@@ -136,28 +136,28 @@ def mixes_table(measured: xr.Dataset) -> Table:
     return table_of_rows("mixes", rows, [note])
 
 
-def known(of_seeds: xr.DataArray) -> np.ndarray:
-    """The values of seeds that have one."""
-    return of_seeds.values[np.isfinite(of_seeds.values)]
+def known(seed_values: xr.DataArray) -> np.ndarray:
+    """Return the values of seeds that have one."""
+    return seed_values.values[np.isfinite(seed_values.values)]
 
 
 def spread_cells(name: str, values: np.ndarray) -> dict[str, float]:
-    """A row's cells of the mean over seeds and of the standard deviation."""
+    """Return a row's cells of the mean over seeds and of the standard deviation."""
     return {**interval_cells(name, mean_interval(values)), f"{name}_std": deviation(values)}
 
 
 def deviation(values: np.ndarray) -> float:
-    """Standard deviation over seeds; NaN for fewer than two."""
+    """Return the standard deviation over seeds; NaN for fewer than two."""
     return float(values.std(ddof=1)) if len(values) > 1 else np.nan
 
 
 def same_sign(values: np.ndarray) -> float:
-    """Share of seeds whose value has the sign of their mean; NaN without any."""
+    """Return the share of seeds whose value has the sign of their mean; NaN without any."""
     return float((np.sign(values) == np.sign(values.mean())).mean()) if len(values) else np.nan
 
 
 def effects_table(differences: xr.Dataset) -> Table:
-    """Per outcome, effect and layer: its mean over seeds, its spread, and how often it has that sign."""
+    """Tabulate by outcome, effect and layer its mean, its spread, and how often it has that sign."""
     dims = ("dataset", "effect", "layer")
     rows, sentences = [], []
     for outcome in OUTCOMES:

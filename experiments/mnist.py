@@ -151,7 +151,7 @@ def _some(config: Config, split: str) -> LabelledSamples:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """The information planes, the compression curves, the table and the verdict."""
+    """Draw the information planes and the compression curves, and tabulate, with the verdict."""
     title = (
         f"MNIST, trained on {results.trained_on}, measured on {results.num_samples:,} test "
         f"images, {results.sizes['seed']} seeds\n"
@@ -172,7 +172,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def compression_table(results: xr.Dataset) -> Table:
-    """Per arm and layer: peak, final, compression with its interval, bits; share at the ceiling."""
+    """Tabulate by arm and layer peak, final, compression with interval, bits; share at the ceiling."""
     rows, verdicts = [], []
     for activation, estimator in itertools.product(ACTIVATIONS, ESTIMATORS):
         arm = results.sel(activation=activation, estimator=estimator)

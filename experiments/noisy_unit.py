@@ -137,7 +137,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def falls_table(results: xr.Dataset) -> Table:
-    """Per estimator: the peak over weights, the value at the largest weight, the fall between; bits."""
+    """Tabulate by estimator the peak over weights, the value at the largest, the fall between; bits."""
     exact = results.exact.values
     curves = {"exact": exact[None]} | {
         name: results.ixt.sel(estimator=name).transpose("seed", "weight").values

@@ -195,7 +195,7 @@ def gap(results: xr.Dataset) -> xr.DataArray:
 
 
 def generalisation_table(results: xr.Dataset) -> Table:
-    """Errors at the end, the lowest one on new samples and its epoch, and the gap with its interval."""
+    """Tabulate errors at the end, the lowest on new samples and its epoch, the gap with its interval."""
     rows = []
     for name in results.condition.values:
         arm = results.sel(condition=name)
@@ -216,7 +216,7 @@ def generalisation_table(results: xr.Dataset) -> Table:
 
 
 def compression_table(results: xr.Dataset) -> Table:
-    """Per condition and layer: peak, final, compression with its interval; bits."""
+    """Tabulate by condition and layer peak, final, compression with its interval; bits."""
     rows = []
     for name in results.condition.values:
         arm = results.sel(condition=name)
@@ -227,7 +227,7 @@ def compression_table(results: xr.Dataset) -> Table:
 
 
 def together_table(results: xr.Dataset) -> Table:
-    """Rank correlation over networks of compression, and of the final I(X;T), with the gap.
+    """Tabulate rank correlations over networks of compression, and of the final I(X;T), with the gap.
 
     Within each condition, and over all networks of one kind; NaN where none compresses by 0.05 bits.
     """

@@ -87,7 +87,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def arm_config(config: Config, activation: str, optimizer: str) -> TrainConfig:
-    """One arm's training: the preset's, with full batches and their rate for "bgd"."""
+    """Return one arm's training: the preset's, with full batches and their rate for "bgd"."""
     options = preset(config.preset).training
     # The preset "saxe" has its own number of epochs.
     full = Scale(epochs=options.get("num_epochs", FULL_EPOCHS))
@@ -100,7 +100,7 @@ def arm_config(config: Config, activation: str, optimizer: str) -> TrainConfig:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """The information planes, the compression curves, the table and the verdict."""
+    """Draw the information planes and the compression curves, and tabulate, with the verdict."""
     title = f"{results.preset}: {results.binning}, {results.sizes['seed']} seeds"
     figures = {
         "information_plane.png": plot_information_plane(
@@ -115,7 +115,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def compression_table(results: xr.Dataset) -> Table:
-    """Per arm and layer: peak, final, compression with its interval; bits.
+    """Tabulate by arm and layer peak, final, compression with its interval; bits.
 
     Arms with dead seeds are shown once more without them.
     """
@@ -131,7 +131,7 @@ def compression_table(results: xr.Dataset) -> Table:
 
 
 def difference_table(results: xr.Dataset) -> Table:
-    """SGD - BGD of the compression, at the last epoch and at equal training loss; and the verdict."""
+    """Tabulate SGD - BGD of the compression, at the last epoch and at equal loss; and the verdict."""
     rows = []
     for activation in ACTIVATIONS:
         arms = [results.sel(activation=activation, optimizer=name) for name in OPTIMIZERS]

@@ -103,7 +103,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure | FuncAnimation], list
 
 
 def snapshot_table(results: xr.Dataset, epochs: list[int]) -> Table:
-    """Per snapshot and layer: means with intervals over networks, and standard deviations; bits."""
+    """Tabulate by snapshot and layer means with intervals over networks, standard deviations; bits."""
     rows = []
     for epoch, layer in itertools.product(epochs, results.layer.values):
         plane = results.sel(epoch=epoch, layer=layer)

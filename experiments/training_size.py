@@ -95,7 +95,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def fall_table(results: xr.Dataset) -> Table:
-    """Per network, size and layer: I(T;Y) at its peak and last, its fall, and compression; bits."""
+    """Tabulate by network, size and layer I(T;Y) at its peak and last, its fall, compression; bits."""
     limits = ("compression", "compression_low", "compression_high")
     falls = compression_summary(results, "ity").drop_vars("num_seeds")
     falls = falls.rename({name: name.replace("compression", "fall") for name in limits})

@@ -83,7 +83,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def components(results: xr.Dataset) -> xr.Dataset:
-    """Components of variance by source, bits squared, and the p-values of weights and data.
+    """Compute components of variance by source, bits squared, and p-values of weights and data.
 
     Dims: outcome, dataset, first, later, source, layer.
     """
@@ -109,7 +109,7 @@ def components(results: xr.Dataset) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """Standard deviations by source, the table and what follows."""
+    """Draw standard deviations by source; tabulate, and say what follows."""
     parts = components(results)
     shown = parts.variance.stack(arm=("first", "later"))
     names = [f"first {first}, later {later}" for first, later in shown.arm.values]
@@ -130,7 +130,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def variance_table(results: xr.Dataset, parts: xr.Dataset) -> Table:
-    """Per outcome, mix and layer: standard deviations by source, shares of the variance, tests."""
+    """Tabulate by outcome, mix and layer standard deviations by source, variance shares, tests."""
     variance = np.maximum(parts.variance, 0)
     total, deviation = variance.sum("source", skipna=False), np.sqrt(variance)
     columns = {

@@ -195,8 +195,8 @@ def _numbers_of_objects(name: str, array: np.ndarray, given: Any) -> np.ndarray:
     numbers = array if strangers else np.array(array.tolist())
     whole = all(isinstance(v, int | np.integer) for v in array.ravel())
     if strangers or numbers.dtype == np.object_ or (whole and numbers.dtype.kind == "f"):
-        got = ", ".join(sorted(strangers)) or "integers beyond 64 bits"
-        raise ValueError(f"{name}: expected real numbers, got objects: {got}")
+        kinds = ", ".join(sorted(strangers)) or "integers beyond 64 bits"
+        raise ValueError(f"{name}: expected real numbers, got objects: {kinds}")
     return numbers.reshape(array.shape)
 
 

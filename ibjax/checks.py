@@ -127,8 +127,8 @@ def as_whole(name: str, x: Any, *, at_least: int = 1, at_most: int | None = None
         whole = None
     if whole is None or whole < at_least or (at_most is not None and whole > at_most):
         wanted = f"of {at_least} or more" if at_most is None else f"from {at_least} to {at_most}"
-        got = "a traced value" if not is_concrete(x) else kind_of(x)
-        raise ValueError(f"{name}: expected a whole number {wanted}, got {got}")
+        kind = "a traced value" if not is_concrete(x) else kind_of(x)
+        raise ValueError(f"{name}: expected a whole number {wanted}, got {kind}")
     return whole
 
 
@@ -192,10 +192,10 @@ def check_variables(
         if variable not in data:
             there = ", ".join(map(str, data.data_vars)) or "none"
             raise ValueError(f"{name}: expected the variable {wanted}, got {there}")
-        found = set(data[variable].dims)
-        if not set(dims) <= found or (not factors and found != set(dims)):
-            got = ", ".join(map(str, data[variable].dims))
-            raise ValueError(f"{name}: expected {wanted}, got {variable} ({got})")
+        given_dims = set(data[variable].dims)
+        if not set(dims) <= given_dims or (not factors and given_dims != set(dims)):
+            names = ", ".join(map(str, data[variable].dims))
+            raise ValueError(f"{name}: expected {wanted}, got {variable} ({names})")
 
 
 def _is_bool(x) -> bool:

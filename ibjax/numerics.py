@@ -102,9 +102,9 @@ def squared_distances(a: Float[Array, "m d"], b: Float[Array, "n d"]) -> Float[A
     columns_a, columns_b = a.T, b.T
 
     def square(c):
-        of_a = jax.lax.dynamic_index_in_dim(columns_a, c, keepdims=False)
-        of_b = jax.lax.dynamic_index_in_dim(columns_b, c, keepdims=False)
-        return jnp.square(of_a[:, None] - of_b[None, :])
+        column_a = jax.lax.dynamic_index_in_dim(columns_a, c, keepdims=False)
+        column_b = jax.lax.dynamic_index_in_dim(columns_b, c, keepdims=False)
+        return jnp.square(column_a[:, None] - column_b[None, :])
 
     return sum_over_columns(square, a.shape[1])
 

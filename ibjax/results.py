@@ -106,8 +106,8 @@ def stack_arms(arms: Mapping[tuple[str, ...], xr.Dataset], factors: tuple[str, .
             and arms that are not Datasets with ``num_layers``.
     """
     for key, arm in arms.items():
-        of_strings = isinstance(key, tuple) and all(isinstance(level, str) for level in key)
-        if not of_strings or len(key) != len(factors):
+        all_strings = isinstance(key, tuple) and all(isinstance(level, str) for level in key)
+        if not all_strings or len(key) != len(factors):
             wanted = f"keys of one string for each of {', '.join(factors)}"
             raise ValueError(f"arms: expected {wanted}, got {key!r}")
         if not isinstance(arm, xr.Dataset) or "num_layers" not in arm:
@@ -118,7 +118,7 @@ def stack_arms(arms: Mapping[tuple[str, ...], xr.Dataset], factors: tuple[str, .
     if not arms or missing:
         wanted = f"one or more arms, of all combinations of {', '.join(factors)}"
         raise ValueError(f"arms: expected {wanted}, got none for {missing or 'any'}")
-    own = {"/".join(key): dict(arm.attrs) for key, arm in arms.items()}
+    attributes = {"/".join(key): dict(arm.attrs) for key, arm in arms.items()}
     parts = [
         arm.drop_attrs(deep=False).expand_dims({f: [k] for f, k in zip(factors, key, strict=True)})
         .assign_coords(num_layers=(factors, np.full((1,) * len(factors), arm.num_layers.item())))
@@ -138,7 +138,7 @@ def stack_arms(arms: Mapping[tuple[str, ...], xr.Dataset], factors: tuple[str, .
     joined.num_layers.attrs = {"units": "1", "long_name": "layers of the network"}
     for factor in factors:
         joined[factor].attrs = {"units": "1", "long_name": factor}
-    return joined.assign_attrs(arms=_plain(own))
+    return joined.assign_attrs(arms=_plain(attributes))
 
 
 def environment() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 Axis order: ``(..., seed, epoch, layer, ...)``. Leading axes are an experiment's own factors
 (activation, optimizer, ...). Functions are written for one network; the seed axis is added by
-``vmap`` in :mod:`ibjax.training.loop`.
+``vmap`` in :mod:`ibjax.training.blocks`.
 
 Units: information is in bits and losses are in nats wherever they leave a function.
 """

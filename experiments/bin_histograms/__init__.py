@@ -96,7 +96,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def planes_and_bins(task: Task, training: TrainConfig) -> JointRecord:
-    """Planes in all widths and of exact states, and what bins of ``BINS`` see."""
+    """Return the record of planes in all widths and of exact states, and of what ``BINS`` see."""
     model = make_model(training)
     binned = {str(width): revisiting_estimators(training.activations, width) for width in WIDTHS}
     planes = PlanesRecord(model, binned | {EXACT: exact_mi}, rows="train")
@@ -113,7 +113,7 @@ def seen_in_bins(arm: xr.Dataset, activations: Sequence[str]) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """Histograms, their course, shared states, errors, the tables and what follows."""
+    """Draw histograms, their course, shared states and errors; tabulate, and say what follows."""
     figures = {}
     seeds = f"{results.sizes['seed']} seeds, {results.optimizer}"
     for name, bins in itertools.product(results.dataset.values, results.bins.values):
@@ -129,7 +129,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def layers_table(results: xr.Dataset) -> Table:
-    """Per arm and layer: how I(X;T) goes with saturation and empty bins, and what is lost where."""
+    """Tabulate by arm and layer how I(X;T) goes with saturation and empty bins, and its losses."""
     rho, summary = correlations(results), compression_summary(results[["ixt"]])
     end = results.isel(epoch=-1)
     limits = summary[["compression", "compression_low", "compression_high"]]
@@ -182,7 +182,7 @@ def verdict(rho: xr.DataArray, end: xr.Dataset, summary: xr.Dataset) -> str:
 
 
 def errors_table(results: xr.Dataset) -> Table:
-    """Per arm, shown epoch and layer: the mean error of I(X;T) in bins of each width, bits."""
+    """Tabulate by arm, shown epoch and layer the mean error of I(X;T) in bins of each width, bits."""
     dims = ("dataset", "activation", "shown", "layer")
     by_width = results.error_ixt.transpose(*dims, "width", "seed")
     mean = by_width.isel(seed=0, drop=True).copy(data=mean_interval(by_width.values, axis=-1).estimate)

@@ -65,11 +65,11 @@ def plot_bin_histograms(seen: xr.Dataset, *, title: str = "") -> Figure:
     figure, axes = _grid(len(activations), len(layers), sharey=True)
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.9, seen.sizes["shown"]))
     for (i, activation), (j, layer) in itertools.product(enumerate(activations), enumerate(layers)):
-        ax, one = axes[i, j], seen.sel(activation=activation, layer=layer)
-        shares = one.histogram.transpose("shown", "bin").values
+        ax, layer_bins = axes[i, j], seen.sel(activation=activation, layer=layer)
+        shares = layer_bins.histogram.transpose("shown", "bin").values
         used = np.nan_to_num(shares).any(axis=0)
         count = len(used) - used[::-1].argmax()
-        edges = float(one.lowest) + width * np.arange(count + 1)
+        edges = float(layer_bins.lowest) + width * np.arange(count + 1)
         for colour, epoch, share in zip(colours, seen.shown.values, shares, strict=True):
             drawn = np.where(share[:count] > 0, share[:count], np.nan)
             ax.stairs(drawn, edges, color=colour, label=str(epoch), lw=1.1, baseline=None)
@@ -130,10 +130,10 @@ def plot_state_shares(seen: xr.Dataset, *, title: str = "") -> Figure:
     figure, axes = _grid(len(activations), len(layers), sharex=True, sharey=True)
     mean = seen[list(STATES)].mean("seed")
     for (i, activation), (j, layer) in itertools.product(enumerate(activations), enumerate(layers)):
-        one = mean.sel(activation=activation, layer=layer)
+        layer_states = mean.sel(activation=activation, layer=layer)
         labels, colours = zip(*STATES.values(), strict=True)
-        shares = [one[name].values for name in STATES]
-        axes[i, j].stackplot(one.epoch, shares, labels=labels, colors=colours, alpha=0.8)
+        shares = [layer_states[name].values for name in STATES]
+        axes[i, j].stackplot(layer_states.epoch, shares, labels=labels, colors=colours, alpha=0.8)
         epoch_axis(axes[i, j], seen)
         axes[i, j].set_ylim(0, 1)
     for ax, activation in zip(axes[:, 0], activations, strict=True):
@@ -165,9 +165,9 @@ def plot_bin_errors(errors: xr.Dataset, *, title: str = "") -> Figure:
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.9, errors.sizes["shown"]))
     names = {"error_ixt": "I(X;T)", "error_ity": "I(T;Y)"}
     for (i, (activation, name)), (j, layer) in itertools.product(enumerate(rows), enumerate(layers)):
-        one = errors[name].sel(activation=activation, layer=layer)
+        layer_errors = errors[name].sel(activation=activation, layer=layer)
         for colour, epoch in zip(colours, errors.shown.values, strict=True):
-            band = mean_interval(one.sel(shown=epoch).transpose("seed", "width").values)
+            band = mean_interval(layer_errors.sel(shown=epoch).transpose("seed", "width").values)
             axes[i, j].plot(errors.width, band.estimate, color=colour, label=str(epoch), lw=1.3)
             axes[i, j].fill_between(errors.width, band.low, band.high, color=colour, alpha=0.25, lw=0)
         axes[i, j].set_xscale("log")
@@ -186,7 +186,7 @@ def _checked_width(seen: xr.Dataset) -> float:
     try:
         width = float(seen.coords["bins"])
     except (KeyError, TypeError, ValueError):
-        got = ", ".join(map(str, seen.coords)) or "none"
-        raise ValueError(f"seen: expected a coordinate bins, the width, got {got}") from None
+        coords = ", ".join(map(str, seen.coords)) or "none"
+        raise ValueError(f"seen: expected a coordinate bins, the width, got {coords}") from None
     check_positive("seen.bins", width)
     return width

@@ -91,7 +91,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def planes_and_classes(task: Task, training: TrainConfig) -> JointRecord:
-    """The planes of the training samples in all bins, and the samples in each class."""
+    """Return the record of the training samples' planes in all bins, and of their classes."""
     distinct = len(np.unique(np.asarray(task.data.x), axis=0))
     if distinct < task.num_samples:
         raise ValueError(f"x: expected distinct samples, got {distinct} of {task.num_samples}")
@@ -102,7 +102,7 @@ def planes_and_classes(task: Task, training: TrainConfig) -> JointRecord:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """The planes in all bins, the drift, the tables and what follows."""
+    """Draw the planes in all bins and the drift; tabulate, and say what follows."""
     figures = {}
     away = distances(results)
     seeds = f"{results.sizes['seed']} seeds, {results.optimizer}"
@@ -120,7 +120,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def drift_table(results: xr.Dataset, away: xr.DataArray) -> Table:
-    """Per arm, bins and layer: where it ends, how far from (H(X), I(X;Y)), and what it compresses."""
+    """Tabulate by arm, bins and layer its end, how far from (H(X), I(X;Y)), and its compression."""
     dims = (*FACTORS, "layer")
     end = results[["ixt", "ity"]].isel(epoch=-1).mean("seed")
     compression = compression_summary(results[["ixt"]])
@@ -171,7 +171,7 @@ def verdict(away: xr.DataArray) -> str:
 
 
 def split_table(results: xr.Dataset) -> Table:
-    """Table 1: H(X), and I(X;Y) as its distribution over splits, beside the paper's."""
+    """Tabulate H(X), and I(X;Y) over splits, beside table 1 of the paper."""
     rows, sentences = [], []
     for name in results.dataset.values:
         arm = results.isel(activation=0).sel(dataset=name)

@@ -96,12 +96,12 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """The planes up to each stop, where the stops are, the tables and what follows."""
+    """Draw the planes up to each stop and where the stops are; tabulate, and say what follows."""
     figures = {}
     seeds = f"{results.sizes['seed']} seeds, {results.optimizer}, {results.binning}"
     for name in results.dataset.values:
-        of_dataset = results.sel(dataset=name)
-        arms = [of_dataset.sel(activation=activation) for activation in results.activation.values]
+        dataset_results = results.sel(dataset=name)
+        arms = [dataset_results.sel(activation=activation) for activation in results.activation.values]
         planes = xr.concat(
             [xr.concat([stopped(arm, s) for arm in arms], results.activation) for s in STOPPING],
             xr.DataArray(list(STOPPING), dims="stopping", name="stopping"),
@@ -110,19 +110,19 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
             planes, row="activation", column="stopping", title=f"{name}, {seeds}"
         )
         title = f"{name}, {seeds}: mean with 95% band; lines: median stops with quartiles"
-        figures[f"stops_{name}.png"] = plot_stops(of_dataset, title=title)
+        figures[f"stops_{name}.png"] = plot_stops(dataset_results, title=title)
     return figures, [stops_table(results), layers_table(results), seeds_table(results)]
 
 
 def arms_of(results: xr.Dataset) -> Iterator[tuple[dict[str, str], xr.Dataset]]:
-    """Each arm's levels by factor, and its Dataset."""
+    """Yield each arm's levels by factor, and its Dataset."""
     for levels in itertools.product(*(results[factor].values for factor in FACTORS)):
         cells: dict[str, str] = dict(zip(FACTORS, levels, strict=True))
         yield cells, results.sel(cells)
 
 
 def stops_table(results: xr.Dataset) -> Table:
-    """Per arm: when training stops, and how well networks do then and at the end."""
+    """Tabulate by arm when training stops, and how well networks do then and at the end."""
     rows = []
     for cells, arm in arms_of(results):
         for stopping in STOPPING:
@@ -152,7 +152,7 @@ def stops_table(results: xr.Dataset) -> Table:
 
 
 def layers_table(results: xr.Dataset) -> Table:
-    """Per arm, stop and layer: where it is in the plane, and its compression until then."""
+    """Tabulate by arm, stop and layer where it is in the plane, and its compression until then."""
     rows, sentences = [], []
     for cells, arm in arms_of(results):
         compressed, phases = compression_until_stops(arm), plane_phases(arm)
@@ -185,7 +185,7 @@ def layers_table(results: xr.Dataset) -> Table:
 
 
 def verdict(arm: xr.Dataset, compressed: xr.DataArray) -> str:
-    """Which layers have compressed by each stop, and what training on gains."""
+    """Say which layers have compressed by each stop, and what training on gains."""
     parts = []
     for stopping in STOPPING:
         layers = []

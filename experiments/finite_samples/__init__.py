@@ -115,7 +115,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def trained_encoders(config: Config, folder: Path | None) -> dict[str, np.ndarray]:
-    """p(t|x) of trained networks' binned layers: one-hot rows, a column for each state that occurs."""
+    """Return p(t|x) of trained networks' binned layers: one-hot rows, a column per state that occurs."""
     scale = scale_of(config, FULL, SMOKE)
     training = TrainConfig(activation="tanh", **preset("paper").training, **scale.training)
     draw = functools.partial(draw_labels, probability=soft_label_probability(RULE))
@@ -138,7 +138,7 @@ def trained_encoders(config: Config, folder: Path | None) -> dict[str, np.ndarra
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """Estimates and bounds against n, how far off they are, and from which n bounds say anything."""
+    """Draw estimates and bounds against n; tabulate errors, and from which n bounds say anything."""
     networks = [str(x) for x in results.encoder.values if ", network " in str(x)]
     first = networks[0].rpartition(", ")[2] if networks else ""
     shown = [x for x in results.encoder.values if x not in networks or str(x).endswith(first)]
@@ -152,7 +152,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def estimates_table(results: xr.Dataset) -> Table:
-    """Per encoder and n: bias and spread of the estimates, coverage and width of the bounds; bits."""
+    """Tabulate by encoder and n the estimates' bias and spread, the bounds' coverage and width; bits."""
     columns: dict[str, xr.DataArray] = {}
     for name in ("ixt", "ity"):
         exact = results[f"exact_{name}"]
@@ -167,7 +167,7 @@ def estimates_table(results: xr.Dataset) -> Table:
 
 
 def bounds_table(results: xr.Dataset) -> Table:
-    """Per encoder: exact values, the worst coverage over n, and the samples needed; the verdict."""
+    """Tabulate by encoder exact values, the worst coverage over n, the samples needed; the verdict."""
     coverage = inside(results).mean("repeat").min("num_samples")
     rows = []
     for encoder in map(str, results.encoder.values):

@@ -34,9 +34,9 @@ def plot_sample_estimates(results: xr.Dataset, name: str, *, title: str = "") ->
     """
     check_known("name", name, SYMBOLS)
     estimates = [f"{name}{end}" for end in ("", "_corrected", "_low", "_high")]
-    of_encoders = dict.fromkeys((f"exact_{name}", "cardinality"), ("encoder",))
+    exact_dims = dict.fromkeys((f"exact_{name}", "cardinality"), ("encoder",))
     drawn = dict.fromkeys(estimates, ("encoder", "num_samples", "repeat"))
-    check_results("results", results, drawn | of_encoders)
+    check_results("results", results, drawn | exact_dims)
     as_integers("results.cardinality", results.cardinality.values, "(encoder,)", at_least=1)
     names = levels(results, "encoder")
     num_rows = -(-len(names) // NUM_COLUMNS)
@@ -47,9 +47,9 @@ def plot_sample_estimates(results: xr.Dataset, name: str, *, title: str = "") ->
         if encoder is None:
             ax.set_axis_off()
             continue
-        one = results.sel(encoder=encoder).transpose("num_samples", "repeat", ...)
-        n = one.num_samples
-        bounds = [one[f"{name}_{end}"].mean("repeat") for end in ("low", "high")]
+        encoder_results = results.sel(encoder=encoder).transpose("num_samples", "repeat", ...)
+        n = encoder_results.num_samples
+        bounds = [encoder_results[f"{name}_{end}"].mean("repeat") for end in ("low", "high")]
         ax.fill_between(n, *bounds, color="0.9", label="bounds", lw=0)
         for bound in bounds:
             ax.plot(n, bound, color="0.5", lw=1)
@@ -57,13 +57,13 @@ def plot_sample_estimates(results: xr.Dataset, name: str, *, title: str = "") ->
             (name, "plug-in", ARM_COLOURS[0], "-"),
             (f"{name}_corrected", "Miller-Madow", ARM_COLOURS[1], "--"),
         ):
-            low, high = np.percentile(one[kind].values, (5, 95), axis=1)
+            low, high = np.percentile(encoder_results[kind].values, (5, 95), axis=1)
             ax.fill_between(n, low, high, color=colour, alpha=0.25, lw=0)
-            ax.plot(n, one[kind].mean("repeat"), color=colour, linestyle=style, label=label)
-        ax.axhline(float(one[f"exact_{name}"]), color="black", linestyle=":", label="exact")
+            ax.plot(n, encoder_results[kind].mean("repeat"), color=colour, linestyle=style, label=label)
+        ax.axhline(float(encoder_results[f"exact_{name}"]), color="black", linestyle=":", label="exact")
         ax.set_xscale("log")
         ax.set_xlim(float(n.min()), float(n.max()))
-        ax.set_title(f"{encoder}: {int(one.cardinality)} states", fontsize="medium")
+        ax.set_title(f"{encoder}: {int(encoder_results.cardinality)} states", fontsize="medium")
         ax.grid(alpha=0.3)
     for ax in axes[-1]:
         ax.set_xlabel("samples n")

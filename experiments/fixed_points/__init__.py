@@ -72,7 +72,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     arms = {}
     for rule in RULES:
         draw = functools.partial(draw_labels, probability=soft_label_probability(rule))
-        task = symmetric(labels="drawn once per seed from the soft rule", draw_labels=draw)
+        task = symmetric(labels="labels drawn once per seed from the soft rule", draw_labels=draw)
         arms[(rule,)] = Arm(training, task, record)
     return train(
         config,
@@ -90,7 +90,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """The layers and the curve, their betas and distances over training, and what follows."""
+    """Draw the layers and the curve, their betas and distances over training; say what follows."""
     seeds = f"{results.binning}, {results.sizes['seed']} seeds"
     figures = {
         "fixed_points.png": plot_fixed_points(
@@ -104,7 +104,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def layers_table(results: xr.Dataset) -> Table:
-    """Per rule and layer at the end: information, gaps to the curve, beta, distance; intervals."""
+    """Tabulate by rule and layer final information, gaps to the curve, beta, distance; intervals."""
     rows = []
     for rule in results.rule.values:
         for layer in results.layer.values:
@@ -134,7 +134,7 @@ def layers_table(results: xr.Dataset) -> Table:
 
 
 def order_table(results: xr.Dataset) -> Table:
-    """By how much log10 beta falls from each layer to the next, untrained and at the end; verdicts."""
+    """Tabulate how log10 beta falls from each layer to the next, untrained and at the end; verdicts."""
     rows = []
     for rule in results.rule.values:
         for position in (0, -1):

@@ -81,7 +81,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """Loss and accuracy beside the phases of the plane, the tables and what follows."""
+    """Draw loss and accuracy beside the phases of the plane; tabulate, and say what follows."""
     arms = {
         (name, activation): results.sel(dataset=name, activation=activation)
         for name, activation in itertools.product(results.dataset.values, results.activation.values)
@@ -89,19 +89,19 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     rises = {levels: since_minimum(arm) for levels, arm in arms.items()}
     figures = {}
     for name in results.dataset.values:
-        of_dataset = [(name, activation) for activation in results.activation.values]
-        phases = [phases_of_compressing(arms[levels]) for levels in of_dataset]
+        dataset_levels = [(name, activation) for activation in results.activation.values]
+        phases = [phases_of_compressing(arms[levels]) for levels in dataset_levels]
         figures[f"generalisation_{name}.png"] = plot_generalisation(
             results.sel(dataset=name),
             xr.concat(phases, results.activation),
-            xr.concat([rises[levels] for levels in of_dataset], results.activation),
+            xr.concat([rises[levels] for levels in dataset_levels], results.activation),
             title=f"{name}, {results.sizes['seed']} seeds, {results.optimizer}, {results.binning}",
         )
     return figures, [loss_table(rises), phases_table(arms, rises), seeds_table(results)]
 
 
 def loss_table(rises: Arms) -> Table:
-    """Per arm: when the loss is least, and what changes from there to the end."""
+    """Tabulate by arm when the loss is least, and what changes from there to the end."""
     rows, sentences = [], []
     for levels, seeds in rises.items():
         epoch = median_interval(seeds.epoch.values)
@@ -132,7 +132,7 @@ def loss_table(rises: Arms) -> Table:
 
 
 def phases_table(arms: Arms, rises: Arms) -> Table:
-    """Per arm and layer: epochs of fitting and compression, beside those of the loss."""
+    """Tabulate by arm and layer the epochs of fitting and compression, beside those of the loss."""
     rows, sentences = [], []
     for levels, arm in arms.items():
         phases, summary = plane_phases(arm), compression_summary(arm[["ixt"]])

@@ -14,7 +14,7 @@ RISE_NATS, FALL = 0.05, 0.01
 
 
 def since_minimum(arm: xr.Dataset) -> xr.Dataset:
-    """Per seed: the epoch of the least validation loss, and how loss and accuracy change from there."""
+    """Find each seed's epoch of the least validation loss, and how loss and accuracy change from it."""
     position = perfect_stopping(arm.test_loss.transpose("seed", "epoch").values)
     known = position >= 0
     change = {
@@ -33,7 +33,7 @@ def since_minimum(arm: xr.Dataset) -> xr.Dataset:
 
 
 def phases_of_compressing(arm: xr.Dataset) -> xr.Dataset:
-    """Phases, those of compression only in layers that compress, over seeds, by more than noise."""
+    """Return phases, those of compression only in layers that compress, over seeds, beyond noise."""
     compresses = compression_summary(arm[["ixt"]]).compression_low > NEGLIGIBLE_BITS
     phases, names = plane_phases(arm), ("compression_start", "compression_end")
     return phases.assign({name: phases[name].where(compresses) for name in names})

@@ -84,7 +84,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """Gradients, information and saturation over training, the phases' epochs, and what follows."""
+    """Draw gradients, information and saturation; tabulate the phases' epochs, and say what follows."""
     arms = {name: results.sel(activation=name) for name in ACTIVATIONS}
     phases = {name: phase_epochs(arm) for name, arm in arms.items()}
     seeds = f"{results.sizes['seed']} seeds"
@@ -101,7 +101,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def phase_table(phases: dict[str, xr.Dataset]) -> Table:
-    """Per layer, and for the network: how many seeds have each phase, and its median epoch."""
+    """Tabulate by layer, and for the network, how many seeds have each phase, and its median epoch."""
     rows = []
     for name, epochs in phases.items():
         whole = median_interval(epochs.network_diffusion.values)
@@ -118,16 +118,16 @@ def phase_table(phases: dict[str, xr.Dataset]) -> Table:
             }
         )
         for layer in epochs.layer.values:
-            of_layer = epochs.sel(layer=layer)
-            diffusion = median_interval(of_layer.diffusion.values)
-            start = median_interval(of_layer.compression.values)
+            layer_epochs = epochs.sel(layer=layer)
+            diffusion = median_interval(layer_epochs.diffusion.values)
+            start = median_interval(layer_epochs.compression.values)
             rows.append(
                 {
                     "activation": name,
                     "layer": layer,
                     "diffuse": diffusion.num_seeds,
                     **interval_cells("diffusion", diffusion),
-                    "compresses": "yes" if of_layer.compresses else "no",
+                    "compresses": "yes" if layer_epochs.compresses else "no",
                     "lose_bits": start.num_seeds,
                     **interval_cells("compression", start),
                 }
@@ -142,7 +142,7 @@ def phase_table(phases: dict[str, xr.Dataset]) -> Table:
 
 
 def agreement_table(arms: dict[str, xr.Dataset], phases: dict[str, xr.Dataset]) -> Table:
-    """Per layer that compresses: its start against the network's and the layer's own diffusion."""
+    """Tabulate by layer that compresses its start against the network's and its own diffusion."""
     rows = []
     for name, epochs in phases.items():
         rows += layer_rows(phase_agreement(epochs).isel(layer=epochs.compresses.values), activation=name)
@@ -187,7 +187,7 @@ def verdict(name: str, arm: xr.Dataset, phases: xr.Dataset) -> str:
 
 
 def saturation_table(arms: dict[str, xr.Dataset]) -> Table:
-    """Saturated units of hidden layers beside the norm of the gradient, at the start and the end."""
+    """Tabulate hidden layers' saturated units beside the gradient's norm, at the start and the end."""
     rows, sentences = [], []
     for name, arm in arms.items():
         arm = arm.transpose("seed", "epoch", "layer")

@@ -55,15 +55,15 @@ def plot_gradient_phases(arm: xr.Dataset, phases: xr.Dataset, *, title: str = ""
     axes = figure.subplots(3, len(layers), squeeze=False, sharex=True, sharey="row")
     mean, std = gradient_curves(arm, "normalised")
     for column, layer in zip(axes.T, layers, strict=True):
-        one, phase = arm.sel(layer=layer), phases.sel(layer=layer)
+        layer_arm, phase = arm.sel(layer=layer), phases.sel(layer=layer)
         gradients, information, saturation = column
         _draw_geometric(gradients, mean.sel(layer=layer), MEAN_COLOUR, "mean")
         _draw_geometric(gradients, std.sel(layer=layer), STD_COLOUR, "standard deviation")
         gradients.set_yscale("log")
         gradients.set_title(f"layer {layer}" + (" (softmax)" if layer == layers[-1] else ""))
-        draw_band(information, one.ixt, "epoch", IXT_COLOUR, "I(X;T)")
-        if one.saturated.notnull().any():
-            draw_band(saturation, one.saturated, "epoch", SATURATED_COLOUR, "saturated")
+        draw_band(information, layer_arm.ixt, "epoch", IXT_COLOUR, "I(X;T)")
+        if layer_arm.saturated.notnull().any():
+            draw_band(saturation, layer_arm.saturated, "epoch", SATURATED_COLOUR, "saturated")
         else:
             saturation.text(0.5, 0.5, "not defined", transform=saturation.transAxes, ha="center")
         for ax in column:
@@ -76,8 +76,10 @@ def plot_gradient_phases(arm: xr.Dataset, phases: xr.Dataset, *, title: str = ""
         ax.set_ylabel(label)
     label_epochs(axes)
     drawn = [ax.get_legend_handles_labels() for ax in axes[0]]
-    of_label = {label: h for handles, labels in drawn for h, label in zip(handles, labels, strict=True)}
-    figure.legend(of_label.values(), of_label.keys(), loc="outside lower center", ncols=4)
+    handle_by_label = {
+        label: h for handles, labels in drawn for h, label in zip(handles, labels, strict=True)
+    }
+    figure.legend(handle_by_label.values(), handle_by_label.keys(), loc="outside lower center", ncols=4)
     add_title(figure, title)
     return figure
 
@@ -108,19 +110,21 @@ def plot_phase_epochs(phases: xr.Dataset, *, row: str = "activation", title: str
     ends = 0.7 * np.nanmin(drawn, initial=100), 1.4 * np.nanmax(drawn, initial=100)
     for axes_of_row, name in zip(axes, rows, strict=True):
         for ax, layer in zip(axes_of_row, layers, strict=True):
-            one = phases.sel({row: name, "layer": layer})
+            layer_phases = phases.sel({row: name, "layer": layer})
             ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal")
             ax.plot(ends, ends, color="0.6", lw=1)
             ax.grid(alpha=0.3)
             ax.set_title(f"{name}, layer {layer}")
             x, y = diffusion.sel({row: name}), compression.sel({row: name, "layer": layer})
-            if not one.compresses:
+            if not layer_phases.compresses:
                 ax.text(0.5, 0.9, "does not compress", transform=ax.transAxes, ha="center")
                 ax.plot(x, np.full(x.shape, 1.2 * ends[0]), "|", color=ARM_COLOURS[0])
                 continue
             ax.plot(x, y, "o", ms=4, alpha=0.6, color=ARM_COLOURS[0])
-            found = rank_correlation(one.network_diffusion.values, one.compression.values)
-            text = f"$\\rho$ = {found.estimate:.2f} ({found.low:.2f} to {found.high:.2f})"
+            rho = rank_correlation(
+                layer_phases.network_diffusion.values, layer_phases.compression.values
+            )
+            text = f"$\\rho$ = {rho.estimate:.2f} ({rho.low:.2f} to {rho.high:.2f})"
             ax.text(0.5, 0.9, text, transform=ax.transAxes, ha="center", fontsize="small")
         axes_of_row[0].set_ylabel("compression starts\n[epoch]")
     for ax in axes[-1]:
@@ -139,7 +143,7 @@ def _draw_geometric(ax: Axes, values: xr.DataArray, colour: str, label: str) -> 
 
 def _mark(ax: Axes, epochs: np.ndarray, colour: str, style: str, label: str) -> None:
     """Draw a line at the median and a band over its interval, if there is one."""
-    found = median_interval(epochs)
-    if found.num_seeds > 0:
-        ax.axvline(found.estimate, color=colour, linestyle=style, lw=1.2, label=label)
-        ax.axvspan(found.low, found.high, color=colour, alpha=0.15, lw=0)
+    interval = median_interval(epochs)
+    if interval.num_seeds > 0:
+        ax.axvline(interval.estimate, color=colour, linestyle=style, lw=1.2, label=label)
+        ax.axvspan(interval.low, interval.high, color=colour, alpha=0.15, lw=0)

@@ -75,8 +75,8 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     convention, scale = preset("paper"), scale_of(config, FULL, SMOKE)
     training = TrainConfig(activation="tanh", **convention.training, **scale.training)
     model = make_model(training)
-    seen = PlaneRecord(model, convention.estimator, rows="train")
-    record = JointRecord([StatesRecord(model, SAXE_BIN_WIDTH), LabelsRecord(seen)])
+    plane_record = PlaneRecord(model, convention.estimator, rows="train")
+    record = JointRecord([StatesRecord(model, SAXE_BIN_WIDTH), LabelsRecord(plane_record)])
     draw = functools.partial(draw_labels, probability=soft_label_probability(RULE))
     task = symmetric(labels=f"labels drawn from the soft rule {RULE}", draw_labels=draw)
     results = train(
@@ -98,7 +98,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """The plane, the layers' own bottlenecks, the gaps and what follows."""
+    """Draw the plane, the layers' own bottlenecks and the gaps; tabulate, and say what follows."""
     seeds = f"{results.binning}, {results.sizes['seed']} seeds"
     labels = {
         "kept": "I($T_{i-1}$;$T_i$)",
@@ -115,7 +115,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def gaps_table(results: xr.Dataset) -> Table:
-    """Per layer at the end: gaps and the layer's own bottleneck, with intervals over seeds; bits."""
+    """Tabulate by layer at the end gaps and its own bottleneck, with intervals over seeds; bits."""
     rows = []
     for layer in results.layer.values:
         end = results.isel(epoch=-1).sel(layer=layer)
@@ -127,7 +127,7 @@ def gaps_table(results: xr.Dataset) -> Table:
 
 
 def seeds_sentence(results: xr.Dataset) -> str:
-    """Diverged networks, and what the decisions capture."""
+    """Say how many networks diverged, and what the decisions capture."""
     captured = mean_interval(results.captured.isel(epoch=-1).values)
     return (
         f"diverged: {int(results.diverged.sum())} of {results.sizes['seed']} networks, left out; "
@@ -159,7 +159,7 @@ def verdict(results: xr.Dataset) -> str:
 
 
 def splits_table(results: xr.Dataset) -> Table:
-    """The bifurcations of the information curve."""
+    """Tabulate the bifurcations of the information curve."""
     splits = results[["split_beta", "split_clusters"]]
     note = "beta at which clusters split (upper limits within the curve's betas), and how many there are"
     return table_of("bifurcations", splits.assign_coords(split=range(splits.sizes["split"])), [note])

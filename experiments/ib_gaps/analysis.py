@@ -197,17 +197,17 @@ def _with_curves(
         for n in BOUND_SAMPLES
     ]
     splits = bifurcations(p_cy, curve)
-    bits, of_clusters = {"units": "bits"}, ("clusters", "point")
+    bits, cluster_dims = {"units": "bits"}, ("clusters", "point")
     # The point of the largest beta comes once more, so that all curves have as many points.
     forced_ixt, forced_ity = (
-        np.stack([np.pad(values, (0, 1), mode="edge") for values in of_curves])
-        for of_curves in ([c.ixt for c in forced], [c.ity for c in forced])
+        np.stack([np.pad(values, (0, 1), mode="edge") for values in curves])
+        for curves in ([c.ixt for c in forced], [c.ity for c in forced])
     )
     return results.assign(
         curve_ixt=("point", curve_ixt, bits),
         curve_ity=("point", curve_ity, bits),
-        forced_ixt=(of_clusters, forced_ixt, bits),
-        forced_ity=(of_clusters, forced_ity, bits),
+        forced_ixt=(cluster_dims, forced_ixt, bits),
+        forced_ity=(cluster_dims, forced_ity, bits),
         guaranteed=(("num_samples", "point"), np.array(sure), bits),
         split_beta=("split", splits.betas, {"units": "1", "long_name": "beta of a bifurcation"}),
         split_clusters=("split", splits.after, {"units": "1", "long_name": "clusters above it"}),

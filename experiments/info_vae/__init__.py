@@ -161,7 +161,7 @@ def median_seed(results: xr.Dataset, encoder: str) -> int:
 
 
 def ends_table(results: xr.Dataset, sentences: list[str]) -> Table:
-    """Every arm at the last step: means with 95% intervals; collapsed and diverged seeds, all kept."""
+    """Tabulate every arm's last step: means with 95% intervals; collapsed, diverged seeds, all kept."""
     factors, rows = DIMS[:-1], []
     for levels in itertools.product(*(results[factor].values.tolist() for factor in factors)):
         row = dict(zip(factors, levels, strict=True))

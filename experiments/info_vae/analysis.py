@@ -323,7 +323,7 @@ def _nodes(q: Encodings) -> Float[Array, "2 node"]:
 
 def _information(q: Encodings) -> Float[Array, ""]:
     """Return I_q(x;z) in nats."""
-    own = -0.5 * NODES[None, :] ** 2 - jnp.log(q.width)[:, None]
+    log_own = -0.5 * NODES[None, :] ** 2 - jnp.log(q.width)[:, None]
     other_mean, other_width = q.mean[::-1, None], q.width[::-1, None]
-    other = -0.5 * ((_nodes(q) - other_mean) / other_width) ** 2 - jnp.log(other_width)
-    return np.log(2) - (jax.nn.softplus(other - own) @ WEIGHTS).mean()
+    log_other = -0.5 * ((_nodes(q) - other_mean) / other_width) ** 2 - jnp.log(other_width)
+    return np.log(2) - (jax.nn.softplus(log_other - log_own) @ WEIGHTS).mean()

@@ -77,14 +77,14 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def planes_and_zeros(_: Task, training: TrainConfig) -> JointRecord:
-    """The planes of exact states and in bins, and exact zeros."""
+    """Return the record of the planes of exact states and in bins, and of exact zeros."""
     model = make_model(training)
     estimators = {EXACT: exact_mi, BINNED: revisiting_estimators(training.activations, BIN_WIDTH)}
     return JointRecord([PlanesRecord(model, estimators, rows="train"), ZerosRecord(model)])
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """Figures of what is lost over training, the tables and what follows."""
+    """Draw what is lost over training; tabulate, and say what follows."""
     lost = losses(results)
     seeds = f"{results.sizes['seed']} seeds, {results.optimizer}"
     figures = {
@@ -98,7 +98,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def lost_table(results: xr.Dataset, lost: xr.Dataset) -> Table:
-    """Per activation and layer, after training: what is lost exactly, in bins and in the zero state."""
+    """Tabulate by activation and trained layer what is lost exactly, in bins, in the zero state."""
     dims = ("dataset", "activation", "layer")
     ends, zeros = lost.isel(epoch=-1), results[list(ZEROS)].isel(epoch=-1).mean("seed")
     rows = []
@@ -125,7 +125,7 @@ def lost_table(results: xr.Dataset, lost: xr.Dataset) -> Table:
 
 
 def verdict(end: xr.Dataset) -> str:
-    """Which layers lose what exactly, how much of it in the zero state, and in bins beside that."""
+    """Say which layers lose what exactly, how much of it in the zero state, and in bins beside that."""
     exact = end.lost.sel(estimator=EXACT).transpose("seed", "layer")
     amounts = {layer: mean_interval(exact.sel(layer=layer).values) for layer in exact.layer.values}
     losing = [f"{i} by {interval_text(lost)}" for i, lost in amounts.items() if lost.low > KEPT_BITS]

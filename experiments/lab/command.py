@@ -209,10 +209,10 @@ def _finished(file: Path, options: Mapping[str, Any]) -> xr.Dataset:
         results = load_results(file)
     except ValueError as error:
         raise ValueError(f"{error}; {way_out}") from error
-    found = results.attrs.get("options", "none")
-    if found != json.dumps(options):
+    saved_options = results.attrs.get("options", "none")
+    if saved_options != json.dumps(options):
         raise ValueError(
-            f"resume: expected results of the same options in {file}, got {found}; {way_out}"
+            f"resume: expected results of the same options in {file}, got {saved_options}; {way_out}"
         )
     return results
 

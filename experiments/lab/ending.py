@@ -22,7 +22,7 @@ RESTORE = "\x1b[?25h\r\x1b[K"
 
 @contextmanager
 def ends_on_signals(last_words: Callable[[], str]) -> Iterator[None]:
-    """Within this context, Ctrl-C and SIGTERM end the process with one line and exit code 128 + signal.
+    """End the process with one line and exit code 128 + signal on Ctrl-C and SIGTERM, in this context.
 
     The main thread gets a KeyboardInterrupt and half a second to clean up. It may not get that far:
     worker threads continue to the next recorded epoch, and no exception reaches a main thread that waits

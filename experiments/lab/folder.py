@@ -119,15 +119,15 @@ def _refusing(folder: Path) -> Iterator[None]:
 
 def _prepare(folder: Path, *, resume: bool, overwrite: bool) -> None:
     folder.mkdir(exist_ok=True)
-    found = list(folder.iterdir())
-    leftovers = [path for path in found if LEFTOVER.match(path.name)]
-    if len(found) > len(leftovers) and not (resume or overwrite):
+    contents = list(folder.iterdir())
+    leftovers = [path for path in contents if LEFTOVER.match(path.name)]
+    if len(contents) > len(leftovers) and not (resume or overwrite):
         raise ValueError(
             f"out: expected no earlier results, got {folder}, which is not empty; "
             "--resume continues it, --overwrite deletes it, --out writes elsewhere"
         )
     # Raises, before any training, if the folder cannot be written.
-    discard(folder, found if overwrite else leftovers)
+    discard(folder, contents if overwrite else leftovers)
 
 
 def _disk_error(error: BaseException | None) -> str | None:

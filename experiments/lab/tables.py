@@ -167,7 +167,7 @@ def with_caution(table: Table, num_seeds: int | None, *, smoke: bool) -> Table:
 
 
 def interval_text(interval: Interval, digits: int = 2) -> str:
-    """A mean, a median or a correlation with its 95% interval, for sentences.
+    """Format a mean, a median or a correlation with its 95% interval, for sentences.
 
     Example:
         >>> interval_text(Interval(1.0, 0.5, 2.25, 50), 1)

@@ -81,8 +81,10 @@ def train(
             datasets[levels] = arm if derive is None else derive(levels, arm)
     results = stack_arms(datasets, factors)
     recorded = dict.fromkeys(name for arm in arms.values() for name in arm.record.coords)
-    own = tuple(name for name in recorded if name in results.dims)
-    results = _repeated(results, factors, own).transpose(*factors, *own, "seed", "epoch", ...)
+    record_dims = tuple(name for name in recorded if name in results.dims)
+    results = _repeated(results, factors, record_dims).transpose(
+        *factors, *record_dims, "seed", "epoch", ...
+    )
     return results.assign_attrs(
         source=source,
         **_provenance(arms, factors),
@@ -99,19 +101,19 @@ def _lanes(config: LabConfig, task: Task) -> int | None:
     return 1 if jax.default_backend() == "cpu" else len(config.seed_range)
 
 
-def _repeated(results: xr.Dataset, factors: tuple[str, ...], own: tuple[str, ...]) -> xr.Dataset:
+def _repeated(results: xr.Dataset, factors: tuple[str, ...], record_dims: tuple[str, ...]) -> xr.Dataset:
     """Repeat losses, accuracies and flags along the records' own factors."""
     repeated = {}
     for name, values in results.data_vars.items():
-        missing = {dim: results[dim].values for dim in own if dim not in values.dims}
-        if missing and set(values.dims) <= {*factors, *own, "seed", "epoch"}:
+        missing = {dim: results[dim].values for dim in record_dims if dim not in values.dims}
+        if missing and set(values.dims) <= {*factors, *record_dims, "seed", "epoch"}:
             repeated[name] = values.expand_dims(missing).copy()
     return results.assign(repeated)
 
 
 def _provenance(arms: Mapping[tuple[str, ...], Arm], factors: tuple[str, ...]) -> dict[str, Any]:
     """Return data, estimators and samples measured, each once; by dataset if that is a factor."""
-    found: dict[str, list[Any]] = {"noise_variance": [0.0]}
+    provenance: dict[str, list[Any]] = {"noise_variance": [0.0]}
     for training, task, record in arms.values():
         suffix = f"_{task.name}" if "dataset" in factors else ""
         rows, count = task.measured(training, record.rows)
@@ -121,7 +123,7 @@ def _provenance(arms: Mapping[tuple[str, ...], Arm], factors: tuple[str, ...]) -
             ("measured_on", rows),
             ("estimator", str(record)),
         ):
-            values = found.setdefault(name, [])
+            values = provenance.setdefault(name, [])
             if value not in values:
                 values.append(value)
-    return {k: v[0] if len(v) == 1 else "; ".join(map(str, v)) for k, v in found.items()}
+    return {k: v[0] if len(v) == 1 else "; ".join(map(str, v)) for k, v in provenance.items()}

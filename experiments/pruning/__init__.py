@@ -134,14 +134,14 @@ def train_step(
 
 
 def without_values(arm: xr.Dataset) -> xr.Dataset:
-    """NaN in the shape of an arm, for a step that its activation does not need."""
+    """Return NaN in the shape of an arm, for a step that its activation does not need."""
     empty = xr.full_like(arm, np.nan, dtype=float).drop_attrs(deep=False)
     no_stop, not_diverged = xr.full_like(arm.stop, -1), xr.full_like(arm.diverged, False)
     return empty.assign(stop=no_stop, diverged=not_diverged)
 
 
 def trained_arms(results: xr.Dataset) -> Arms:
-    """The arms of all steps that were trained."""
+    """Return the arms of all steps that were trained."""
     arms = {}
     for levels in itertools.product(*(results[factor].values for factor in FACTORS)):
         arm = results.sel(dict(zip(FACTORS, levels, strict=True)))
@@ -151,7 +151,7 @@ def trained_arms(results: xr.Dataset) -> Arms:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """Planes up to the stops, distances and accuracies, the tables and what follows."""
+    """Draw planes up to the stops, distances and accuracies; tabulate, and say what follows."""
     figures = {}
     seeds = f"{results.sizes['seed']} seeds, {results.optimizer}, {results.binning}"
     arms = trained_arms(results)
@@ -182,10 +182,10 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def steps_table(arms: Arms, threshold: float) -> Table:
-    """Per step: layers, dead and diverged networks, accuracy at the stop, and the paper's."""
+    """Tabulate by step layers, dead and diverged networks, accuracy at the stop, and the paper's."""
     rows, accuracies = [], {}
     for (name, activation, step), arm in arms.items():
-        of_all = at_position(arm.test_accuracy, arm.stop.values).values
+        all_accuracy = at_position(arm.test_accuracy, arm.stop.values).values
         stops, accuracy = arm.stop.values >= 0, stop_accuracy(arm)
         steps = accuracies.setdefault((name, activation), [])
         change = accuracy - (steps[-1] if steps else accuracy)
@@ -201,7 +201,7 @@ def steps_table(arms: Arms, threshold: float) -> Table:
                 "diverged": int((~stops).sum()),
                 "dead": int((stops & ~alive(arm)).sum()),
                 **interval_cells("accuracy", mean_interval(accuracy)),
-                "of_all": float(np.nanmean(of_all)),
+                "of_all": float(np.nanmean(all_accuracy)),
                 **interval_cells("change", mean_interval(change)),
                 "paper": paper[0] if paper else "",
             }
@@ -227,7 +227,7 @@ def verdict(accuracies: list[np.ndarray]) -> str:
 
 
 def distances_table(arms: Arms) -> Table:
-    """Per step: mean distance of every hidden layer's path from that of the layer before."""
+    """Tabulate by step the mean distance of each hidden layer's path from that of the layer before."""
     rows = []
     for levels, arm in arms.items():
         for i, distances in enumerate(hidden_distances(arm).T, start=1):

@@ -42,7 +42,7 @@ def plot_pruning(
     check_positive("threshold", threshold)
     per_step = _checked_steps("distances", distances, "(seed, layer - 1)")
     reached = _checked_steps("accuracies", accuracies, "(seed,)")
-    of_paper = {} if isinstance(paper, dict) and not paper else _checked_steps("paper", paper, "()")
+    paper_steps = {} if isinstance(paper, dict) and not paper else _checked_steps("paper", paper, "()")
     if per_step.keys() != reached.keys():
         raise ValueError(
             f"distances, accuracies: expected the same arms, got {[*per_step]} and {[*reached]}"
@@ -52,14 +52,14 @@ def plot_pruning(
     for (left, right), name in zip(axes, per_step, strict=True):
         _draw_distances(left, per_step[name], threshold)
         left.set_ylabel(f"{name}\ndistance of paths [bits]")
-        _draw_accuracies(right, reached[name], of_paper.get(name, ()))
+        _draw_accuracies(right, reached[name], paper_steps.get(name, ()))
         right.set_ylabel("test accuracy at the stop")
         for ax in (left, right):
             ax.grid(alpha=0.3)
     most = max(steps[0].shape[1] for steps in per_step.values())
     axes[-1, 0].set_xticks(range(most), [f"{i + 1}→{i + 2}" for i in range(most)])
     axes[-1, 0].set_xlabel("hidden layers")
-    axes[-1, 1].set_xticks(range(max(map(len, [*reached.values(), *of_paper.values()]))))
+    axes[-1, 1].set_xticks(range(max(map(len, [*reached.values(), *paper_steps.values()]))))
     axes[-1, 1].set_xlabel("step")
     axes[0, 0].legend(title="step", fontsize="small")
     axes[0, 1].legend(fontsize="small")
@@ -81,11 +81,11 @@ def _checked_steps(name: str, arms, axes: str) -> dict[str, list[np.ndarray]]:
 def _draw_distances(ax: Axes, steps: Sequence[np.ndarray], threshold: float) -> None:
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.85, len(steps)))
     for step, (colour, values) in enumerate(zip(colours, steps, strict=True)):
-        found = mean_interval(values)
-        ends = np.stack([found.estimate - found.low, found.high - found.estimate])
-        place = np.arange(len(found.estimate)) + 0.06 * step
+        interval = mean_interval(values)
+        ends = np.stack([interval.estimate - interval.low, interval.high - interval.estimate])
+        place = np.arange(len(interval.estimate)) + 0.06 * step
         ax.errorbar(
-            place, found.estimate, ends, fmt="o-", ms=4, color=colour, capsize=2, label=str(step)
+            place, interval.estimate, ends, fmt="o-", ms=4, color=colour, capsize=2, label=str(step)
         )
     ax.axhline(threshold, color="0.3", ls="--", lw=1)
     ax.set_ylim(bottom=0)
@@ -95,9 +95,14 @@ def _draw_accuracies(ax: Axes, steps: Sequence[np.ndarray], paper: Sequence) -> 
     for step, values in enumerate(steps):
         jitter = np.linspace(-0.12, 0.12, len(values))
         ax.plot(step + jitter, values, ".", color=ARM_COLOURS[0], alpha=0.3, ms=4)
-    found = [mean_interval(values) for values in steps]
-    middle = np.array([float(one.estimate) for one in found])
-    ends = np.array([[float(one.estimate - one.low), float(one.high - one.estimate)] for one in found]).T
+    intervals = [mean_interval(values) for values in steps]
+    middle = np.array([float(interval.estimate) for interval in intervals])
+    ends = np.array(
+        [
+            [float(interval.estimate - interval.low), float(interval.high - interval.estimate)]
+            for interval in intervals
+        ]
+    ).T
     look = {"color": ARM_COLOURS[1], "capsize": 3, "zorder": 3}
     ax.errorbar(range(len(steps)), middle, ends, fmt="o-", label="mean over seeds", **look)
     if len(paper):

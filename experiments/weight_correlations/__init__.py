@@ -81,7 +81,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """The correlations over training, their excess over random weights' at the end, what follows."""
+    """Draw the correlations over training; tabulate their excess over random weights', what follows."""
     summary = correlation_summary(results)
     title = f"Weights of {results.sizes['seed']} networks, 95% bands; dashed: random weights"
     figures = {"weight_correlations.png": plot_weight_correlations(summary, title=title)}
@@ -96,7 +96,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 
 def verdict(results: xr.Dataset, end: xr.Dataset, activation: str) -> str:
-    """For each layer whether its weights at the end are as correlated as random ones, and accuracy."""
+    """Say of each layer whether its final weights are as correlated as random ones, and accuracy."""
     arm, trained = results.sel(activation=activation), end.sel(activation=activation).isel(epoch=-1)
     accuracy = mean_interval(arm.test_accuracy.isel(epoch=-1).values)
     holds = [str(layer) for layer in trained.layer.values if is_random(trained.sel(layer=layer))]

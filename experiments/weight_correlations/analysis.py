@@ -73,12 +73,12 @@ def with_correlations(levels: tuple[str, ...], arm: xr.Dataset) -> xr.Dataset:
     matched, unmatched = (np.stack(x, axis=2) for x in zip(*between, strict=True))
     shapes = [k.shape[2:] for k in kernels]
     null = random_correlations(shapes, num_pairs=NUM_RANDOM, signs=signs, seed=0)
-    own, pair = ("seed", "epoch", "layer"), ("seed", "other", "epoch", "layer")
+    network_dims, pair_dims = ("seed", "epoch", "layer"), ("seed", "other", "epoch", "layer")
     columns = {
-        "within": (own, within, "mean |cos| between units of a layer"),
-        "within_signed": (own, signed, "mean cosine between units of a layer"),
-        "matched": (pair, matched, "correlation with another network, units matched"),
-        "unmatched": (pair, unmatched, "correlation with another network, as they are"),
+        "within": (network_dims, within, "mean |cos| between units of a layer"),
+        "within_signed": (network_dims, signed, "mean cosine between units of a layer"),
+        "matched": (pair_dims, matched, "correlation with another network, units matched"),
+        "unmatched": (pair_dims, unmatched, "correlation with another network, as they are"),
         "within_null": (("layer",), [expected_cosine(n) for n, _ in shapes], "within, Gaussian weights"),
         "matched_null": (("layer",), null.mean(axis=0), "matched, Gaussian weights"),
     }
@@ -87,7 +87,7 @@ def with_correlations(levels: tuple[str, ...], arm: xr.Dataset) -> xr.Dataset:
 
 
 def correlation_summary(results: xr.Dataset) -> xr.Dataset:
-    """Means over networks and pairs with their intervals, (activation, epoch, layer)."""
+    """Compute means over networks and pairs with their intervals, (activation, epoch, layer)."""
     columns = {}
     rules = {"within": mean_interval, "matched": jackknife_interval, "unmatched": jackknife_interval}
     for name, rule in rules.items():
@@ -104,7 +104,7 @@ def correlation_summary(results: xr.Dataset) -> xr.Dataset:
 
 
 def excess(summary: xr.Dataset) -> xr.Dataset:
-    """Measured correlations with those of random weights, and how far they exceed them."""
+    """Compare measured correlations with those of random weights: how far they exceed them."""
     columns = {}
     for name in ("within", "matched"):
         null = summary[f"{name}_null"].broadcast_like(summary[name])

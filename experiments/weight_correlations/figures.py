@@ -41,12 +41,12 @@ def plot_weight_correlations(summary: xr.Dataset, *, row: str = "activation", ti
     figure = Figure(figsize=(2.3 * len(layers) + 0.6, 2.6 * len(rows) + 0.9), layout="constrained")
     axes = figure.subplots(len(rows), len(layers), squeeze=False, sharex=True, sharey=True)
     for (i, r), (j, layer) in itertools.product(enumerate(rows), enumerate(layers)):
-        ax, one = axes[i, j], summary.sel({row: r, "layer": layer})
+        ax, layer_summary = axes[i, j], summary.sel({row: r, "layer": layer})
         for colour, (name, label) in zip(ARM_COLOURS, LABELS.items(), strict=False):
-            ax.plot(one.epoch, one[name], color=colour, label=label)
-            band = one[f"{name}_low"], one[f"{name}_high"]
-            ax.fill_between(one.epoch, *band, color=colour, alpha=0.25, lw=0)
-            null = float(one[f"{name}_null"]) if f"{name}_null" in one else 0.0
+            ax.plot(layer_summary.epoch, layer_summary[name], color=colour, label=label)
+            band = layer_summary[f"{name}_low"], layer_summary[f"{name}_high"]
+            ax.fill_between(layer_summary.epoch, *band, color=colour, alpha=0.25, lw=0)
+            null = float(layer_summary[f"{name}_null"]) if f"{name}_null" in layer_summary else 0.0
             ax.axhline(null, color=colour, linestyle="--", lw=1)
         epoch_axis(ax, summary)
         ax.set_ylim(max(ax.get_ylim()[0], -1), 1)  # bands of few networks reach beyond correlations

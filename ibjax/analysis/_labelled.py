@@ -42,8 +42,8 @@ def check_labelled(name: str, values: Any, dims: Iterable[str], *, factors: bool
     dims = tuple(dims)
     if not hasattr(values, "dims") or not hasattr(values, "dtype"):
         raise ValueError(f"{name}: expected an xarray DataArray, got {kind_of(values)}")
-    found = set(values.dims)
-    if not set(dims) <= found or (not factors and found != set(dims)):
+    given_dims = set(values.dims)
+    if not set(dims) <= given_dims or (not factors and given_dims != set(dims)):
         wanted = ", ".join((*dims, "others...") if factors else dims)
         raise ValueError(f"{name}: expected dims ({wanted}), got ({', '.join(map(str, values.dims))})")
     _check_values(name, values)
@@ -61,11 +61,11 @@ def check_same_seeds(**arms: Any) -> None:
         if hasattr(arm, "coords") and "seed" in arm.coords
     }
     (first, seeds), *others = labelled.items() if labelled else [("", np.array([]))]
-    for name, own in others:
-        if not np.array_equal(seeds, own):
+    for name, arm_seeds in others:
+        if not np.array_equal(seeds, arm_seeds):
             raise ValueError(
                 f"{first}, {name}: expected the same seeds in the same order, "
-                f"got {_shortened(seeds)} and {_shortened(own)}"
+                f"got {_shortened(seeds)} and {_shortened(arm_seeds)}"
             )
 
 
@@ -76,12 +76,12 @@ def check_same_levels(dimension: str, **results: Any) -> None:
         dimension: dimension that all results have.
         **results: results by argument name.
     """
-    (first, known), *others = ((name, one[dimension].values) for name, one in results.items())
-    for name, own in others:
-        if not np.array_equal(known, own):
+    (first, known), *others = ((name, result[dimension].values) for name, result in results.items())
+    for name, levels in others:
+        if not np.array_equal(known, levels):
             raise ValueError(
                 f"{first}, {name}: expected the same levels of {dimension}, "
-                f"got {_shortened(known)} and {_shortened(own)}"
+                f"got {_shortened(known)} and {_shortened(levels)}"
             )
 
 

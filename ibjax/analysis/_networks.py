@@ -91,8 +91,8 @@ def as_estimators(name: str, estimator: Any, count: int) -> tuple[Estimator, ...
         check_function(name, estimator, "of (t, y)")
         return (cast(Estimator, estimator),) * count
     given = as_sequence(name, estimator, f"functions of (t, y), one for each of the {count} layers")
-    for one in given:
-        check_function(name, one, "of (t, y)")
+    for layer_estimator in given:
+        check_function(name, layer_estimator, "of (t, y)")
     if len(given) != count:
         raise ValueError(f"{name}: expected one for each of the {count} layers, got {len(given)}")
     return given

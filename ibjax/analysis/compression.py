@@ -182,7 +182,7 @@ def compression_summary(arm: xr.Dataset, variable: str = "ixt") -> xr.Dataset:
     ixt = arm[variable].transpose("seed", "epoch", ..., "layer")
     mean = mean_interval(ixt.values).estimate  # (epoch, factors..., layer)
     peak = _middle_peak(np.moveaxis(np.where(np.isfinite(mean), mean, -np.inf), 0, -1))
-    interval = mean_interval(_of_curves(compression, ixt.values))
+    interval = mean_interval(_per_curve(compression, ixt.values))
     columns = {
         "peak": np.take_along_axis(mean, peak[None], axis=0)[0],
         "peak_epoch": arm.epoch.values[peak],
@@ -210,9 +210,9 @@ def seed_compression(results: xr.Dataset) -> xr.DataArray:
     """
     check_results("results", results, {"ixt": OF_PLANES}, factors=True)
     ixt = results.ixt.transpose(..., "layer", "seed", "epoch")
-    amounts = np.moveaxis(_of_curves(compression, np.moveaxis(ixt.values, (-2, -1), (0, 1))), 0, -1)
-    found = ixt.isel(epoch=-1, drop=True).copy(data=amounts)
-    return found.assign_attrs(_notes(np.isfinite(amounts).sum(axis=-1)))
+    amounts = np.moveaxis(_per_curve(compression, np.moveaxis(ixt.values, (-2, -1), (0, 1))), 0, -1)
+    seed_amounts = ixt.isel(epoch=-1, drop=True).copy(data=amounts)
+    return seed_amounts.assign_attrs(_notes(np.isfinite(amounts).sum(axis=-1)))
 
 
 def optimizer_difference(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
@@ -245,7 +245,7 @@ def optimizer_difference(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
     columns = {}
     for name, positions in (("at_end", ends), ("at_equal_loss", reached)):
         amounts = [
-            _of_curves(lambda curve, position=position: compression_at(curve, position), arm.ixt.values)
+            _per_curve(lambda curve, position=position: compression_at(curve, position), arm.ixt.values)
             for arm, position in zip(arms, positions, strict=True)
         ]  # each (seed, layer)
         interval = mean_interval(amounts[0] - amounts[1])
@@ -254,11 +254,11 @@ def optimizer_difference(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
     return _summary(arms[0].ixt.isel(seed=0, epoch=0), columns).assign_attrs(_notes(known))
 
 
-def _of_curves(statistic, values: np.ndarray) -> np.ndarray:
+def _per_curve(statistic, values: np.ndarray) -> np.ndarray:
     """Apply a (seed, epoch) -> (seed,) statistic to each curve, (seed, epoch, ...) -> (seed, ...)."""
     curves = values.reshape(*values.shape[:2], -1)
-    found = [statistic(curves[..., i]) for i in range(curves.shape[-1])]
-    return np.stack(found, axis=1).reshape(values.shape[0], *values.shape[2:])
+    statistics = [statistic(curves[..., i]) for i in range(curves.shape[-1])]
+    return np.stack(statistics, axis=1).reshape(values.shape[0], *values.shape[2:])
 
 
 def _summary(like: xr.DataArray, columns: dict[str, np.ndarray]) -> xr.Dataset:

@@ -93,7 +93,7 @@ def violation_summary(plane: xr.Dataset) -> xr.Dataset:
     check_results("plane", plane, dict.fromkeys(VARIABLES, ("seed", "epoch", "layer")), factors=True)
     layers = plane.layer.values
     pairs = [f"{a}-{b}" for a, b in itertools.pairwise(layers)]
-    of_variables: list[xr.Dataset] = []
+    summaries: list[xr.Dataset] = []
     for name in VARIABLES:
         values = plane[name].transpose("seed", ..., "epoch", "layer")
         excess = dpi_violations(values.values)  # (seed, factors..., epoch, pair)
@@ -117,5 +117,5 @@ def violation_summary(plane: xr.Dataset) -> xr.Dataset:
         }
         data["num_seeds"] = (dims, interval.num_seeds, {"units": "1"})
         coords = {d: values[d].values for d in dims[:-1]} | {"pair": pairs}
-        of_variables.append(xr.Dataset(data, coords))
-    return xr.concat(of_variables, xr.DataArray(list(VARIABLES), dims="variable", name="variable"))
+        summaries.append(xr.Dataset(data, coords))
+    return xr.concat(summaries, xr.DataArray(list(VARIABLES), dims="variable", name="variable"))

@@ -186,11 +186,11 @@ def fixed_points(states: ArrayLike, classes: ArrayLike, p_cy: ArrayLike) -> Fixe
     check_same_length("states.T", states.T, "classes", classes)
     p_cy = checked_joint(p_cy)
 
-    def of_layer(states):
+    def measure_layer(states):
         encoder = class_encoder(states, classes)
         h_t = entropy_bits(np.unique(states, return_counts=True)[1] / len(states))
         return (h_t, *layer_information(encoder, p_cy), *encoder_beta(encoder, p_cy))
 
-    rows = [of_layer(layer) for layer in states.reshape(-1, len(classes))]
+    rows = [measure_layer(layer) for layer in states.reshape(-1, len(classes))]
     columns = (np.array(column).reshape(states.shape[:-1]) for column in zip(*rows, strict=True))
     return FixedPoints(*columns)

@@ -50,12 +50,12 @@ def phase_epochs(arm: xr.Dataset) -> xr.Dataset:
     check_results("arm", arm, dict.fromkeys(measured, OF_LAYERS))
     arm = arm.transpose("seed", "epoch", "layer", ...)
     units = {"units": "epochs"}
-    of_network = diffusion_start(network_snr(arm).values, arm.epoch.values)
+    network_diffusion = diffusion_start(network_snr(arm).values, arm.epoch.values)
     summary = compression_summary(arm)
     return xr.Dataset(
         {
             "diffusion": (("seed", "layer"), by_layer(diffusion_start, arm, "gradient_snr"), units),
-            "network_diffusion": (("seed",), of_network, units),
+            "network_diffusion": (("seed",), network_diffusion, units),
             "compression": (("seed", "layer"), by_layer(compression_start, arm, "ixt"), units),
             "compresses": summary.compression_low > NEGLIGIBLE_BITS,
         },
@@ -80,15 +80,17 @@ def phase_agreement(phases: xr.Dataset) -> xr.Dataset:
     Raises:
         ValueError: for other variables or dims.
     """
-    of_layers = dict.fromkeys(("diffusion", "compression"), ("seed", "layer"))
-    check_results("phases", phases, of_layers | {"network_diffusion": ("seed",)})
+    layer_dims = dict.fromkeys(("diffusion", "compression"), ("seed", "layer"))
+    check_results("phases", phases, layer_dims | {"network_diffusion": ("seed",)})
     rows = []
     for layer in phases.layer.values:
         start = phases.compression.sel(layer=layer).values
-        network, own = phases.network_diffusion.values, phases.diffusion.sel(layer=layer).values
-        logs = np.log(np.maximum(start, 1)) - np.log(np.maximum(network, 1))
+        network_diffusion = phases.network_diffusion.values
+        layer_diffusion = phases.diffusion.sel(layer=layer).values
+        logs = np.log(np.maximum(start, 1)) - np.log(np.maximum(network_diffusion, 1))
         ratio = np.exp(mean_interval(logs)[:3])
-        rows.append([*ratio, *rank_correlation(network, start), *rank_correlation(own, start)])
+        rho, rho_own = (rank_correlation(x, start) for x in (network_diffusion, layer_diffusion))
+        rows.append([*ratio, *rho, *rho_own])
     names = ["ratio", "ratio_low", "ratio_high"]
     names += [f"{rho}{part}" for rho in ("rho", "rho_own") for part in ("", "_low", "_high", "_seeds")]
     columns = {name: np.array(column) for name, *column in zip(names, *rows, strict=True)}

@@ -147,12 +147,12 @@ def jackknife_interval(pairs: ArrayLike, level: float | int = 0.95) -> Interval:
     valid = np.isfinite(pairs)
     total = np.where(valid, pairs, 0.0).sum(axis=(0, 1))
     num = valid.sum(axis=(0, 1))
-    own, own_num = np.where(valid, pairs, 0.0).sum(axis=1), valid.sum(axis=1)  # (seed, ...)
-    used = own_num > 0
+    seed_total, seed_num = np.where(valid, pairs, 0.0).sum(axis=1), valid.sum(axis=1)  # (seed, ...)
+    used = seed_num > 0
     count = used.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = total / num
-        without = np.where(used, (total - 2 * own) / (num - 2 * own_num), 0.0)
+        without = np.where(used, (total - 2 * seed_total) / (num - 2 * seed_num), 0.0)
         centre = without.sum(axis=0) / count
         squares = np.where(used, (without - centre) ** 2, 0.0).sum(axis=0)
         error = np.sqrt((count - 1) / count * squares)

@@ -105,8 +105,8 @@ class LinearRecord(Record):
         if self.num_relevant is not None:
             options = {"noise_variance": self.noise_variance}
             parts = [parts_mi(w, self.num_relevant, **options) for w in maps]
-            for name, of_layers in zip(PARTS, zip(*parts, strict=True), strict=True):
-                recorded[name] = jnp.stack(of_layers)
+            for name, layer_values in zip(PARTS, zip(*parts, strict=True), strict=True):
+                recorded[name] = jnp.stack(layer_values)
         return recorded
 
     @property
@@ -224,13 +224,13 @@ def teacher_mi(w: ArrayLike, data: TeacherSamples, *, noise_variance: float | in
     d = len(w)
     if d != len(data.teacher):
         raise ValueError(f"w: expected a row for each of the {len(data.teacher)} inputs, got {d}")
-    of_t = _product(w.T, w) / d + variance * jnp.eye(w.shape[1])
-    with_label = _product(w.T, data.teacher[:, None]) / d
-    of_label = jnp.square(data.teacher).sum() / d + data.noise_variance
-    joint = jnp.block([[of_t, with_label], [with_label.T, of_label]])
+    cov_t = _product(w.T, w) / d + variance * jnp.eye(w.shape[1])
+    cov_t_label = _product(w.T, data.teacher[:, None]) / d
+    var_label = jnp.square(data.teacher).sum() / d + data.noise_variance
+    joint = jnp.block([[cov_t, cov_t_label], [cov_t_label.T, var_label]])
     pivots = _pivots(joint)
     ixt = 0.5 * jnp.log(pivots[:-1] / variance).sum()
-    ity = 0.5 * jnp.log(of_label / pivots[-1])
+    ity = 0.5 * jnp.log(var_label / pivots[-1])
     return MI(to_bits(ixt), to_bits(ity))
 
 

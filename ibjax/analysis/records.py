@@ -55,8 +55,8 @@ class PlaneRecord(Record):
     def __post_init__(self):
         check_model(self.model)
         check_known("rows", self.rows, ROWS)
-        of_layers = as_estimators("estimator", self.estimator, len(self.model.widths))
-        object.__setattr__(self, "estimator", tuple(map(by_value, of_layers)))
+        layer_estimators = as_estimators("estimator", self.estimator, len(self.model.widths))
+        object.__setattr__(self, "estimator", tuple(map(by_value, layer_estimators)))
 
     def __call__(self, params: PyTree, data: Any, split: Split) -> dict[str, Any]:
         planes = _measured(self.model, (self.estimator,), self.rows, params, data, split)
@@ -100,13 +100,15 @@ class PlanesRecord(Record):
         if not isinstance(named, Mapping) or not named:
             wanted = "one or more estimators by name"
             raise ValueError(f"estimators: expected {wanted}, got {kind_of(named)}")
-        of_layers = (as_estimators("estimators", e, len(self.model.widths)) for e in named.values())
-        pairs = zip(map(str, named), (tuple(map(by_value, e)) for e in of_layers), strict=True)
+        layer_estimators = (
+            as_estimators("estimators", e, len(self.model.widths)) for e in named.values()
+        )
+        pairs = zip(map(str, named), (tuple(map(by_value, e)) for e in layer_estimators), strict=True)
         object.__setattr__(self, "estimators", tuple(pairs))
         object.__setattr__(self, "settings", tuple(self.settings))
 
     def __call__(self, params: PyTree, data: Any, split: Split) -> dict[str, Any]:
-        estimators = tuple(of_layers for _, of_layers in self.estimators)
+        estimators = tuple(layer_estimators for _, layer_estimators in self.estimators)
         return _measured(self.model, estimators, self.rows, params, data, split)
 
     @property
@@ -172,9 +174,9 @@ def _plane_variables(dims: tuple[str, ...]) -> dict[str, Variable]:
     return {"ixt": Variable(dims, "bits", "I(X;T)"), "ity": Variable(dims, "bits", "I(T;Y)")}
 
 
-def _describe_layers(of_layers) -> str:
+def _describe_layers(layer_estimators) -> str:
     """Return the estimator's description, or, if layers' differ, each layer's once."""
-    return ", ".join(dict.fromkeys(map(describe_function, of_layers)))
+    return ", ".join(dict.fromkeys(map(describe_function, layer_estimators)))
 
 
 def _measured(model, estimators, rows: str, params, data, split: Split) -> dict[str, Any]:
@@ -182,8 +184,8 @@ def _measured(model, estimators, rows: str, params, data, split: Split) -> dict[
     chosen = slice(None) if rows == "all" else getattr(split, rows)
     layers = [t.T[chosen] for t in [*hidden, output_units(logits)]]
     measured = [
-        [measure(t, data.y[chosen]) for measure, t in zip(of_layers, layers, strict=True)]
-        for of_layers in estimators
+        [measure(t, data.y[chosen]) for measure, t in zip(layer_estimators, layers, strict=True)]
+        for layer_estimators in estimators
     ]
     loss = cross_entropy(logits, data.y)
     # A network whose outputs are not finite has no accuracy, whatever argmax returns.
@@ -191,8 +193,8 @@ def _measured(model, estimators, rows: str, params, data, split: Split) -> dict[
     correct = jnp.where(jnp.isfinite(loss), predicted == data.y, jnp.nan)
 
     def stacked(name):  # (estimator, ..., layer)
-        of_each = [jnp.stack([getattr(mi, name) for mi in of_layers], -1) for of_layers in measured]
-        return jnp.stack(of_each)
+        planes = [jnp.stack([getattr(mi, name) for mi in plane], -1) for plane in measured]
+        return jnp.stack(planes)
 
     return {
         "ixt": stacked("ixt"),

@@ -146,11 +146,11 @@ def matched_correlations(networks: Sequence[ArrayLike], *, signs: bool) -> tuple
         raise ValueError(f"networks: expected as many in each layer, got {[*map(len, networks)]}")
     matched = np.full((count, count, len(networks)), np.nan)
     unmatched = matched.copy()
-    of_seed = [[layer[i] for layer in networks] for i in range(count)]
+    seed_kernels = [[layer[i] for layer in networks] for i in range(count)]
     for i, j in zip(*np.triu_indices(count, 1), strict=True):
-        own = match_units(of_seed[i], of_seed[j], signs=signs)
-        matched[i, j] = matched[j, i] = weight_correlation(of_seed[i], own)
-        unmatched[i, j] = unmatched[j, i] = weight_correlation(of_seed[i], of_seed[j])
+        matched_kernels = match_units(seed_kernels[i], seed_kernels[j], signs=signs)
+        matched[i, j] = matched[j, i] = weight_correlation(seed_kernels[i], matched_kernels)
+        unmatched[i, j] = unmatched[j, i] = weight_correlation(seed_kernels[i], seed_kernels[j])
     return matched, unmatched
 
 
@@ -182,11 +182,11 @@ def random_correlations(
     check_flag("signs", signs)
     seed = as_whole("seed", seed, at_least=0)
     rng = np.random.default_rng(seed)
-    found = []
+    correlations = []
     for _ in range(num_pairs):
         first, second = ([rng.normal(size=shape) for shape in shapes] for _ in range(2))
-        found.append(weight_correlation(first, match_units(first, second, signs=signs)))
-    return np.array(found)
+        correlations.append(weight_correlation(first, match_units(first, second, signs=signs)))
+    return np.array(correlations)
 
 
 def _checked_pair(kernels, others) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -30,9 +30,9 @@ def merged_to(p_xy: np.ndarray, num_clusters: int) -> np.ndarray:
         p_ty[i] += p_ty[j]
         label[label == j] = i
         alive[j] = False
-        of_pair = np.where(alive, _merge_losses(p_ty[[i]], p_ty)[0], np.inf)
+        merged_losses = np.where(alive, _merge_losses(p_ty[[i]], p_ty)[0], np.inf)
         lost[j], lost[:, j] = np.inf, np.inf
-        lost[i], lost[:, i] = of_pair, of_pair
+        lost[i], lost[:, i] = merged_losses, merged_losses
         lost[i, i] = np.inf
     return np.unique(label, return_inverse=True)[1].reshape(-1)
 
@@ -41,10 +41,10 @@ def hard_objective(label: np.ndarray, p_xy: np.ndarray, beta: float) -> float:
     """Return H(T) - beta I(T;Y) of a hard clustering, in nats."""
     p_ty = np.zeros((label.max() + 1, p_xy.shape[1]))
     np.add.at(p_ty, label, p_xy)
-    of_y = entropy_terms(p_xy.sum(axis=0)).sum()
+    h_y = entropy_terms(p_xy.sum(axis=0)).sum()
     return float(
         ((1 - beta) * entropy_terms(p_ty.sum(axis=1)) + beta * entropy_terms(p_ty).sum(axis=1)).sum()
-        - beta * of_y
+        - beta * h_y
     )
 
 
@@ -74,11 +74,11 @@ def improved(label: np.ndarray, p_xy: np.ndarray, beta: float, max_clusters: int
         count = label.max() + 1
         p_ty = np.zeros((min(count + 1, max_clusters), p_xy.shape[1]))
         np.add.at(p_ty, label, p_xy)
-        own = value(p_ty)
-        joined = value(p_ty[:, None] + p_ty[None, :]) - own[:, None] - own[None, :]  # (t, t)
+        values = value(p_ty)
+        joined = value(p_ty[:, None] + p_ty[None, :]) - values[:, None] - values[None, :]  # (t, t)
         np.fill_diagonal(joined, np.inf)
-        left = value(np.maximum(p_ty[label] - p_xy, 0)) - own[label]  # (x,)
-        moved = left[:, None] + value(p_xy[:, None] + p_ty[None, :]) - own[None, :]  # (x, t)
+        left = value(np.maximum(p_ty[label] - p_xy, 0)) - values[label]  # (x,)
+        moved = left[:, None] + value(p_xy[:, None] + p_ty[None, :]) - values[None, :]  # (x, t)
         moved[np.arange(len(label)), label] = np.inf
         if min(joined.min(), moved.min()) > -1e-12 * max(beta, 1):  # no more than rounding
             return label

@@ -103,19 +103,21 @@ def finite_sample_bounds(
     cardinality_y = as_whole("cardinality_y", cardinality_y)
     n = as_whole("num_samples", num_samples)
     check_number("delta", delta, above=0.0, below=1.0)
-    of_t = math.log(cardinality_t)
-    most_x, most_y = of_t, min(of_t, math.log(cardinality_y))
+    most_t = math.log(cardinality_t)
+    most_x, most_y = most_t, min(most_t, math.log(cardinality_y))
     ixt = _checked_bits("ixt", ixt, most_x / np.log(2), "states")
     ity = _checked_bits("ity", ity, most_y / np.log(2), "states and labels")
 
-    def of_entropy(k):
+    def entropy_width(k):
         distance = (1 + np.sqrt(np.log(NUM_EVENTS / delta))) / math.sqrt(k * n)
         phi = -distance * np.log(distance) if distance < np.exp(-1) else np.exp(-1)
         return min(k * phi, math.log(k)) if k > 1 else 0.0
 
-    hidden = min(of_t * np.sqrt(np.log(2 * NUM_EVENTS / delta) / (2 * n)), of_t)
-    x_width = of_entropy(cardinality_t) + hidden
-    y_width = sum(of_entropy(k) for k in (cardinality_t, cardinality_y, cardinality_t * cardinality_y))
+    hidden = min(most_t * np.sqrt(np.log(2 * NUM_EVENTS / delta) / (2 * n)), most_t)
+    x_width = entropy_width(cardinality_t) + hidden
+    y_width = sum(
+        entropy_width(k) for k in (cardinality_t, cardinality_y, cardinality_t * cardinality_y)
+    )
     x_low, x_high = _interval(ixt, x_width, most_x)
     y_low, y_high = _interval(ity, y_width, most_y)
     vacuous = [(low <= 0) & (high >= most / np.log(2)) for low, high, most in

@@ -72,7 +72,7 @@ class InformationCurve(NamedTuple):
     encoders: np.ndarray
 
 
-class _Found(NamedTuple):
+class _Point(NamedTuple):
     """A solution for the distinct rows of p(y|x)."""
 
     encoder: np.ndarray  # (class, t), non-empty clusters
@@ -156,23 +156,25 @@ def information_curve(
     falling, inverse = np.unique(betas, return_inverse=True)
     falling, inverse = falling[::-1], len(falling) - 1 - inverse.reshape(-1)
     with jax.enable_x64(True):  # only here; the user's setting is not changed
-        found = _annealed(p_cy, falling, float(alpha), allowed, num_restarts, key)
-        found = _exchanged(p_cy, falling, float(alpha), found)
+        points = _annealed(p_cy, falling, float(alpha), allowed, num_restarts, key)
+        points = _exchanged(p_cy, falling, float(alpha), points)
     if alpha == 0:
-        found = _locally_best(p_cy, falling, found, allowed)
-    encoders = np.zeros((len(falling), len(p_cy), max(f.encoder.shape[1] for f in found)), np.float32)
-    for into, f in zip(encoders, found, strict=True):
-        into[:, : f.encoder.shape[1]] = f.encoder
+        points = _locally_best(p_cy, falling, points, allowed)
+    encoders = np.zeros(
+        (len(falling), len(p_cy), max(point.encoder.shape[1] for point in points)), np.float32
+    )
+    for into, point in zip(encoders, points, strict=True):
+        into[:, : point.encoder.shape[1]] = point.encoder
 
     def column(name):
-        return np.array([getattr(f, name) for f in found])[inverse]
+        return np.array([getattr(point, name) for point in points])[inverse]
 
     return InformationCurve(
         betas,
         column("ixt"),
         column("ity"),
         column("ht"),
-        np.array([f.encoder.shape[1] for f in found])[inverse],
+        np.array([point.encoder.shape[1] for point in points])[inverse],
         column("converged"),
         column("num_steps"),
         encoders[inverse][:, classes],
@@ -189,7 +191,7 @@ def _checked_betas(betas) -> np.ndarray:
     return betas
 
 
-def _annealed(p_cy, betas, alpha, allowed, num_restarts, key) -> list[_Found]:
+def _annealed(p_cy, betas, alpha, allowed, num_restarts, key) -> list[_Point]:
     """Return the best result of the deterministic start and the restarts at each decreasing beta."""
     start = np.eye(allowed)[merged_to(p_cy, allowed) if allowed < len(p_cy) else np.arange(len(p_cy))]
     starts = jnp.asarray(start)[None]
@@ -203,12 +205,12 @@ def _annealed(p_cy, betas, alpha, allowed, num_restarts, key) -> list[_Found]:
     best = []
     for i, beta in enumerate(betas, len(ANNEALED_FROM)):
         lanes = [jax.tree.map(lambda leaf, i=i, k=k: leaf[i, k], solutions) for k in range(len(starts))]
-        found = [_measured(p_cy, beta, alpha, lane) for lane in lanes]
-        best.append(min(found, key=lambda f: f.objective(beta, alpha)))
+        candidates = [_measured(p_cy, beta, alpha, lane) for lane in lanes]
+        best.append(min(candidates, key=lambda point: point.objective(beta, alpha)))
     return best
 
 
-def _measured(p_cy, beta, alpha, solution) -> _Found:
+def _measured(p_cy, beta, alpha, solution) -> _Point:
     """Evaluate a solution in float64, without empty or redundant clusters."""
     log_t, log_y = solution.decoder
     p_c = p_cy.sum(axis=1)
@@ -222,9 +224,9 @@ def _measured(p_cy, beta, alpha, solution) -> _Found:
         fewer = _without_needless(p_cy, encoder, beta, alpha)
         if fewer.shape[1] < encoder.shape[1]:  # not a solution any more
             again = _solved_from(p_cy, beta, alpha, fewer, len(log_t))
-            found = _measured(p_cy, beta, alpha, again)
-            return found._replace(num_steps=found.num_steps + int(solution.num_steps))
-    return _of_encoder(p_cy, encoder, bool(solution.converged), int(solution.num_steps))
+            point = _measured(p_cy, beta, alpha, again)
+            return point._replace(num_steps=point.num_steps + int(solution.num_steps))
+    return _point_of_encoder(p_cy, encoder, bool(solution.converged), int(solution.num_steps))
 
 
 def _solved_from(p_cy, beta, alpha, encoder, width) -> Solution:
@@ -245,17 +247,17 @@ def _without_needless(p_cy, encoder, beta, alpha):
 
     def values(columns):  # each cluster's part of the objective, nats: (class, t) -> (t,)
         p_t, p_ty = p_c @ columns, columns.T @ p_cy
-        of_t = entropy_terms(p_t)
+        h_t = entropy_terms(p_t)
         hidden = alpha * (p_c @ entropy_terms(columns))
-        return of_t - hidden + beta * (entropy_terms(p_ty).sum(axis=1) - of_t)
+        return h_t - hidden + beta * (entropy_terms(p_ty).sum(axis=1) - h_t)
 
     encoder = encoder.copy()
     while encoder.shape[1] > 1:
         p_y_given_t = decoder(encoder, p_cy)[1]
         apart = scipy.spatial.distance.cdist(p_y_given_t, p_y_given_t, "cityblock")
         np.fill_diagonal(apart, np.inf)
-        nearest, own = apart.argmin(axis=1), values(encoder)
-        change = values(encoder + encoder[:, nearest]) - own - own[nearest]
+        nearest, parts = apart.argmin(axis=1), values(encoder)
+        change = values(encoder + encoder[:, nearest]) - parts - parts[nearest]
         i = change.argmin()
         if change[i] > 0:
             break
@@ -264,46 +266,48 @@ def _without_needless(p_cy, encoder, beta, alpha):
     return encoder
 
 
-def _of_encoder(p_cy, encoder, converged, num_steps) -> _Found:
+def _point_of_encoder(p_cy, encoder, converged, num_steps) -> _Point:
     held = p_cy.sum(axis=1) @ encoder > NEGLIGIBLE
     encoder = encoder[:, held] / encoder[:, held].sum(axis=1, keepdims=True)
     p_t, p_y_given_t = decoder(encoder, p_cy)
     p_c, ht = p_cy.sum(axis=1), float(entropy_bits(p_t))
     ixt = ht - float(p_c @ entropy_bits(encoder, axis=1))
     ity = float(entropy_bits(p_cy.sum(axis=0)) - p_t @ entropy_bits(p_y_given_t, axis=1))
-    return _Found(encoder, max(ixt, 0.0), max(ity, 0.0), ht, converged, num_steps)
+    return _Point(encoder, max(ixt, 0.0), max(ity, 0.0), ht, converged, num_steps)
 
 
-def _exchanged(p_cy, betas, alpha, found: list[_Found]) -> list[_Found]:
+def _exchanged(p_cy, betas, alpha, points: list[_Point]) -> list[_Point]:
     """Restart each beta from another's solution, or from one cluster, if better than its own."""
-    constant = _of_encoder(p_cy, np.ones((len(p_cy), 1)), True, 0)
-    width = max(f.encoder.shape[1] for f in found)
+    constant = _point_of_encoder(p_cy, np.ones((len(p_cy), 1)), True, 0)
+    width = max(point.encoder.shape[1] for point in points)
     for _ in range(EXCHANGE_ROUNDS):
         # Objectives of all solutions at all betas, (beta, solution).
-        known = [*found, constant]
-        ht, hidden, ity = np.array([(f.ht, f.ht - f.ixt, f.ity) for f in known]).T
+        known = [*points, constant]
+        ht, hidden, ity = np.array([(point.ht, point.ht - point.ixt, point.ity) for point in known]).T
         values = ht - alpha * hidden - betas[:, None] * ity
         better = values.min(axis=1) < np.diag(values) - EXCHANGE_GAIN * np.maximum(betas, 1)
         if not better.any():
             break
-        improved_ones = list(found)
+        improved_points = list(points)
         for i in np.flatnonzero(better):
             other = known[values[i].argmin()]
             solution = _solved_from(p_cy, betas[i], alpha, other.encoder, width)
-            one = _measured(p_cy, betas[i], alpha, solution)
-            one = one._replace(num_steps=found[i].num_steps + one.num_steps)
-            improved_ones[i] = min(found[i], one, key=lambda f, i=i: f.objective(betas[i], alpha))
-        found = improved_ones
-    return found
+            restarted = _measured(p_cy, betas[i], alpha, solution)
+            restarted = restarted._replace(num_steps=points[i].num_steps + restarted.num_steps)
+            improved_points[i] = min(
+                points[i], restarted, key=lambda point, i=i: point.objective(betas[i], alpha)
+            )
+        points = improved_points
+    return points
 
 
-def _locally_best(p_cy, betas, found: list[_Found], allowed) -> list[_Found]:
+def _locally_best(p_cy, betas, points: list[_Point], allowed) -> list[_Point]:
     """Exchange hard clusterings between betas, and improve them until no move or merger helps."""
-    labels = [f.encoder.argmax(axis=1) for f in found]
+    labels = [point.encoder.argmax(axis=1) for point in points]
     best = []
-    for beta, own in zip(betas, found, strict=True):
+    for beta, point in zip(betas, points, strict=True):
         label = min(labels, key=lambda label, beta=beta: hard_objective(label, p_cy, beta))
         label = improved(label, p_cy, beta, allowed)
         encoder = np.eye(label.max() + 1)[label]
-        best.append(_of_encoder(p_cy, encoder, own.converged, own.num_steps))
+        best.append(_point_of_encoder(p_cy, encoder, point.converged, point.num_steps))
     return best

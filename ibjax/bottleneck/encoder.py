@@ -68,8 +68,8 @@ def encoder_beta(
     p_xy = checked_joint(p_xy)
     p_t_given_x = checked_conditional(p_t_given_x, len(p_xy))
     low, high = _checked_range(beta_range)
-    seen = p_xy.sum(axis=1) > 0
-    p_xy, p_t_given_x = p_xy[seen], p_t_given_x[seen]
+    possible = p_xy.sum(axis=1) > 0
+    p_xy, p_t_given_x = p_xy[possible], p_t_given_x[possible]
     p_x = p_xy.sum(axis=1)
     p_y_given_x = p_xy / p_x[:, None]
     p_t, p_y_given_t = decoder(p_t_given_x, p_xy)
@@ -80,7 +80,7 @@ def encoder_beta(
     neg_entropy = scipy.special.xlogy(p_y_given_x, p_y_given_x).sum(axis=1)
     distortion = np.maximum(neg_entropy[:, None] - p_y_given_x @ log_y.T, 0)  # (x, t), large but finite
     weights = p_x[:, None] * p_t_given_x
-    own = np.sum(np.where(weights > 0, weights * distortion, 0))
+    mean_distortion = np.sum(np.where(weights > 0, weights * distortion, 0))
 
     def logits(beta):
         return np.log(p_t)[None, :] - beta * distortion
@@ -88,7 +88,7 @@ def encoder_beta(
     def excess(log_beta):
         """Return the layer's mean distortion minus the bottleneck encoder's; increasing in beta."""
         encoder = scipy.special.softmax(logits(np.exp(log_beta)), axis=1)
-        return own - np.sum(p_x[:, None] * np.where(encoder > 0, encoder * distortion, 0))
+        return mean_distortion - np.sum(p_x[:, None] * np.where(encoder > 0, encoder * distortion, 0))
 
     def distance(beta):
         log_encoder = scipy.special.log_softmax(logits(beta), axis=1)

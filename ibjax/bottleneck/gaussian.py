@@ -79,23 +79,27 @@ def gaussian_information_curve(
     References:
         Chechik et al. (2005), theorem 3.1, equation 14 and lemma 4.1.
     """
-    of_x, of_y = known_float64("cov_x", cov_x), known_float64("cov_y", cov_y)
-    of_xy = known_float64("cov_xy", cov_xy)
+    sigma_x, sigma_y = known_float64("cov_x", cov_x), known_float64("cov_y", cov_y)
+    sigma_xy = known_float64("cov_xy", cov_xy)
     for name, value, axes in (
-        ("cov_x", of_x, "(d, d)"),
-        ("cov_y", of_y, "(k, k)"),
-        ("cov_xy", of_xy, "(d, k)"),
+        ("cov_x", sigma_x, "(d, d)"),
+        ("cov_y", sigma_y, "(k, k)"),
+        ("cov_xy", sigma_xy, "(d, k)"),
     ):
         check_rank(name, value, 2, axes)
         check_nonempty(name, value)
         check_finite(name, value)
-    wanted = of_x.shape[0], of_y.shape[0]
-    if of_x.shape != (wanted[0],) * 2 or of_y.shape != (wanted[1],) * 2 or of_xy.shape != wanted:
+    wanted = sigma_x.shape[0], sigma_y.shape[0]
+    if (
+        sigma_x.shape != (wanted[0],) * 2
+        or sigma_y.shape != (wanted[1],) * 2
+        or sigma_xy.shape != wanted
+    ):
         raise ValueError(
             "cov_x, cov_y, cov_xy: expected shapes (d, d), (k, k) and (d, k), got "
-            f"{of_x.shape}, {of_y.shape} and {of_xy.shape}"
+            f"{sigma_x.shape}, {sigma_y.shape} and {sigma_xy.shape}"
         )
-    rho2 = squared_correlations(np.block([[of_x, of_xy], [of_xy.T, of_y]]), wanted[0])
+    rho2 = squared_correlations(np.block([[sigma_x, sigma_xy], [sigma_xy.T, sigma_y]]), wanted[0])
     betas = known_float64("betas", betas)
     check_rank("betas", betas, 1, "(beta,)")
     with np.errstate(divide="ignore"):
@@ -141,9 +145,9 @@ def gaussian_ib(rho2: ArrayLike, beta: ArrayLike) -> CurvePoints:
     b, r = beta[:, None], rho2[None, :]
     used = b * r > 1
     with np.errstate(divide="ignore", invalid="ignore"):
-        of_x = np.log2((b - 1) * r / (1 - r))
+        kept = np.log2((b - 1) * r / (1 - r))
         lost = np.log2(b * r)
-    ixt = np.where(used, of_x, 0).sum(axis=1) / 2
+    ixt = np.where(used, kept, 0).sum(axis=1) / 2
     return CurvePoints(ixt, ixt - np.where(used, lost, 0).sum(axis=1) / 2)
 
 
@@ -219,9 +223,9 @@ def squared_correlations(covariance: ArrayLike, num_inputs: int | np.integer) ->
         raise ValueError(
             f"num_inputs: expected less than the {len(covariance)} variables, got {num_inputs}"
         )
-    of_x, of_y = covariance[:num_inputs, :num_inputs], covariance[num_inputs:, num_inputs:]
+    sigma_x, sigma_y = covariance[:num_inputs, :num_inputs], covariance[num_inputs:, num_inputs:]
     try:
-        root_x, root_y = np.linalg.cholesky(of_x), np.linalg.cholesky(of_y)
+        root_x, root_y = np.linalg.cholesky(sigma_x), np.linalg.cholesky(sigma_y)
         np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError as error:
         raise ValueError(

@@ -42,13 +42,13 @@ def interpolate_curve(
         >>> interpolate_curve([1.0, 3.0], [0.5, 0.7], ity=[0.25, 0.6]).tolist()
         [0.5, 2.0]
     """
-    of_x, of_y = _checked_bits("curve_ixt", curve_ixt), _checked_bits("curve_ity", curve_ity)
-    check_same_length("curve_ixt", of_x, "curve_ity", of_y)
+    ixt_points, ity_points = _checked_bits("curve_ixt", curve_ixt), _checked_bits("curve_ity", curve_ity)
+    check_same_length("curve_ixt", ixt_points, "curve_ity", ity_points)
     if (ixt is None) == (ity is None):
         raise ValueError("ixt, ity: expected one of them, got both or neither")
-    order = np.argsort(of_x, kind="stable")
-    x = np.append(0.0, of_x[order])
-    y = np.maximum.accumulate(np.append(0.0, of_y[order]))
+    order = np.argsort(ixt_points, kind="stable")
+    x = np.append(0.0, ixt_points[order])
+    y = np.maximum.accumulate(np.append(0.0, ity_points[order]))
     if ixt is not None:
         return np.asarray(np.interp(_checked_values("ixt", ixt), x, y))
     rising = np.append(True, np.diff(y) > 0)

@@ -97,21 +97,21 @@ def sufficient_statistic(p_xy: ArrayLike, *, tolerance: float | int = 0.0) -> np
     check_number("tolerance", tolerance, at_least=0.0, at_most=1.0)
     p_xy = checked_joint(p_xy)
     p_x = p_xy.sum(axis=1)
-    seen = np.flatnonzero(p_x > 0)
-    rows = p_xy[seen] / p_x[seen, None]
+    possible = np.flatnonzero(p_x > 0)
+    rows = p_xy[possible] / p_x[possible, None]
     # Group equal rows first, so that few rows remain to be compared with every class.
-    _, first, distinct_of = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
     leaders = np.empty((len(first), p_xy.shape[1]))
     class_of_distinct, count = np.empty(len(first), np.int64), 0
     for distinct in np.argsort(first):
         row = rows[first[distinct]]
         near = np.abs(leaders[:count] - row).sum(axis=1) / 2 <= tolerance
-        of_row = near.argmax() if near.any() else count
-        if of_row == count:
+        row_class = near.argmax() if near.any() else count
+        if row_class == count:
             leaders[count], count = row, count + 1
-        class_of_distinct[distinct] = of_row
+        class_of_distinct[distinct] = row_class
     classes = np.zeros(len(p_xy), np.int64)
-    classes[seen] = class_of_distinct[distinct_of.reshape(-1)]
+    classes[possible] = class_of_distinct[inverse.reshape(-1)]
     return classes
 
 

@@ -90,15 +90,15 @@ def anneal(
         ``Solution`` with leaves (beta, lane, ...).
     """
 
-    def one_lane(start):
-        def at_beta(decoder, beta):
+    def anneal_lane(start):
+        def solve_at_beta(decoder, beta):
             solution = _solve(p_xy, beta, decoder, alpha)
             solution = solution._replace(decoder=_merged(solution.decoder))
             return solution.decoder, solution
 
-        return lax.scan(at_beta, start, betas)[1]
+        return lax.scan(solve_at_beta, start, betas)[1]
 
-    solutions = jax.vmap(one_lane)(start)
+    solutions = jax.vmap(anneal_lane)(start)
     return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), solutions)
 
 
@@ -149,8 +149,8 @@ def _solve(p_xy, beta, start, alpha) -> Solution:
 def _distance(a: Decoder, b: Decoder) -> Array:
     """Return the total variation between two joint distributions of (T, Y), up to a factor of 2."""
     p_t = jnp.exp(b.log_t)
-    of_y = jnp.abs(jnp.exp(a.log_y) - jnp.exp(b.log_y)).sum(axis=1)
-    return (jnp.abs(jnp.exp(a.log_t) - p_t).sum() + jnp.sum(p_t * of_y)) / 2
+    label_change = jnp.abs(jnp.exp(a.log_y) - jnp.exp(b.log_y)).sum(axis=1)
+    return (jnp.abs(jnp.exp(a.log_t) - p_t).sum() + jnp.sum(p_t * label_change)) / 2
 
 
 def _extrapolated(zero: Decoder, first: Decoder, second: Decoder) -> tuple[Decoder, Array]:
@@ -179,8 +179,8 @@ def _merged(decoder: Decoder) -> Decoder:
     p_t, p_y = jnp.exp(decoder.log_t), jnp.exp(decoder.log_y)
     num_clusters = len(p_t)
 
-    def distances(of_y):  # for one label at a time, to keep only (t, t)
-        return jnp.abs(of_y[:, None] - of_y[None, :])
+    def distances(label_probability):  # for one label at a time, to keep only (t, t)
+        return jnp.abs(label_probability[:, None] - label_probability[None, :])
 
     zero = jnp.zeros((num_clusters, num_clusters))
     apart = lax.fori_loop(0, p_y.shape[1], lambda k, total: total + distances(p_y[:, k]), zero)

@@ -78,11 +78,11 @@ def linear_teacher(
         snr=snr, weight_variance=weight_variance, num_inputs=num_inputs, num_relevant=num_relevant
     )
     weight_variance = float(weight_variance)
-    of_teacher, of_inputs, of_noise = jax.random.split(key, 3)
-    weights = weight_variance**0.5 * jax.random.normal(of_teacher, (num_inputs,))
+    teacher_key, input_key, noise_key = jax.random.split(key, 3)
+    weights = weight_variance**0.5 * jax.random.normal(teacher_key, (num_inputs,))
     teacher = jnp.where(jnp.arange(num_inputs) < num_relevant, weights, 0.0)
-    x = jax.random.normal(of_inputs, (num_samples, num_inputs)) / num_inputs**0.5
-    noise = variance**0.5 * jax.random.normal(of_noise, (num_samples, 1))
+    x = jax.random.normal(input_key, (num_samples, num_inputs)) / num_inputs**0.5
+    noise = variance**0.5 * jax.random.normal(noise_key, (num_samples, 1))
     signal = jnp.matmul(x, teacher[:, None], precision="float32")
     return TeacherSamples(x, signal + noise, teacher, jnp.float32(variance))
 

@@ -144,14 +144,16 @@ def download(
 
 def _find(folder: Path, names: Sequence[str]) -> list[Path]:
     """Find the files with these names, under any of their spellings."""
-    found = []
+    paths = []
     for name in names:
-        spelled = [f"{one}{end}" for one in (name, name.replace("-idx", ".idx")) for end in (".gz", "")]
-        there = [folder / one for one in spelled if (folder / one).is_file()]
+        spelled = [
+            f"{stem}{end}" for stem in (name, name.replace("-idx", ".idx")) for end in (".gz", "")
+        ]
+        there = [folder / spelling for spelling in spelled if (folder / spelling).is_file()]
         if not there:
             raise ValueError(f"folder: expected {' or '.join(spelled)} in it, got {folder} without")
-        found.append(there[0])
-    return found
+        paths.append(there[0])
+    return paths
 
 
 def _check(images: np.ndarray, labels: np.ndarray) -> None:

@@ -47,12 +47,13 @@ def select_classes(
         )
     rows = []
     for label in labels:
-        found = np.flatnonzero(y == label)
-        if len(found) < per_class:
+        class_rows = np.flatnonzero(y == label)
+        if len(class_rows) < per_class:
             raise ValueError(
-                f"per_class: expected at most the {len(found)} samples of class {label}, got {per_class}"
+                f"per_class: expected at most the {len(class_rows)} samples of class {label}, "
+                f"got {per_class}"
             )
-        rows.append(found[:per_class])
+        rows.append(class_rows[:per_class])
     chosen = np.concatenate(rows)
     new_labels = np.repeat(np.arange(len(labels), dtype=np.int32), per_class)
     order = chosen.argsort()

@@ -183,11 +183,11 @@ def _edge_info(key, columns, widths, cap, discrete, num_shifts):
     shifts = jax.random.uniform(key, (num_shifts, int(is_cut.sum())))
     shifts = jnp.zeros((num_shifts, dx + dy)).at[:, np.flatnonzero(is_cut)].set(shifts)
 
-    def of_shift(shift):
+    def shifted_information(shift):
         cells = jnp.where(is_cut[:, None], jnp.floor(values + shift[:, None]), values)
         return _capped_information(cells[:dx], cells[dx:], to_nats(cap))
 
-    nats, capped = lax.map(of_shift, shifts)
+    nats, capped = lax.map(shifted_information, shifts)
     results = to_bits(jnp.median(nats)), capped.mean(), to_bits(nats)
     bits, share, per_shift = (jnp.where(usable, result, jnp.nan) for result in results)
     return EdgeInfo(bits, share, per_shift, _merges_few_values(values[np.flatnonzero(is_cut)]))
@@ -200,8 +200,8 @@ def _capped_information(cells_x, cells_y, cap):
     high, low = zip(*map(hashed_words, (cells_x, cells_y, both)), strict=True)
     counts = jax.vmap(_num_equal)(jnp.stack(high), jnp.stack(low))  # (3, n)
     # With logarithms of frequencies a single cell gives exactly 0.
-    of_x, of_y, of_both = jnp.log(counts / n)
-    log_ratio = of_both - of_x - of_y
+    log_p_x, log_p_y, log_p_both = jnp.log(counts / n)
+    log_ratio = log_p_both - log_p_x - log_p_y
     return blockwise_sum(jnp.minimum(log_ratio, cap)) / n, (log_ratio >= cap - ROUNDING).mean()
 
 

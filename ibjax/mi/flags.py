@@ -94,7 +94,7 @@ def diagnostics(
     num_samples = as_whole("num_samples", num_samples, at_least=2)
     check_number("tolerance", tolerance, at_least=0)
     axes = zip(entropy_y.shape[::-1], ixt.shape[::-1], strict=False)
-    if entropy_y.ndim > ixt.ndim or any(size not in (1, of_ixt) for size, of_ixt in axes):
+    if entropy_y.ndim > ixt.ndim or any(size not in (1, ixt_size) for size, ixt_size in axes):
         raise ValueError(
             f"entropy_y: expected a number or a shape that broadcasts to {ixt.shape}, "
             f"got shape {entropy_y.shape}"

@@ -96,10 +96,10 @@ def _kde_mi(t, labels, noise_variance, bound: str) -> MI:
         kernels = jnp.exp(-precision * distances)
         return kernels.sum(), jnp.where(labels == label, kernels, 0.0).sum()
 
-    of_all, of_class = map_rows(kernel_sums, (t, labels), entries_per_row=n)
+    kernel_sum, class_sum = map_rows(kernel_sums, (t, labels), entries_per_row=n)
     # ln (1/n) sum_j: minus the information of one sample, in nats
-    log_all = jnp.log(of_all / n)
-    log_class = jnp.log(of_class / label_counts(labels))
+    log_all = jnp.log(kernel_sum / n)
+    log_class = jnp.log(class_sum / label_counts(labels))
     return MI(to_bits(jnp.mean(0.0 - log_all)), to_bits(jnp.mean(log_class - log_all)))
 
 

@@ -103,15 +103,15 @@ def ksg_mi(x: ArrayLike, y: ArrayLike, *, k: int = 3, variant: int = 1) -> Float
 @functools.partial(jax.jit, static_argnames=("k", "variant"))
 def _ksg_mi(x, y, k, variant):
     usable = jnp.isfinite(x).all() & jnp.isfinite(y).all()
-    of_x, of_y = standardised(x), standardised(y)
+    standard_x, standard_y = standardised(x), standardised(y)
 
     estimate = _first if variant == 1 else _second
 
     def term(x_i, y_i):
-        dx, dy = distances(of_x, x_i), distances(of_y, y_i)
+        dx, dy = distances(standard_x, x_i), distances(standard_y, y_i)
         return estimate(dx, dy, kth_distance(jnp.maximum(dx, dy), k, k))
 
-    nats = jnp.mean(map_samples(term, of_x.columns.T, of_y.columns.T))
+    nats = jnp.mean(map_samples(term, standard_x.columns.T, standard_y.columns.T))
     return jnp.where(usable, to_bits(nats), jnp.nan)
 
 
@@ -134,7 +134,7 @@ def _second(dx: Float[Array, " n"], dy: Float[Array, " n"], kth: Float[Array, ""
     return jnp.where((side_x > 0) & (side_y > 0), rectangle, _first(dx, dy, kth))
 
 
-def _nats(joint, of_x, of_y, n) -> Float[Array, ""]:
+def _nats(num_joint, num_x, num_y, n) -> Float[Array, ""]:
     psi = jnp.asarray(digamma_table(n))
     # Summed in this order, a constant variable gives exactly 0.
-    return (psi[n] - psi[of_x]) + (psi[joint] - psi[of_y])
+    return (psi[n] - psi[num_x]) + (psi[num_joint] - psi[num_y])

@@ -137,21 +137,21 @@ def _noisy_info(centres, labels, noise_variance, key, num_draws: int) -> NoisyIn
 
     def mixture_means(draw):
         component = draw // num_draws
-        own = centres[component // m]  # (m, width)
-        centre = own[component % m]
+        input_centres = centres[component // m]  # (m, width)
+        centre = input_centres[component % m]
         noise = jnp.sqrt(noise_variance) * jax.random.normal(jax.random.fold_in(key, draw), (width,))
         kernels = _kernels(centre, noise, columns, noise_variance)
-        of_class = jnp.where(labels == labels[component], kernels, 0.0).sum()
-        of_input = _kernels(centre, noise, own.T, noise_variance).mean()
-        return kernels.mean(), of_class, of_input
+        class_sum = jnp.where(labels == labels[component], kernels, 0.0).sum()
+        input_mean = _kernels(centre, noise, input_centres.T, noise_variance).mean()
+        return kernels.mean(), class_sum, input_mean
 
     draws = jnp.arange(n * m * num_draws)
     entries = n * m + m * width
-    of_all, of_class, of_input = map_rows(mixture_means, draws, entries_per_row=entries)
-    of_class = of_class.reshape(n * m, num_draws) / label_counts(labels)[:, None]
-    log_all = jnp.log(of_all).reshape(n * m, num_draws)
-    ixt = jnp.log(of_input).reshape(n * m, num_draws) - log_all
-    ity = jnp.log(of_class) - log_all
+    kernel_mean, class_sum, input_mean = map_rows(mixture_means, draws, entries_per_row=entries)
+    class_mean = class_sum.reshape(n * m, num_draws) / label_counts(labels)[:, None]
+    log_all = jnp.log(kernel_mean).reshape(n * m, num_draws)
+    ixt = jnp.log(input_mean).reshape(n * m, num_draws) - log_all
+    ity = jnp.log(class_mean) - log_all
     return NoisyInfo(*map(to_bits, (ixt.mean(), ity.mean(), _std_error(ixt), _std_error(ity))))
 
 

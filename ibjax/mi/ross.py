@@ -100,21 +100,21 @@ def ross_mi(x: ArrayLike, y: ArrayLike, *, k: int = 3) -> Float[Array, ""]:
 
 @functools.partial(jax.jit, static_argnames="k")
 def _ross_mi(x, labels, k):
-    of_x = standardised(x)
+    standard_x = standardised(x)
     psi = jnp.asarray(digamma_table(len(x)))
     class_size = _class_sizes(labels)
     kept = class_size > 1
     num_kept = count(kept)
 
     def term(x_i, label, size):
-        distance = distances(of_x, x_i)
+        distance = distances(standard_x, x_i)
         within_class = jnp.where(labels == label, distance, jnp.inf)
         radius = inside(kth_distance(within_class, jnp.minimum(k, size - 1), k))
         same, all_kept = count(within_class <= radius), count((distance <= radius) & kept)
         # Summed in this order, a constant x gives exactly 0.
         return (psi[num_kept] - psi[all_kept]) + (psi[same] - psi[size])
 
-    terms = map_samples(term, of_x.columns.T, labels, class_size)
+    terms = map_samples(term, standard_x.columns.T, labels, class_size)
     nats = jnp.sum(jnp.where(kept, terms, 0.0)) / num_kept
     return jnp.where(jnp.isfinite(x).all(), to_bits(nats), jnp.nan)
 

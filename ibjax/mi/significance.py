@@ -117,10 +117,10 @@ def _p_value(estimate, null):
 
 @functools.partial(jax.jit, static_argnames=("estimator", "num_shuffles", "batch_size"))
 def _null(estimator, x, y, key, num_shuffles, batch_size):
-    def of_shuffle(key):
+    def shuffled_estimate(key):
         return _estimate(estimator, x, jax.random.permutation(key, y))
 
-    return lax.map(of_shuffle, jax.random.split(key, num_shuffles), batch_size=batch_size)
+    return lax.map(shuffled_estimate, jax.random.split(key, num_shuffles), batch_size=batch_size)
 
 
 @own_settings()
@@ -208,8 +208,8 @@ def _standard_deviation(estimator, x, y, key, numbers):
 def _estimate(estimator, x, y) -> Float[Array, ""]:
     result = estimator(x, y)
     if isinstance(result, tuple) or jnp.shape(result) != ():
-        got = type(result).__name__ if isinstance(result, tuple) else f"shape {jnp.shape(result)}"
-        raise ValueError(f"estimator: expected one that gives a scalar, got {got}")
+        kind = type(result).__name__ if isinstance(result, tuple) else f"shape {jnp.shape(result)}"
+        raise ValueError(f"estimator: expected one that gives a scalar, got {kind}")
     return jnp.asarray(result, jnp.float32)
 
 

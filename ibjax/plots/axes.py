@@ -114,8 +114,8 @@ def check_dimensions(**dimensions: str) -> None:
     for name, dimension in dimensions.items():
         check_text(name, dimension)
     if len(set(dimensions.values())) < len(dimensions):
-        got = ", ".join(dimensions.values())
-        raise ValueError(f"{', '.join(dimensions)}: expected different dimensions, got {got}")
+        names = ", ".join(dimensions.values())
+        raise ValueError(f"{', '.join(dimensions)}: expected different dimensions, got {names}")
 
 
 def facets(**dimensions: str | None) -> tuple[str, ...]:

@@ -147,10 +147,10 @@ def plot_compression_table(
     axes = figure.subplots(1, len(columns), squeeze=False, sharey=True)[0]
     scale = max(float(np.abs(summary.compression).max()), 0.1)
     for ax, level in zip(axes, columns, strict=True):
-        one = at_levels(arms, {column: level}).transpose("arm", "layer")
-        image = ax.imshow(one.compression, cmap="RdBu_r", vmin=-scale, vmax=scale, aspect="auto")
-        sure = (one.compression_low > 0) | (one.compression_high < 0)
-        for (i, j), value in np.ndenumerate(one.compression.values):
+        level_arms = at_levels(arms, {column: level}).transpose("arm", "layer")
+        image = ax.imshow(level_arms.compression, cmap="RdBu_r", vmin=-scale, vmax=scale, aspect="auto")
+        sure = (level_arms.compression_low > 0) | (level_arms.compression_high < 0)
+        for (i, j), value in np.ndenumerate(level_arms.compression.values):
             weight = "bold" if sure.values[i, j] else "normal"
             colour = "white" if abs(value) > 0.6 * scale else "black"
             ax.text(j, i, f"{value:.1f}", ha="center", va="center", weight=weight, color=colour, size=8)

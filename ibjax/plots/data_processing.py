@@ -62,13 +62,13 @@ def plot_violations(summary: xr.Dataset, *, row: str | None = None, title: str =
     norm, colours = LogNorm(SMALLEST, LARGEST, clip=True), mpl.colormaps["Oranges"]
     for (i, r), (j, variable) in itertools.product(enumerate(rows), enumerate(NAMES)):
         ax = axes[i, j]
-        one = at_levels(mean, {row: r, "variable": variable}).transpose("estimator", "pair")
-        image = np.ma.masked_less_equal(one.excess.values, 0.0)
+        panel_mean = at_levels(mean, {row: r, "variable": variable}).transpose("estimator", "pair")
+        image = np.ma.masked_less_equal(panel_mean.excess.values, 0.0)
         ax.imshow(image, norm=norm, cmap=colours, aspect="auto")
-        for (k, m), share in np.ndenumerate(one.share.values):
+        for (k, m), share in np.ndenumerate(panel_mean.share.values):
             if share > 0:
                 text = "<1" if share < 0.01 else f"{100 * share:.0f}"
-                dark = norm(one.excess.values[k, m]) > 0.65
+                dark = norm(panel_mean.excess.values[k, m]) > 0.65
                 ax.text(m, k, text, ha="center", va="center", size=8, color="white" if dark else "black")
         ax.set_xticks(range(len(pairs)), [str(pair).replace("-", "→") for pair in pairs])
         ax.set_yticks(range(len(names)), names)
@@ -111,8 +111,10 @@ def plot_along_layers(
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.92, len(epochs)))
     for (i, r), (j, name) in itertools.product(enumerate(rows), enumerate(names)):
         ax = axes[i, j]
-        one = at_levels(plane[variable], {row: r, "estimator": name}).transpose("epoch", "seed", "layer")
-        for colour, epoch, values in zip(colours, epochs, one.values, strict=True):
+        bits = at_levels(plane[variable], {row: r, "estimator": name}).transpose(
+            "epoch", "seed", "layer"
+        )
+        for colour, epoch, values in zip(colours, epochs, bits.values, strict=True):
             band = mean_interval(values)
             ax.plot(plane.layer, band.estimate, "o-", ms=2.5, lw=1.2, color=colour, label=str(epoch))
             ax.fill_between(plane.layer, band.low, band.high, color=colour, alpha=0.25, lw=0)
@@ -163,11 +165,11 @@ def plot_layer_against_next(
     for (i, r), (j, c) in itertools.product(enumerate(rows), enumerate(columns)):
         ax, share_ax = axes[i, j], axes[i, j].twinx()
         pair = []
-        for colour, one in zip(ARM_COLOURS, (layer, following), strict=False):
-            chosen = at_levels(plane.ixt, {row: r, column: c, "layer": one})
+        for colour, number in zip(ARM_COLOURS, (layer, following), strict=False):
+            chosen = at_levels(plane.ixt, {row: r, column: c, "layer": number})
             pair.append(chosen.transpose("seed", "epoch"))
-            draw_band(ax, pair[-1], "epoch", colour, f"layer {one}")
-        excess = dpi_violations(np.stack([one.values for one in pair], axis=-1))[..., 0]
+            draw_band(ax, pair[-1], "epoch", colour, f"layer {number}")
+        excess = dpi_violations(np.stack([curve.values for curve in pair], axis=-1))[..., 0]
         share = (excess > 0).sum(axis=0) / np.maximum(np.isfinite(excess).sum(axis=0), 1)
         share_ax.plot(plane.epoch, share, "--", color="0.3", lw=1, label="networks that violate")
         share_ax.set_ylim(0, 1.02)

@@ -49,10 +49,10 @@ def plot_effects(effects: xr.Dataset, *, labels: Mapping[str, str], title: str =
             place = layers + spread * (k - (len(names) - 1) / 2)
             jitter = np.linspace(-0.07, 0.07, len(values))[:, None]
             ax.plot(place + jitter, values, ".", color=colour, alpha=0.25, ms=3)
-            found = mean_interval(values)
-            ends = np.stack([found.estimate - found.low, found.high - found.estimate])
+            interval = mean_interval(values)
+            ends = np.stack([interval.estimate - interval.low, interval.high - interval.estimate])
             look = {"fmt": MARKERS[k % len(MARKERS)], "ms": 5, "capsize": 3, "mec": "black", "mew": 0.6}
-            ax.errorbar(place, found.estimate, ends, color=colour, label=str(name), **look)
+            ax.errorbar(place, interval.estimate, ends, color=colour, label=str(name), **look)
         ax.set_xticks(layers, [*map(str, layers[:-1]), f"{layers[-1]} (softmax)"])
         ax.set_xlabel("layer")
         ax.set_ylabel(f"effect on {label} [bits]")

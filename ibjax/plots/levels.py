@@ -40,14 +40,16 @@ def plot_by_level(
     axes = figure.subplots(1, len(labels), squeeze=False, sharex=True, sharey=True)[0]
     levels = values[over].values
     for ax, (name, label) in zip(axes, labels.items(), strict=True):
-        of_levels = values[name].clip(min=1).transpose(over, "seed").values
-        shift = np.linspace(-0.15, 0.15, of_levels.shape[1])
-        for level, of_seeds in zip(levels, of_levels, strict=True):
-            ax.plot(level + shift, of_seeds, ".", color=ARM_COLOURS[0], alpha=0.25, ms=5)
-        known = np.isfinite(of_levels).mean(axis=1) >= 0.5
-        found = [median_interval(of_seeds) for of_seeds in of_levels[known]]
-        middle = np.array([f.estimate for f in found])
-        ends = np.abs(np.array([(f.low, f.high) for f in found]).reshape(-1, 2).T - middle)
+        level_values = values[name].clip(min=1).transpose(over, "seed").values
+        shift = np.linspace(-0.15, 0.15, level_values.shape[1])
+        for level, seed_values in zip(levels, level_values, strict=True):
+            ax.plot(level + shift, seed_values, ".", color=ARM_COLOURS[0], alpha=0.25, ms=5)
+        known = np.isfinite(level_values).mean(axis=1) >= 0.5
+        intervals = [median_interval(seed_values) for seed_values in level_values[known]]
+        middle = np.array([interval.estimate for interval in intervals])
+        ends = np.abs(
+            np.array([(interval.low, interval.high) for interval in intervals]).reshape(-1, 2).T - middle
+        )
         ax.errorbar(levels[known], middle, ends, fmt="o-", color=ARM_COLOURS[1], capsize=3, zorder=3)
         ax.set_yscale("log")
         ax.set_xticks(levels)

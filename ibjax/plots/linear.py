@@ -128,18 +128,18 @@ def plot_learning(
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(3, len(columns), squeeze=False, sharex=True, sharey="row")
     for (errors, *information), level in zip(axes.T, columns, strict=True):
-        one = at_levels(results, {column: level})
-        draw_band(errors, one.train_loss, "epoch", TRAIN_COLOUR, "training")
-        draw_band(errors, one.test_loss, "epoch", TEST_COLOUR, "new samples")
+        arm = at_levels(results, {column: level})
+        draw_band(errors, arm.train_loss, "epoch", TRAIN_COLOUR, "training")
+        draw_band(errors, arm.test_loss, "epoch", TEST_COLOUR, "new samples")
         for (label, name), style in zip(
             references.items(), itertools.cycle(REFERENCE_STYLES), strict=False
         ):
-            errors.axhline(float(one[name].mean()), color="black", linestyle=style, label=label)
+            errors.axhline(float(arm[name].mean()), color="black", linestyle=style, label=label)
         errors.set_yscale("log")
         errors.set_title(joined("", level), fontsize="medium")
         for ax, name in zip(information, ("ixt", "ity"), strict=True):
             for (colour, style), layer in zip(looks, layers, strict=True):
-                draw_band(ax, one[name].sel(layer=layer), "epoch", colour, f"layer {layer}", style)
+                draw_band(ax, arm[name].sel(layer=layer), "epoch", colour, f"layer {layer}", style)
         for ax in (errors, *information):
             epoch_axis(ax, results)
     for ax, label in zip(axes[:, 0], (loss, "I(X;T) [bits]", "I(T;Y) [bits]"), strict=True):

@@ -74,8 +74,8 @@ def animate_snapshots(plane: xr.Dataset, *, title: str = "") -> FuncAnimation:
     head = ax.set_title("")
 
     def draw(frame: int):
-        for i, of_layer in enumerate(drawn):
-            of_layer.set_offsets(points[frame, :, i])
+        for i, scatter in enumerate(drawn):
+            scatter.set_offsets(points[frame, :, i])
         head.set_text(f"{title}, epoch {at.epoch.values[frame]}")
         return [*drawn, head]
 

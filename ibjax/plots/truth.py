@@ -57,8 +57,8 @@ def plot_against_truth(
     check_labels("truths", truths)
     check_results("results", results, {estimate: (*used, "seed")})
     for truth in truths.values():
-        own = used if truth in results and column in results[truth].dims else (over,)
-        check_results("results", results, {truth: own})
+        truth_dims = used if truth in results and column in results[truth].dims else (over,)
+        check_results("results", results, {truth: truth_dims})
     as_numbers(f"results.{over}", results[over].values, "(level,)")
     panels = levels(results, column)
     num_columns = len(panels) if len(panels) <= 5 else 4
@@ -68,10 +68,10 @@ def plot_against_truth(
     for ax in axes.flat[len(panels) :]:
         ax.set_axis_off()
     for ax, level in zip(axes.flat, panels, strict=False):
-        one = at_levels(results, {column: level})
+        arm = at_levels(results, {column: level})
         for (label, truth), style in zip(truths.items(), itertools.cycle(TRUTH_STYLES), strict=False):
-            ax.plot(one[over], one[truth], color="black", linestyle=style, label=label, zorder=3)
-        draw_band(ax, one[estimate], over, ARM_COLOURS[0], "estimate")
+            ax.plot(arm[over], arm[truth], color="black", linestyle=style, label=label, zorder=3)
+        draw_band(ax, arm[estimate], over, ARM_COLOURS[0], "estimate")
         ax.set_xscale("log")
         ax.set_title(joined("", level))
         ax.grid(alpha=0.3)

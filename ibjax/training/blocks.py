@@ -57,7 +57,7 @@ class Lanes(NamedTuple):
     state: TrainState
     keys: Keys
     split: Split
-    own: PyTree  # samples or labels drawn for the seed; None if all seeds share theirs
+    drawn: PyTree  # samples or labels drawn for the seed; None if all seeds share theirs
 
 
 class Block(NamedTuple):
@@ -111,16 +111,16 @@ def untrained_lanes(run: Run, seeds: np.ndarray, others: Mapping[str, np.ndarray
     """
     filled = jax.tree.map(lambda numbers: np.resize(numbers, run.lanes), (seeds, others))
 
-    def one(seed, others):
+    def untrained_lane(seed, others):
         replaced = {purpose: getattr(seed_keys(s), purpose) for purpose, s in others.items()}
         keys = seed_keys(seed)._replace(**replaced)
-        own = _drawn(run, keys)
-        x = samples_of(run.data, own).x
+        drawn = _drawn(run, keys)
+        x = samples_of(run.data, drawn).x
         state = init_state(keys.init, run.recipe, x.shape[1])
-        return Lanes(state, keys, split_of(run.config, keys.split, len(x)), own)
+        return Lanes(state, keys, split_of(run.config, keys.split, len(x)), drawn)
 
-    lanes = jax.vmap(one)(*filled)
-    return lanes._replace(own=checked_drawn(run.config, lanes.own, run.data))
+    lanes = jax.vmap(untrained_lane)(*filled)
+    return lanes._replace(drawn=checked_drawn(run.config, lanes.drawn, run.data))
 
 
 def _drawn(run: Run, keys: Keys) -> PyTree:
@@ -163,36 +163,36 @@ def _resumed(run: Run, lanes: Lanes, data, saved: Saved | None, device) -> tuple
     """Return the lanes and records as the newest checkpoint left them."""
     if saved is None:
         return lanes, []
-    of_epoch = jax.eval_shape(lambda: measure(lanes, data, run.record))
-    state, stacked = as_trees(saved, lanes.state, of_epoch)
+    epoch_records = jax.eval_shape(lambda: measure(lanes, data, run.record))
+    state, stacked = as_trees(saved, lanes.state, epoch_records)
     records = [jax.tree.map(lambda x, i=i: x[:, i], stacked) for i in range(saved.num_recorded)]
     return lanes._replace(state=jax.device_put(state, device)), records
 
 
 @functools.partial(jax.jit, static_argnames=("recipe",))
 def _advance(lanes, data, epoch, num_epochs, recipe) -> TrainState:
-    def one(lane):
-        own, rows = samples_of(data, lane.own), lane.split.train
-        return train_epochs(lane.state, lane.keys, own, rows, epoch, num_epochs, recipe)
+    def advance_lane(lane):
+        samples, rows = samples_of(data, lane.drawn), lane.split.train
+        return train_epochs(lane.state, lane.keys, samples, rows, epoch, num_epochs, recipe)
 
-    return jax.vmap(one)(lanes)
+    return jax.vmap(advance_lane)(lanes)
 
 
 @functools.partial(jax.jit, static_argnames=("record",))
 def measure(lanes: Lanes, data: LabelledSamples | None, record: RecordFunction) -> PyTree:
     """Return the record of every lane's network, leaves (lanes, ...)."""
 
-    def one(lane):
-        return record(lane.state.params, samples_of(data, lane.own), lane.split)
+    def record_lane(lane):
+        return record(lane.state.params, samples_of(data, lane.drawn), lane.split)
 
-    return jax.vmap(one)(lanes)
+    return jax.vmap(record_lane)(lanes)
 
 
 def _report(run: Run, num_seeds, last, epoch, records):
     if run.on_advance is not None:
         fraction = (epoch - last) / run.epochs[-1] * num_seeds / run.num_seeds
-        own = jax.tree.map(lambda x: x[:num_seeds], records)
-        run.on_advance(Advance(float(fraction), int(epoch), own))
+        seed_records = jax.tree.map(lambda x: x[:num_seeds], records)
+        run.on_advance(Advance(float(fraction), int(epoch), seed_records))
 
 
 def _stacked(records):

@@ -176,8 +176,8 @@ class BlockCheckpoint:
     def _saved(self) -> list[int]:
         """Return the numbers of recorded epochs of the existing checkpoints, largest first."""
         paths = self._directory.iterdir() if self._directory.is_dir() else ()
-        found = (int(path.name) for path in paths if path.name.isdecimal() and path.is_dir())
-        return sorted(found, reverse=True)
+        numbers = (int(path.name) for path in paths if path.name.isdecimal() and path.is_dir())
+        return sorted(numbers, reverse=True)
 
     def _damage(self, folder: Path) -> str | None:
         """Describe the damage to a checkpoint's files; None if there is none."""
@@ -194,18 +194,18 @@ class BlockCheckpoint:
                 f"{_short(identity[k])}; put it back where it was, or delete the folder "
                 f"{self._directory} to train its seeds from the start"
             )
-        found = _digests(folder)
-        harmed = sorted(name for name in files if found.get(name) != files[name])
+        digests = _digests(folder)
+        harmed = sorted(name for name in files if digests.get(name) != files[name])
         return f"{harmed[0]} has changed" if harmed else None
 
 
-def as_trees(saved: Saved, state: PyTree, of_epoch: PyTree) -> tuple[PyTree, PyTree]:
+def as_trees(saved: Saved, state: PyTree, epoch_records: PyTree) -> tuple[PyTree, PyTree]:
     """Return the saved state and records with the tree structure of the run's.
 
     Args:
         saved: contents of a checkpoint.
         state: state of the run, leaves (lanes, ...); random keys among them were saved as their numbers.
-        of_epoch: records of one epoch, leaves (lanes, ...).
+        epoch_records: records of one epoch, leaves (lanes, ...).
 
     Returns:
         The state, and the records with leaves (lanes, epoch, ...).
@@ -215,15 +215,18 @@ def as_trees(saved: Saved, state: PyTree, of_epoch: PyTree) -> tuple[PyTree, PyT
     """
     leaves, structure = jax.tree.flatten(state)
     shapes = [_numbers(leaf).shape for leaf in leaves]
-    stacked = [(x.shape[0], saved.num_recorded, *x.shape[1:]) for x in jax.tree.leaves(of_epoch)]
-    for name, found, wanted in (("state", saved.state, shapes), ("records", saved.records, stacked)):
-        if (got := [x.shape for x in found]) != wanted:
+    stacked = [(x.shape[0], saved.num_recorded, *x.shape[1:]) for x in jax.tree.leaves(epoch_records)]
+    for name, saved_leaves, wanted in (
+        ("state", saved.state, shapes),
+        ("records", saved.records, stacked),
+    ):
+        if (saved_shapes := [x.shape for x in saved_leaves]) != wanted:
             raise ValueError(
-                f"resume: expected a checkpoint with {name} of shapes {wanted}, got {got}; "
+                f"resume: expected a checkpoint with {name} of shapes {wanted}, got {saved_shapes}; "
                 "train in another folder"
             )
     restored = [_with_numbers(leaf, numbers) for numbers, leaf in zip(saved.state, leaves, strict=True)]
-    return structure.unflatten(restored), jax.tree.structure(of_epoch).unflatten(saved.records)
+    return structure.unflatten(restored), jax.tree.structure(epoch_records).unflatten(saved.records)
 
 
 def _numbers(leaf: Any) -> np.ndarray:

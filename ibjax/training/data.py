@@ -98,30 +98,30 @@ def check_drawn_form(
         raise ValueError('draw_labels: expected with the loss "cross_entropy", got "squared_error"')
     wanted = (len(shared.y),)
     if not isinstance(drawn, jax.ShapeDtypeStruct) or drawn.shape != wanted:
-        got = getattr(drawn, "shape", None) or kind_of(drawn)
-        raise ValueError(f"draw_labels: expected one label for each sample, shape {wanted}, got {got}")
+        form = getattr(drawn, "shape", None) or kind_of(drawn)
+        raise ValueError(f"draw_labels: expected one label for each sample, shape {wanted}, got {form}")
     check_integer("draw_labels", drawn)
 
 
-def checked_drawn(config: TrainConfig, own: PyTree, shared: LabelledSamples | None) -> PyTree:
+def checked_drawn(config: TrainConfig, drawn: PyTree, shared: LabelledSamples | None) -> PyTree:
     """Return the samples or labels drawn for each seed, leaves (seed, ...), in 32 bits.
 
     Raises:
         ValueError: for numbers that are not finite, integers that float32 cannot hold, labels without an
             output.
     """
-    if own is None:
+    if drawn is None:
         return None
     if shared is not None:
-        _check_labels(config, "draw_labels", own)
-        return own.astype(jnp.int32)
-    x, y = _checked_numbers("x", own.x), own.y
+        _check_labels(config, "draw_labels", drawn)
+        return drawn.astype(jnp.int32)
+    x, y = _checked_numbers("x", drawn.x), drawn.y
     if config.loss == "squared_error":
         y = _checked_numbers("y", y)
     else:
         _check_labels(config, "y", y)
         y = y.astype(jnp.int32)
-    return own._replace(x=x, y=y)
+    return drawn._replace(x=x, y=y)
 
 
 def _check_form(config: TrainConfig, x: Any, y: Any) -> None:
@@ -185,8 +185,8 @@ def split_of(config: TrainConfig, key: Array, num_samples: int) -> Split:
     return random_split(key, num_samples, config.train_fraction)
 
 
-def samples_of(shared: Any, own: Any) -> Any:
+def samples_of(shared: Any, drawn: Any) -> Any:
     """Return a seed's samples: its own if drawn, or the shared ones with its own labels if drawn."""
     if shared is None:
-        return own
-    return shared if own is None else LabelledSamples(shared.x, own)
+        return drawn
+    return shared if drawn is None else LabelledSamples(shared.x, drawn)

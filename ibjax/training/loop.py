@@ -151,8 +151,10 @@ def fit(
         others = {k: np.array_split(numbers, len(seeds_of)) for k, numbers in purposes.items()}
         with jax.default_device(devices[0]):
             starts = [
-                untrained_lanes(run, own, {purpose: parts[i] for purpose, parts in others.items()})
-                for i, own in enumerate(seeds_of)
+                untrained_lanes(
+                    run, block_seeds, {purpose: parts[i] for purpose, parts in others.items()}
+                )
+                for i, block_seeds in enumerate(seeds_of)
             ]
         checkpoints: list[BlockCheckpoint | None] = [None] * len(seeds_of)
         if folder is not None:
@@ -161,17 +163,19 @@ def fit(
             )
             identity = describe_run(folder, description, resume=resume)
             checkpoints = [
-                BlockCheckpoint(folder / f"seeds_{own[0]}_to_{own[-1]}", identity, own)
-                for own in seeds_of
+                BlockCheckpoint(
+                    folder / f"seeds_{block_seeds[0]}_to_{block_seeds[-1]}", identity, block_seeds
+                )
+                for block_seeds in seeds_of
             ]
     blocks = [
         Block(
-            seeds=own,
-            lanes=lanes_of,
+            seeds=block_seeds,
+            lanes=block_lanes,
             checkpoint=checkpoint,
             saved=checkpoint.restore() if checkpoint and resume else None,
         )
-        for own, lanes_of, checkpoint in zip(seeds_of, starts, checkpoints, strict=True)
+        for block_seeds, block_lanes, checkpoint in zip(seeds_of, starts, checkpoints, strict=True)
     ]
     results = on_devices(
         lambda device, i: run_block(run, blocks[i], device),
