@@ -109,7 +109,7 @@ def seen_in_bins(arm: xr.Dataset, activations: Sequence[str]) -> xr.Dataset:
     shown = [histograms(arm.counts.sel(bins=width), activations) for width in arm.bins.values]
     kept = arm.drop_vars("counts").drop_dims("estimator")
     in_bins = planes.sel(estimator=arm.bins.values).rename(estimator="bins")
-    return kept.assign(in_bins).merge(errors(planes, EXACT)).merge(xr.concat(shown, "bins"))
+    return kept.assign(in_bins).assign(errors(planes, EXACT)).assign(xr.concat(shown, "bins"))
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
@@ -134,15 +134,14 @@ def layers_table(results: xr.Dataset) -> Table:
     end = results.isel(epoch=-1)
     limits = summary[["compression", "compression_low", "compression_high"]]
     names = ["extreme", "empty", "alone", "pure", "mixed", "lost_pure", "lost_mixed", "lost_label"]
-    means, dims = end[names].mean("seed"), (*FACTORS, "layer")
+    amounts, dims = limits.assign(end[names].mean("seed")), (*FACTORS, "layer")
     rows, sentences = [], []
     for levels in itertools.product(*(results[d].values for d in dims)):
         row = cells = dict(zip(dims, levels, strict=True))
         for what in rho.what.values:
             mean = mean_interval(rho.sel(what=what).sel(cells).values)
             row = row | interval_cells(f"rho_{what}", mean) | {f"rho_{what}_seeds": int(mean.num_seeds)}
-        values = limits.sel(cells).merge(means.sel(cells))
-        rows.append({**row, **{name: float(value) for name, value in values.items()}})
+        rows.append({**row, **{name: float(value) for name, value in amounts.sel(cells).items()}})
     for levels in itertools.product(*(results[d].values for d in FACTORS)):
         cells = dict(zip(FACTORS, levels, strict=True))
         arm = verdict(rho.sel(cells), end.sel(cells), summary.sel(cells))

@@ -169,7 +169,11 @@ def histograms(counts: xr.DataArray, activations: Sequence[str]) -> xr.Dataset:
             k: (dims, values, {"units": "1", "long_name": text})
             for k, (dims, values, text) in variables.items()
         },
-        {"shown": shares.epoch.values, "bin": np.arange(counts.sizes["bin"]), "bins": counts.bins},
+        {
+            "shown": ("shown", shares.epoch.values, {"units": "epochs"}),
+            "bin": np.arange(counts.sizes["bin"]),
+            "bins": counts.bins,
+        },
     )
 
 

@@ -89,7 +89,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     seeds = f"{results.sizes['seed']} seeds, {results.optimizer}"
     figures = {
         f"lost_{name}.png": plot_invertibility(
-            xr.merge([lost, results[["zero_state"]]]).sel(dataset=name),
+            lost.assign(zero_state=results.zero_state).sel(dataset=name),
             title=f"{name}, {seeds}: mean with 95% band; dashed: in bins of {BIN_WIDTH}",
         )
         for name in results.dataset.values
