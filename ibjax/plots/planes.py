@@ -61,6 +61,10 @@ def plot_information_plane(
             if corner is not None:
                 axes[i, j].plot(*corner, "*", color="crimson", ms=12, zorder=2, clip_on=False)
             axes[i, j].set_title(joined(", ", c, r))
+    for ax in axes.flat:
+        ax.autoscale_view()
+    # Limits that are set end the scaling, and all panels share them: only once everything is drawn.
+    axes[0, 0].set_xlim(left=min(0.0, axes[0, 0].get_xlim()[0]))
     for ax in axes[-1]:
         ax.set_xlabel("I(X;T) [bits]")
     for ax in axes[:, 0]:
@@ -92,8 +96,6 @@ def _draw_paths(ax: Axes, panel: xr.Dataset, norm: LogNorm) -> None:
         marker = MARKERS[i % len(MARKERS)]
         look = {"marker": marker, "markersize": 7, "markeredgecolor": "black", "linestyle": "none"}
         ax.plot(mean_x[-1], mean_y[-1], color="white", label=str(layer), zorder=4, **look)
-    ax.autoscale_view()
-    ax.set_xlim(left=min(0.0, ax.get_xlim()[0]))
     ax.grid(alpha=0.3)
 
 

@@ -52,3 +52,14 @@ def test_the_corner_of_a_plane_is_a_star(planes):
     figure = plot_information_plane(planes.isel(optimizer=0), row="activation", corner=(12.0, 1.0))
     stars = [line for line in figure.axes[0].get_lines() if line.get_marker() == "*"]
     assert [line.get_xydata().tolist() for line in stars] == [[[12.0, 1.0]]]
+
+
+def test_panels_reach_to_the_layers_of_all(planes):
+    """The limits that they share are not the first one's."""
+    made = planes.isel(optimizer=0).copy(deep=True)
+    made.ixt[0], made.ixt[1] = made.ixt[0] / 10, made.ixt[1] + 5
+    figure = plot_information_plane(made, row="activation", corner=(20.0, 1.0))
+    for ax in figure.axes[:2]:
+        low, high = ax.get_xlim()
+        assert low <= 0
+        assert high > 20
