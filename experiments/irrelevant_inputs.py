@@ -21,7 +21,6 @@ Dims: seed, epoch, layer. Variables: ``ixt``, ``ixt_relevant``, ``ixt_irrelevant
 """
 
 import dataclasses
-import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,17 +33,16 @@ from experiments.lab import (
     LabConfig,
     Scale,
     Table,
-    Task,
     layer_rows,
     main,
     scale_of,
     table_of_rows,
+    teacher,
     train,
 )
 from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.intervals import mean_interval
 from ibjax.analysis.linear import LinearRecord
-from ibjax.datasets.linear_teacher import linear_teacher
 from ibjax.plots import plot_parts
 from ibjax.training import TrainConfig, make_model
 
@@ -73,19 +71,13 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         learning_rate=LEARNING_RATE,
         **scale_of(config, FULL, SMOKE).training,
     )
-    draw = functools.partial(
-        linear_teacher,
-        num_samples=NUM_SAMPLES,
+    task = teacher(
+        NUM_SAMPLES,
         snr=SNR,
         weight_variance=WEIGHT_VARIANCE,
         num_inputs=NUM_INPUTS,
         num_relevant=NUM_RELEVANT,
     )
-    text = (
-        f"ibjax.datasets.linear_teacher: {NUM_SAMPLES} samples, {NUM_RELEVANT} of {NUM_INPUTS} inputs "
-        "relevant, a teacher a seed"
-    )
-    task = Task("linear_teacher", draw, 1, NUM_SAMPLES, text)
     record = LinearRecord(make_model(training), NOISE_VARIANCE, NUM_RELEVANT)
     return train(
         config,
@@ -93,7 +85,6 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         factors=(),
         source="Saxe et al. (2018), section 5, figure 6",
         folder=folder,
-        measured_on="exact, on no samples",
         snr=SNR,
         weight_variance=WEIGHT_VARIANCE,
         noise_variance=NOISE_VARIANCE,

@@ -27,7 +27,6 @@ of the best possible learner and of the teacher itself.
 """
 
 import dataclasses
-import functools
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -39,18 +38,17 @@ from experiments.lab import (
     LabConfig,
     Scale,
     Table,
-    Task,
     interval_cells,
     layer_rows,
     main,
     scale_of,
     table_of_rows,
+    teacher,
     train,
 )
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
 from ibjax.analysis.intervals import Interval, mean_interval
 from ibjax.analysis.linear import LinearRecord, optimal_test_error
-from ibjax.datasets.linear_teacher import linear_teacher
 from ibjax.plots import plot_bounded_plane, plot_learning
 from ibjax.training import TrainConfig, make_model
 from ibjax.training.steps import seed_keys
@@ -77,11 +75,7 @@ class Config(LabConfig):
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure both arms; checkpoints go to ``folder`` if given."""
-    draw = functools.partial(
-        linear_teacher, num_samples=NUM_SAMPLES, snr=config.snr, weight_variance=WEIGHT_VARIANCE
-    )
-    text = f"ibjax.datasets.linear_teacher: {NUM_SAMPLES} samples of 100 inputs, a teacher a seed"
-    task = Task("linear_teacher", draw, 1, NUM_SAMPLES, text)
+    task = teacher(NUM_SAMPLES, snr=config.snr, weight_variance=WEIGHT_VARIANCE)
     arms = {}
     for optimizer in OPTIMIZERS:
         training = arm_config(config, optimizer)
@@ -93,12 +87,11 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         factors=("optimizer",),
         source="Saxe et al. (2018), section 3, figure 3",
         folder=folder,
-        measured_on="exact, on no samples",
         snr=config.snr,
         weight_variance=WEIGHT_VARIANCE,
         noise_variance=config.noise_variance,
     )
-    samples = [draw(seed_keys(jnp.asarray(seed)).data) for seed in config.seed_range]
+    samples = [task.data(seed_keys(jnp.asarray(seed)).data) for seed in config.seed_range]
     best = [optimal_test_error(data, weight_variance=WEIGHT_VARIANCE) for data in samples]
     attrs = {"units": "1", "long_name": "mean squared error of the best learner of the samples"}
     results["optimal_loss"] = ("seed", best, attrs)

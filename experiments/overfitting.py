@@ -26,7 +26,6 @@ Coordinates ``network``, ``num_samples`` and ``snr`` (NaN for tanh) have dim con
 """
 
 import dataclasses
-import functools
 import itertools
 from pathlib import Path
 from typing import NamedTuple
@@ -40,19 +39,18 @@ from experiments.lab import (
     LabConfig,
     Scale,
     Table,
-    Task,
     interval_cells,
     layer_rows,
     main,
     scale_of,
     table_of_rows,
+    teacher,
     train,
 )
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression, compression_summary
 from ibjax.analysis.intervals import mean_interval, rank_correlation
 from ibjax.analysis.linear import LinearRecord
 from ibjax.analysis.records import PlaneRecord
-from ibjax.datasets.linear_teacher import linear_teacher
 from ibjax.datasets.splits import num_training_samples
 from ibjax.plots import plot_bounded_plane, plot_information_plane, plot_learning
 from ibjax.presets import preset
@@ -91,13 +89,9 @@ def linear_condition(num_samples: int, snr: float, scale: Scale) -> Condition:
         learning_rate=LINEAR_RATE,
         **scale.training,
     )
-    draw = functools.partial(
-        linear_teacher, num_samples=num_samples, snr=snr, weight_variance=WEIGHT_VARIANCE
-    )
-    text = f"ibjax.datasets.linear_teacher: {num_samples} samples, SNR {snr:g}, a teacher a seed"
     record = LinearRecord(make_model(training), noise_variance=NOISE_VARIANCE)
-    arm = Arm(training, Task("linear_teacher", draw, 1, num_samples, text), record)
-    return Condition("linear", num_samples, snr, arm)
+    task = teacher(num_samples, snr=snr, weight_variance=WEIGHT_VARIANCE)
+    return Condition("linear", num_samples, snr, Arm(training, task, record))
 
 
 def tanh_condition(fraction: float, scale: Scale) -> Condition:
@@ -129,7 +123,6 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         factors=("condition",),
         source="Saxe et al. (2018), section 3, figure 4",
         folder=folder,
-        measured_on="linear: exact, on no samples; tanh: all inputs",
         weight_variance=WEIGHT_VARIANCE,
         noise_variance=NOISE_VARIANCE,
     )

@@ -73,4 +73,4 @@ def _option_by_value(option):
 
 
 def _describe(option) -> str:
-    return describe_function(option) if callable(option) else repr(option)
+    return describe_function(option) if callable(option) else " ".join(repr(option).split())

@@ -77,7 +77,10 @@ def history_to_dataset(
         {
             "seed": ("seed", history.seeds, {"units": "1", "long_name": "random seed"}),
             "epoch": ("epoch", history.epochs, {"units": "epochs", "long_name": "epochs trained"}),
-            **{name: (name, list(levels)) for name, levels in record.coords.items()},
+            **{
+                name: (name, list(levels), {"units": "1", "long_name": name})
+                for name, levels in record.coords.items()
+            },
         },
     ).transpose(*record.coords, "seed", "epoch", ...)
     if "layer" in result.dims:

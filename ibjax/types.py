@@ -173,5 +173,5 @@ class Record(Protocol):
 
     @property
     def rows(self) -> str:
-        """Samples on which information is measured: "all" (the default), "train" or "test"."""
+        """Samples measured: "all" (the default), "train", "test", or "none" if only parameters are."""
         return "all"

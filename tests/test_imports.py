@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 # A module imports from the floors above it and, below the first, from its own where SIBLINGS_APART
 # does not say otherwise.
 FLOORS = (
-    ("types", "numerics", "checks", "arrays", "tracing", "sorting", "version"),
+    ("types", "functions", "numerics", "checks", "arrays", "tracing", "sorting", "version"),
     ("batching",),
     ("datasets", "losses", "models", "mi", "bottleneck"),
     ("training",),
@@ -145,8 +145,6 @@ def test_lets_the_arrows_pass(module, source):
 # Modules of analysis and plots that fewer than two experiments use, and who else wants them.
 WANTED = {
     "ibjax.analysis.controls": "anyone who claims that training compresses",
-    "ibjax.analysis.gradient_phases": "whether compression comes with diffusion, in any network",
-    "ibjax.analysis.gradients": "drift and diffusion of any network's gradients",
     "ibjax.analysis.single_unit": "a truth to test estimators against",
     "ibjax.analysis.states": "anyone who bins a layer and asks which samples share a state",
     "ibjax.analysis.weights": "matching of units, to compare networks of different seeds",

@@ -11,7 +11,7 @@ from experiments.lab.tables import (
     table_of,
     table_of_rows,
 )
-from experiments.lab.tasks import Task, symmetric
+from experiments.lab.tasks import Task, symmetric, teacher
 from experiments.lab.training import Arm, train
 
 __all__ = [
@@ -29,5 +29,6 @@ __all__ = [
     "symmetric",
     "table_of",
     "table_of_rows",
+    "teacher",
     "train",
 ]

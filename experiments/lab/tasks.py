@@ -1,15 +1,17 @@
 """Tasks for networks to learn: data, split and a description in words."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ibjax.datasets import symmetric_task
+from ibjax.datasets.linear_teacher import linear_teacher
 from ibjax.datasets.splits import num_training_samples
 from ibjax.training import TrainConfig
 from ibjax.training.data import DrawLabels
 from ibjax.types import LabelledSamples
 
-__all__ = ["Task", "symmetric"]
+__all__ = ["Task", "symmetric", "teacher"]
 
 
 class Task(NamedTuple):
@@ -41,8 +43,10 @@ class Task(NamedTuple):
 
         Args:
             training: configuration that splits the samples.
-            rows: "all", "train" or "test", as of ``PlaneRecord``.
+            rows: "all", "train", "test" or "none", as a record says.
         """
+        if rows == "none":
+            return "no samples: exact", self.num_samples
         if rows == "all":
             return f"all {self.num_samples} inputs", self.num_samples
         num_train = num_training_samples(self.num_samples, training.train_fraction)
@@ -64,3 +68,15 @@ def symmetric(every: int = 1, *, labels: str = "hard labels", draw_labels=None) 
         data = LabelledSamples(data.x[::every], data.y[::every])
         text += f"; every {every}th"
     return Task("symmetric", data, 2, len(data.y), text, draw_labels=draw_labels)
+
+
+def teacher(num_samples: int, **options: Any) -> Task:
+    """Return the task of learning from a linear teacher, drawn for each seed together with its samples.
+
+    Args:
+        num_samples: number of training samples of a seed.
+        **options: further options of ``linear_teacher``.
+    """
+    draw = functools.partial(linear_teacher, num_samples=num_samples, **options)
+    settings = ", ".join(f"{name}={value:g}" for name, value in draw.keywords.items())
+    return Task("linear_teacher", draw, 1, num_samples, f"ibjax.datasets.linear_teacher({settings})")

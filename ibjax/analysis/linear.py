@@ -114,6 +114,11 @@ class LinearRecord(Record):
         """Descriptions of the recorded variables, by name."""
         return VARIABLES if self.num_relevant is None else VARIABLES | PARTS
 
+    @property
+    def rows(self) -> str:
+        """None: information follows from the parameters."""
+        return "none"
+
     def __str__(self) -> str:
         return f"exact, from covariances, with noise of variance {self.noise_variance:g}"
 
