@@ -15,7 +15,7 @@ from ibjax.types import LabelledSamples, Split
 
 NUM_SAMPLES = 200
 MODEL = MLP((5, 2), ("tanh",))
-ESTIMATORS = [functools.partial(binned_mi, bin_width=width) for width in (0.25, 0.5)]
+ESTIMATORS = {f"width {w}": functools.partial(binned_mi, bin_width=w) for w in (0.25, 0.5)}
 
 
 @pytest.fixture(scope="module")
