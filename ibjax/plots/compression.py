@@ -51,13 +51,13 @@ def plot_compression(
             ax = axes[i, j]
             for (colour, style), arm in zip(looks, arms, strict=True):
                 ixt = at_levels(plane.ixt, {row: r, compare: arm, "layer": layer})
-                draw_band(ax, ixt, "epoch", colour, joined("", arm).upper(), style)
+                draw_band(ax, ixt, "epoch", colour, joined("", arm), style)
             epoch_axis(ax, plane)
             if i == 0:
                 ax.set_title(f"layer {layer}" + (" (softmax)" if layer == layers[-1] else ""))
         axes[i, 0].set_ylabel(joined("\n", r, "I(X;T) [bits]"))
     label_epochs(axes)
-    add_legend(axes[0, -1])
+    add_legend(axes[0, -1], **({} if compare is None else {"title": compare.replace("_", " ")}))
     add_title(figure, title)
     return figure
 

@@ -34,18 +34,15 @@ def test_a_small_run_keeps_the_contract_and_reports_everything(monkeypatch):
 
 def test_the_verdict_is_of_differences_within_seeds():
     made = made_results(FACTORS)
-    of_layers = ("activation", "rate", "batch_size", "seed", "layer")
-    made["diffusion"] = of_layers, np.full((2, 2, 4, 8, 3), 100.0)
     made["ixt"] = made.ixt * 0 + 8
     spread = np.linspace(0, 0.1, made.sizes["seed"])
-    for batch, bits, epoch in (("32", 3.0, 150.0), ("full", 1.0, 100.0)):
+    for batch, bits in (("32", 3.0), ("full", 1.0)):
         arm = {"activation": "tanh", "rate": "equal", "batch_size": batch, "layer": 2}
         made.ixt.loc[arm | {"epoch": made.epoch[-1]}] = 8 - bits - spread
-        made.diffusion.loc[arm] = epoch + spread
     clear = batch_size.verdict(made, "tanh", "equal")
-    assert "bits of compression: layer 2 2.00 (2.00 to 2.00);" in clear
-    assert "epochs until diffusion starts: layer 2 50.00 (50.00 to 50.00)." in clear
-    assert batch_size.verdict(made, "relu", "equal").count("does not follow for any hidden layer") == 2
+    assert "full (training accuracy 90%): layer 2 2.00 (2.00 to 2.00)." in clear
+    assert "128 (training accuracy 90%): layer 2 3.05 (" in clear
+    assert batch_size.verdict(made, "relu", "equal").count("no hidden layer") == 3
 
 
 def test_full_scale_is_the_default():

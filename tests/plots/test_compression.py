@@ -14,7 +14,7 @@ def test_compression_draws_arms_on_the_same_axes(planes):
     figure = plot_compression(planes, row="activation", compare="optimizer")
     assert len(figure.axes) == 2 * 3
     for ax in figure.axes:
-        assert [line.get_label() for line in ax.lines] == ["SGD", "BGD"]
+        assert [line.get_label() for line in ax.lines] == ["sgd", "bgd"]
         assert len(ax.collections) == 2  # the bands
         assert ax.get_xscale() == "symlog"
     mean = planes.ixt.sel(activation="tanh", optimizer="sgd", layer=1).mean("seed")
