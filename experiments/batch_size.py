@@ -7,8 +7,8 @@ proportional to the batch size it stays about the same (Goyal et al. 2017; Smith
 
 Command:  python -m experiments.batch_size
 Time:     15 to 20 minutes on 2 cores, 28 of CPU time
-Expect:   tanh, equal rates: batches of 32 compress layers 2 to 4 more than larger ones, by up to 3.6 bits,
-          and layer 5 as much as those of 512. Proportional rates: layer 5 the same at 32, 128 and 512,
+Expect:   tanh, equal rates: batches of 32 compress layers 2 to 4 more than larger ones, by up to 3.6
+          bits, and layer 5 as those of 512 do. Proportional rates: layer 5 the same at 32, 128 and 512,
           layers 3 and 4 less in small batches. relu: no hidden layer differs between minibatches.
 
 50 networks 12-10-7-5-4-3-2 an arm on the 12-bit symmetric task, 4000 epochs of plain SGD in batches of

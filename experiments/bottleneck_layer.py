@@ -18,7 +18,6 @@ Dims: dataset, activation, estimator, seed, epoch, layer.
 """
 
 import dataclasses
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from experiments.lab import (
     Task,
     interval_cells,
     interval_text,
+    levels_of,
     main,
     seeds_table,
     table_of_rows,
@@ -152,9 +152,8 @@ def share_of_networks(violates: np.ndarray) -> Interval:
 def arms_of(results: xr.Dataset) -> Iterator[tuple[tuple[str, ...], xr.DataArray]]:
     """Yield each arm's levels and its excess (seed, epoch)."""
     excess = excess_of_wide(results)
-    for levels in itertools.product(*(results[factor].values for factor in FACTORS)):
-        arm = excess.sel(dict(zip(FACTORS, levels, strict=True)))
-        yield levels, arm.transpose("seed", "epoch")
+    for levels in levels_of(results, FACTORS):
+        yield tuple(levels.values()), excess.sel(levels).transpose("seed", "epoch")
 
 
 def verdict(levels: tuple[str, ...], values: np.ndarray, end: Interval) -> str:

@@ -29,7 +29,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import Arm, LabConfig, Scale, Table, main, scale_of, table_of_rows, train
+from experiments.lab import Arm, LabConfig, Scale, Table, levels_of, main, scale_of, table_of_rows, train
 from ibjax.analysis.compression import dead_seeds
 from ibjax.analysis.data_processing import ROUNDING_BITS, violation_summary
 from ibjax.analysis.records import PlanesRecord
@@ -120,8 +120,7 @@ def violations_table(summary: xr.Dataset, sentences: list[str]) -> Table:
     Shares and bits are those of the epoch at which the mean violation is largest.
     """
     rows = []
-    for levels in itertools.product(*(summary[name].values for name in LEVELS)):
-        named = dict(zip(LEVELS, levels, strict=True))
+    for named in levels_of(summary, LEVELS):
         violation = summary.sel(named)
         epochs = violation.epoch.values[violation.share.values > 0]
         if len(epochs):

@@ -21,7 +21,6 @@ Dims: dataset, first, later, seed, epoch, layer.
 """
 
 import dataclasses
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +31,7 @@ from experiments.lab import (
     Table,
     interval_cells,
     interval_text,
+    levels_of,
     main,
     seeds_table,
     table_of_rows,
@@ -118,8 +118,7 @@ def mixes_table(measured: xr.Dataset) -> Table:
     """Tabulate by mix and layer compression, final I(X;T), how far seeds differ, how many compress."""
     dims = (*FACTORS, "layer")
     rows = []
-    for levels in itertools.product(*(measured[d].values for d in dims)):
-        cells = dict(zip(dims, levels, strict=True))
+    for cells in levels_of(measured, dims):
         compression, final = (known(measured[name].sel(cells)) for name in OUTCOMES)
         rows.append(
             {
@@ -161,8 +160,7 @@ def effects_table(differences: xr.Dataset) -> Table:
     dims = ("dataset", "effect", "layer")
     rows, sentences = [], []
     for outcome in OUTCOMES:
-        for levels in itertools.product(*(differences[d].values for d in dims)):
-            cells = dict(zip(dims, levels, strict=True))
+        for cells in levels_of(differences, dims):
             values = known(differences[outcome].sel(cells))
             rows.append(
                 {

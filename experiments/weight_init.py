@@ -22,14 +22,13 @@ Dims: dataset, first, later, seed, epoch, layer; coordinates ``init`` and ``draw
 """
 
 import dataclasses
-import itertools
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import Table, main, seeds_table, table_of, train
+from experiments.lab import Table, levels_of, main, seeds_table, table_of, train
 from experiments.lab.revisiting import (
     BINNING,
     RevisitingConfig,
@@ -141,11 +140,8 @@ def variance_table(results: xr.Dataset, parts: xr.Dataset) -> Table:
         "p_weights": parts.p.sel(source="rows", drop=True),
         "p_data": parts.p.sel(source="columns", drop=True),
     }
-    levels = itertools.product(*(parts[d].values for d in ("outcome", *FACTORS)))
-    sentences = [
-        verdict(parts.sel(outcome=outcome, dataset=dataset, first=first, later=later))
-        for outcome, dataset, first, later in levels
-    ]
+    arms = levels_of(parts, ("outcome", *FACTORS))
+    sentences = [verdict(parts.sel(levels)) for levels in arms]
     note = (
         "std: square roots of the components of variance, bits, negative estimates as 0; share: of the "
         "three components' sum; p: F test that the component is 0; all missing where there are not two "

@@ -42,6 +42,7 @@ from experiments.lab import (
     Task,
     interval_cells,
     interval_text,
+    levels_of,
     seeds_table,
     table_of_rows,
     train,
@@ -136,16 +137,15 @@ def layers_table(results: xr.Dataset) -> Table:
     names = ["extreme", "empty", "alone", "pure", "mixed", "lost_pure", "lost_mixed", "lost_label"]
     amounts, dims = limits.assign(end[names].mean("seed")), (*FACTORS, "layer")
     rows, sentences = [], []
-    for levels in itertools.product(*(results[d].values for d in dims)):
-        row = cells = dict(zip(dims, levels, strict=True))
+    for cells in levels_of(results, dims):
+        row = cells
         for what in rho.what.values:
             mean = mean_interval(rho.sel(what=what).sel(cells).values)
             row = row | interval_cells(f"rho_{what}", mean) | {f"rho_{what}_seeds": int(mean.num_seeds)}
         rows.append({**row, **{name: float(value) for name, value in amounts.sel(cells).items()}})
-    for levels in itertools.product(*(results[d].values for d in FACTORS)):
-        cells = dict(zip(FACTORS, levels, strict=True))
+    for cells in levels_of(results, FACTORS):
         arm = verdict(rho.sel(cells), end.sel(cells), summary.sel(cells))
-        sentences.append(f"{', '.join(levels)}: {arm}")
+        sentences.append(f"{', '.join(cells.values())}: {arm}")
     note = (
         "rho: of I(X;T) over epochs within a seed, with the share of activations in the outermost bins "
         "and with the number of empty bins, mean over seeds whose curves are not constant; the others: "
@@ -186,8 +186,7 @@ def errors_table(results: xr.Dataset) -> Table:
     by_width = results.error_ixt.transpose(*dims, "width", "seed")
     mean = by_width.isel(seed=0, drop=True).copy(data=mean_interval(by_width.values, axis=-1).estimate)
     rows = []
-    for levels in itertools.product(*(mean[d].values for d in dims)):
-        cells = dict(zip(dims, levels, strict=True))
+    for cells in levels_of(mean, dims):
         widths = {str(width): float(mean.sel(cells).sel(width=width)) for width in mean.width.values}
         rows.append({"epoch" if d == "shown" else d: level for d, level in cells.items()} | widths)
     sentences = ["mean error of I(X;T), bits, by the width of the bins; intervals are in the figure"]

@@ -39,6 +39,7 @@ from experiments.lab import (
     Task,
     interval_cells,
     interval_text,
+    levels_of,
     seeds_table,
     table_of_rows,
     train,
@@ -126,8 +127,7 @@ def drift_table(results: xr.Dataset, away: xr.DataArray) -> Table:
     compression = compression_summary(results[["ixt"]])
     limits = compression[["compression", "compression_low", "compression_high"]]
     rows = []
-    for levels in itertools.product(*(results[d].values for d in dims)):
-        cells = dict(zip(dims, levels, strict=True))
+    for cells in levels_of(results, dims):
         rows.append(
             {
                 **cells,

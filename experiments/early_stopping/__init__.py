@@ -42,6 +42,7 @@ from experiments.lab import (
     Table,
     interval_cells,
     interval_text,
+    levels_of,
     seeds_table,
     table_of_rows,
     train,
@@ -116,8 +117,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 
 def arms_of(results: xr.Dataset) -> Iterator[tuple[dict[str, str], xr.Dataset]]:
     """Yield each arm's levels by factor, and its Dataset."""
-    for levels in itertools.product(*(results[factor].values for factor in FACTORS)):
-        cells: dict[str, str] = dict(zip(FACTORS, levels, strict=True))
+    for cells in levels_of(results, FACTORS):
         yield cells, results.sel(cells)
 
 

@@ -41,6 +41,7 @@ from experiments.lab import (
     Table,
     interval_cells,
     interval_text,
+    levels_of,
     scale_of,
     table_of_rows,
 )
@@ -163,8 +164,7 @@ def median_seed(results: xr.Dataset, encoder: str) -> int:
 def ends_table(results: xr.Dataset, sentences: list[str]) -> Table:
     """Tabulate every arm's last step: means with 95% intervals; collapsed, diverged seeds, all kept."""
     factors, rows = DIMS[:-1], []
-    for levels in itertools.product(*(results[factor].values.tolist() for factor in factors)):
-        row = dict(zip(factors, levels, strict=True))
+    for row in levels_of(results, factors):
         end = results.sel(row).isel(step=-1)
         for name in ("information", "divergence", "separation", "mean_width", "elbo"):
             row |= interval_cells(name, mean_interval(end[name].values))

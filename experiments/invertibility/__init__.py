@@ -34,6 +34,7 @@ from experiments.lab import (
     Task,
     interval_cells,
     interval_text,
+    levels_of,
     seeds_table,
     table_of_rows,
     train,
@@ -102,8 +103,7 @@ def lost_table(results: xr.Dataset, lost: xr.Dataset) -> Table:
     dims = ("dataset", "activation", "layer")
     ends, zeros = lost.isel(epoch=-1), results[list(ZEROS)].isel(epoch=-1).mean("seed")
     rows = []
-    for levels in itertools.product(*(results[d].values for d in dims)):
-        cells = dict(zip(dims, levels, strict=True))
+    for cells in levels_of(results, dims):
         end = ends.sel(cells)
         exact, binned = (mean_interval(end.lost.sel(estimator=name).values) for name in ESTIMATORS)
         rows.append(

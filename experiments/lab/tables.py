@@ -2,8 +2,9 @@
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ __all__ = [
     "interval_cells",
     "interval_text",
     "layer_rows",
+    "levels_of",
     "seeds_table",
     "table_of",
     "table_of_rows",
@@ -88,6 +90,18 @@ def table_of_rows(
     return Table(name, pd.DataFrame(list(rows), columns=names, dtype=object), sentences)
 
 
+def levels_of(results: xr.Dataset, dims: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield all combinations of the levels of some dims, as cells of a row and for ``sel``.
+
+    Example:
+        >>> plane = xr.Dataset(coords={"activation": ["tanh", "relu"], "layer": [1]})
+        >>> [*levels_of(plane, ["activation", "layer"])]
+        [{'activation': 'tanh', 'layer': 1}, {'activation': 'relu', 'layer': 1}]
+    """
+    for levels in itertools.product(*(results[dim].values.tolist() for dim in dims)):
+        yield dict(zip(dims, levels, strict=True))
+
+
 def layer_rows(summary: xr.Dataset, **arm: object) -> list[dict[str, object]]:
     """Return a row per layer of variables over ``layer``, for ``table_of_rows``.
 
@@ -122,8 +136,7 @@ def seeds_table(
     """
     factors = [str(d) for d in results[quality[0]].dims if d not in ("seed", "epoch")]
     rows = []
-    for levels in itertools.product(*(results[factor].values for factor in factors)):
-        names = dict(zip(factors, levels, strict=True))
+    for names in levels_of(results, factors):
         arm = results.sel(names)
         arm = arm.isel(layer=slice(int(arm.num_layers)))
         end = arm.isel(epoch=-1)

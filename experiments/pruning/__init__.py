@@ -34,7 +34,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import Table, interval_cells, interval_text, table_of_rows, train
+from experiments.lab import Table, interval_cells, interval_text, levels_of, table_of_rows, train
 from experiments.lab.revisiting import (
     BIN_WIDTH,
     BINNING,
@@ -143,10 +143,10 @@ def without_values(arm: xr.Dataset) -> xr.Dataset:
 def trained_arms(results: xr.Dataset) -> Arms:
     """Return the arms of all steps that were trained."""
     arms = {}
-    for levels in itertools.product(*(results[factor].values for factor in FACTORS)):
-        arm = results.sel(dict(zip(FACTORS, levels, strict=True)))
+    for levels in levels_of(results, FACTORS):
+        arm = results.sel(levels)
         if np.isfinite(arm.ixt).any():
-            arms[levels] = arm
+            arms[tuple(levels.values())] = arm
     return arms
 
 
