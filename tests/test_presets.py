@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from ibjax.datasets.splits import num_training_samples
+from ibjax.functions import describe_function
 from ibjax.presets import (
     PRESETS,
     preset,
     revisiting_estimators,
 )
-from ibjax.results import describe_function
 from ibjax.training import TrainConfig
 
 
