@@ -97,6 +97,8 @@ class PlanesRecord(Record):
         check_model(self.model)
         check_known("rows", self.rows, ROWS)
         named = self.estimators
+        if isinstance(named, tuple) and all(isinstance(p, tuple) and len(p) == 2 for p in named):
+            named = dict(named)  # as they are kept, for dataclasses.replace
         if not isinstance(named, Mapping) or not named:
             wanted = "one or more estimators by name"
             raise ValueError(f"estimators: expected {wanted}, got {kind_of(named)}")

@@ -124,6 +124,13 @@ def test_records_of_equal_settings_are_equal():
     assert str(record) == "binned_mi(bin_width=0.25)"
 
 
+def test_a_setting_can_be_replaced():
+    planes = PlanesRecord(MODEL, {"bins": binned_mi, "width": by_width})
+    replaced = dataclasses.replace(planes, rows="test")
+    assert replaced == PlanesRecord(MODEL, {"bins": binned_mi, "width": by_width}, rows="test")
+    assert dataclasses.replace(PlaneRecord(MODEL, by_width), rows="test").rows == "test"
+
+
 def test_equal_records_share_a_program(params, data, split):
     traces = []
 
