@@ -8,7 +8,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from ibjax.analysis._inputs import as_sequence
+from ibjax.analysis._inputs import as_sequence, check_text
 from ibjax.analysis._networks import as_estimators, check_model
 from ibjax.checks import check_function, check_known, kind_of
 from ibjax.functions import by_value, describe_function
@@ -84,7 +84,7 @@ class PlanesRecord(Record):
         factor: name of the estimators' axis.
 
     Raises:
-        ValueError: as ``PlaneRecord``, and for no estimators.
+        ValueError: as ``PlaneRecord``, for no estimators, and for names that are not texts.
     """
 
     model: MLP
@@ -107,7 +107,13 @@ class PlanesRecord(Record):
         )
         pairs = zip(map(str, named), (tuple(map(by_value, e)) for e in layer_estimators), strict=True)
         object.__setattr__(self, "estimators", tuple(pairs))
-        object.__setattr__(self, "settings", tuple(self.settings))
+        none = isinstance(self.settings, tuple) and not self.settings
+        settings = () if none else as_sequence("settings", self.settings, "names")
+        for text in (self.factor, *settings):
+            check_text("factor, settings", text)
+        if not self.factor:
+            raise ValueError("factor: expected a name, got an empty text")
+        object.__setattr__(self, "settings", settings)
 
     def __call__(self, params: PyTree, data: Any, split: Split) -> dict[str, Any]:
         estimators = tuple(layer_estimators for _, layer_estimators in self.estimators)

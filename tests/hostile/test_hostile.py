@@ -70,6 +70,7 @@ ALLOWED = {
     ("ibjax.plots.plot_layer_against_next", "layer", "float"): "a level of its dimension",
     ("ibjax.plots.plot_layer_against_next", "following", "float"): "a level of its dimension",
     ("ibjax.analysis.gradients.gradient_curves", "results", "other_dims"): "of any dims",
+    ("ibjax.analysis.records.PlanesRecord", "factor", "unknown"): "a name like any other",
     **{("ibjax.analysis.stopping.early_stopping", "patience", v): "epochs" for v in ("half", "float")},
     # At float32 other epochs reach what both reach.
     **{
