@@ -49,7 +49,7 @@ class Preset(NamedTuple):
 def revisiting_estimators(
     activations: Sequence[str], bin_width: float | int = SAXE_BIN_WIDTH
 ) -> tuple[Estimator, ...]:
-    """Return ``revisiting_binned_mi`` for each hidden layer and the final softmax, for ``plane_record``.
+    """Return ``revisiting_binned_mi`` for each hidden layer and the final softmax, for ``PlaneRecord``.
 
     Args:
         activations: names of the hidden layers' activations.
