@@ -153,6 +153,7 @@ def test_soft_encoders_are_no_worse_than_any_hard_one(seed):
         assert curve.ixt[i] - beta * curve.ity[i] <= best + CLOSE * beta
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, slow(1), slow(2)])
 def test_forced_cardinality_is_no_worse_than_hard_clusterings_of_that_many(seed):
     p_xy = random_joint(seed, 6, 3, concentration=0.3)
@@ -269,6 +270,7 @@ def test_restarts_can_only_improve():
         assert (values[1] <= values[0] + CLOSE * betas).all()
 
 
+@pytest.mark.slow
 def test_steps_that_do_not_converge_are_flagged(monkeypatch):
     monkeypatch.setattr(solver, "MAX_STEPS", 3)
     jax.clear_caches()

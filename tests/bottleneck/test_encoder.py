@@ -27,6 +27,7 @@ def mean_divergence(encoder, p_xy, beta):
     return total
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000), st.sampled_from([2.0, 5.0, 20.0]))
 def test_an_optimal_encoder_has_its_own_beta(seed, beta):

@@ -44,6 +44,7 @@ def test_distances_are_the_largest_of_the_columns(d, scale):
     np.testing.assert_array_equal(np.diag(got), 0.0)
 
 
+@pytest.mark.slow
 def test_a_constant_column_adds_no_distance():
     x = RNG.normal(size=(30, 1)).astype(np.float32)
     with_constant = np.hstack([x, np.full_like(x, 0.1)])

@@ -62,6 +62,7 @@ def history():
     return quick_fit(CONFIG, draw, schedule=[1])
 
 
+@pytest.mark.slow
 def test_each_seed_draws_samples_by_its_own_key_and_the_record_sees_all_of_them(history):
     for position, seed in enumerate([3, 8]):
         own = draw(seed_keys(jnp.asarray(seed)).data)

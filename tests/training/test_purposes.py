@@ -7,6 +7,7 @@ from tests.training.test_loop import CONFIG, DATA, quick_fit
 from tests.training.test_steps import assert_identical
 
 
+@pytest.mark.slow
 def test_networks_share_what_equal_numbers_draw_for_a_purpose():
     seeds, others = [5, 3, 8], [3, 3, 5]
     own = quick_fit(CONFIG, DATA, seeds=seeds, schedule=[0])

@@ -37,6 +37,7 @@ def test_fewer_bins_than_a_bounded_activation_has_are_refused():
         histogram_counts(jnp.zeros((2, 1)), "tanh", 0.25, num_bins=7)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 2)), min_size=8, max_size=8))
 def test_what_is_lost_is_what_entropies_say(pairs):

@@ -97,6 +97,7 @@ def test_provenance_says_what_was_trained_and_measured(planes):
     assert {name: arm["activation"] for name, arm in arms.items()} == {"tanh": "tanh", "relu": "relu"}
 
 
+@pytest.mark.slow
 def test_arms_of_other_data_and_rows_are_said_each_once():
     arms = {("few",): arm_of(rows="test"), ("more",): arm_of(task=symmetric(every=32), rows="test")}
     results = train(CONFIG, arms, factors=("task",), source="none", schedule=[2], measured_on="mine")
@@ -144,6 +145,7 @@ def test_each_arm_is_derived_from_its_own_levels_and_raw_records():
     assert results.estimator == "binned_mi(bin_width=0.5); inputs"
 
 
+@pytest.mark.slow
 def test_labels_and_purpose_seeds_go_to_fit():
     probability = np.full(64, 0.5)
     drawn = WORDS._replace(draw_labels=functools.partial(draw_labels, probability=probability))
