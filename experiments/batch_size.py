@@ -52,19 +52,23 @@ class Config(lab.LabConfig):
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure all arms; checkpoints go to ``folder`` if given."""
     convention, scale, arms = preset("paper"), lab.scale_of(config, FULL, SMOKE), {}
-    batches = SMOKE_BATCHES if config.smoke else BATCHES
+    shared, batches = convention.training | scale.training, SMOKE_BATCHES if config.smoke else BATCHES
     for activation, rate, batch in itertools.product(ACTIVATIONS, RATES, batches):
         size = None if batch == "full" else int(batch)
         step = 0.1 * ((size or 3277) / 256 if rate == "proportional" else 1)
-        options = {"activation": activation, "batch_size": size, "learning_rate": step}
-        training = TrainConfig(**convention.training | scale.training | options)
+        training = TrainConfig(activation=activation, batch_size=size, learning_rate=step, **shared)
         plane = PlaneRecord(make_model(training), convention.estimator)
         record = JointRecord([plane, GradientRecord(plane.model, size or 256)])
         arms[activation, rate, batch] = lab.Arm(training, scale.task, record)
-    provenance = {"source": "Shwartz-Ziv & Tishby (2017), section 3.4", "binning": convention.binning}
-    options = {"factors": ("activation", "rate", "batch_size"), "folder": folder, **provenance}
-    options["derive"] = lambda _, arm: arm.assign(diffusion=phase_epochs(arm).diffusion)
-    return lab.train(config, arms, **options)
+    return lab.train(
+        config,
+        arms,
+        factors=("activation", "rate", "batch_size"),
+        source="Shwartz-Ziv & Tishby (2017), section 3.4",
+        folder=folder,
+        derive=lambda _, arm: arm.assign(diffusion=phase_epochs(arm).diffusion),
+        binning=convention.binning,
+    )
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[lab.Table]]:
@@ -72,34 +76,31 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[lab.Table]]:
     figures, summary = {}, compression_summary(results)
     for rate in RATES:
         arms, title = results.sel(rate=rate), f"{rate} learning rates: {results.binning}"
-        planes = plot_information_plane(arms, row="activation", column="batch_size", title=title)
-        curves = plot_compression(arms, row="activation", compare="batch_size", title=title)
-        figures |= {f"planes_{rate}.png": planes, f"compression_{rate}.png": curves}
+        look = {"row": "activation", "title": title}
+        figures[f"planes_{rate}.png"] = plot_information_plane(arms, column="batch_size", **look)
+        figures[f"compression_{rate}.png"] = plot_compression(arms, compare="batch_size", **look)
     dims = {"input_core_dims": [["seed"]], "output_core_dims": [[]] * 4}
-    diffusion = results.diffusion.drop_vars("num_layers")
-    starts = xr.apply_ufunc(median_interval, diffusion, vectorize=True, **dims)
+    starts = xr.apply_ufunc(median_interval, results.diffusion, vectorize=True, **dims)
     names = ("diffusion", "diffusion_low", "diffusion_high", "diffuse")
-    summary = summary.assign(dict(zip(names, starts, strict=True)))
+    summary = summary.assign(dict(zip(names, starts, strict=True))).drop_vars("num_layers")
     note = "compression: bits; diffusion: median epoch of its start, over the seeds (diffuse) with one"
     verdicts = [verdict(results, *levels) for levels in itertools.product(ACTIVATIONS, RATES)]
-    seeds = lab.seeds_table(results, ["train_loss", "train_accuracy", "test_accuracy"])
-    return figures, [lab.table_of("layers", summary, [note, *verdicts]), seeds]
+    return figures, [lab.table_of("layers", summary, [note, *verdicts]), lab.seeds_table(results)]
 
 
 def verdict(results: xr.Dataset, activation: str, rate: str) -> str:
     """Say what the smallest batches change in hidden layers' compression, within seeds."""
     arms = results.sel(activation=activation, rate=rate).isel(layer=slice(0, -1))
-    small, *others = arms.batch_size.values
     bits, facts = seed_compression(arms), []
-    for batch in others:
-        change = bits.sel(batch_size=small) - bits.sel(batch_size=batch)
-        intervals = {k: mean_interval(change.sel(layer=k).values) for k in change.layer.values.tolist()}
+    for batch in arms.batch_size.values[1:]:
+        more = bits.isel(batch_size=0, drop=True) - bits.sel(batch_size=batch)
+        intervals = {k: mean_interval(more.sel(layer=k).values) for k in more.layer.values.tolist()}
         clear = {k: x for k, x in intervals.items() if max(x.low, -x.high) > NEGLIGIBLE_BITS}
         layers = ", ".join(f"layer {k} {lab.interval_text(x)}" for k, x in clear.items())
         fit = float(arms.train_accuracy.sel(batch_size=batch).isel(epoch=-1).mean())
         facts.append(f"{batch} (training accuracy {fit:.0%}): {layers or 'no hidden layer'}")
-    told = f"{activation}, {rate} rates, bits of compression in batches of {small} less those of"
-    return f"{told} {'; '.join(facts)}."
+    change = f"bits of compression in batches of {BATCHES[0]} less those of {'; '.join(facts)}"
+    return f"{activation}, {rate} rates, {change}."
 
 
 if __name__ == "__main__":

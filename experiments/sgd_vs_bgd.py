@@ -68,12 +68,12 @@ class Config(LabConfig):
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure all arms; checkpoints go to ``folder`` if given."""
-    convention = preset(config.preset)
+    convention, task = preset(config.preset), symmetric()
     arms = {}
     for activation, optimizer in itertools.product(ACTIVATIONS, OPTIMIZERS):
         training = arm_config(config, activation, optimizer)
         record = PlaneRecord(make_model(training), convention.estimator)
-        arms[activation, optimizer] = Arm(training, symmetric(), record)
+        arms[activation, optimizer] = Arm(training, task, record)
     return train(
         config,
         arms,

@@ -143,10 +143,11 @@ def phase_table(phases: dict[str, xr.Dataset]) -> Table:
 
 def agreement_table(arms: dict[str, xr.Dataset], phases: dict[str, xr.Dataset]) -> Table:
     """Tabulate by layer that compresses its start against the network's and its own diffusion."""
-    rows = []
+    rows, columns = [], []
     for name, epochs in phases.items():
-        rows += layer_rows(phase_agreement(epochs).isel(layer=epochs.compresses.values), activation=name)
-    columns = ["activation", "layer", *phase_agreement(next(iter(phases.values())))]
+        agreement = phase_agreement(epochs)
+        rows += layer_rows(agreement.isel(layer=epochs.compresses.values), activation=name)
+        columns = ["activation", "layer", *map(str, agreement)]
     note = (
         "ratio: epoch at which compression starts over that at which the network's diffusion does, "
         "geometric mean; rho: Spearman's correlation of the two over seeds, with Fisher's interval; "

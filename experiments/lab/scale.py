@@ -1,6 +1,7 @@
 """The size of an experiment's runs: at full scale, and in a smoke run."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ class Scale:
         widths: layer widths, the output last; None for the papers' 10-7-5-4-3-2. A smoke run's network
             is small, because the run mostly compiles, layer by layer.
         every: step through the words of the symmetric task; 1 for all.
-        num_recorded: number of recorded epochs besides the untrained network's.
+        num_recorded: largest number of epochs in ``recorded``; other schedules do not depend on it.
     """
 
     epochs: int
@@ -34,7 +35,7 @@ class Scale:
         widths = {} if self.widths is None else {"widths": self.widths}
         return {"num_epochs": self.epochs, **widths}
 
-    @property
+    @functools.cached_property
     def task(self) -> Task:
         """The symmetric task."""
         return symmetric(self.every)

@@ -54,7 +54,9 @@ class Task(NamedTuple):
         return f"the {'training' if rows == 'train' else 'test'} samples", count
 
 
-def symmetric(every: int = 1, *, labels: str = "hard labels", draw_labels=None) -> Task:
+def symmetric(
+    every: int = 1, *, labels: str = "hard labels", draw_labels: DrawLabels | None = None
+) -> Task:
     """Return the 12-bit symmetric task.
 
     Args:
