@@ -1,10 +1,11 @@
 """Tasks: the words of the symmetric one, and what is said of the samples measured."""
 
+import jax
 import numpy as np
 import pytest
 
-from experiments.lab import Task, symmetric
-from ibjax.datasets import symmetric_task
+from experiments.lab import Task, symmetric, teacher
+from ibjax.datasets import linear_teacher, symmetric_task
 from ibjax.training import TrainConfig
 
 
@@ -41,8 +42,18 @@ def test_labels_that_are_drawn_are_described():
         ("all", ("all 10 inputs", 10)),
         ("train", ("the training samples", 8)),
         ("test", ("the test samples", 2)),
+        ("none", ("no samples: exact", 10)),
     ],
 )
 def test_samples_measured_are_counted_and_named(rows, expected):
     task = Task("numbers", None, 2, 10, "ten numbers")
     assert task.measured(TrainConfig(train_fraction=0.8), rows) == expected
+
+
+def test_a_teachers_task_draws_as_the_library_does():
+    task, key = teacher(8, snr=2.0, num_inputs=5), jax.random.key(0)
+    drawn, expected = task.data(key), linear_teacher(key, num_samples=8, snr=2.0, num_inputs=5)
+    jax.tree.map(np.testing.assert_array_equal, drawn, expected)
+    assert task.num_samples == len(drawn.y) == 8
+    text = "ibjax.datasets.linear_teacher(num_samples=8, snr=2, num_inputs=5)"
+    assert task.description == text
