@@ -76,9 +76,12 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[lab.Table]]:
     figures, summary = {}, compression_summary(results)
     for rate in RATES:
         arms, title = results.sel(rate=rate), f"{rate} learning rates: {results.binning}"
-        look = {"row": "activation", "title": title}
-        figures[f"planes_{rate}.png"] = plot_information_plane(arms, column="batch_size", **look)
-        figures[f"compression_{rate}.png"] = plot_compression(arms, compare="batch_size", **look)
+        figures[f"planes_{rate}.png"] = plot_information_plane(
+            arms, row="activation", column="batch_size", title=title
+        )
+        figures[f"compression_{rate}.png"] = plot_compression(
+            arms, row="activation", compare="batch_size", title=title
+        )
     dims = {"input_core_dims": [["seed"]], "output_core_dims": [[]] * 4}
     starts = xr.apply_ufunc(median_interval, results.diffusion, vectorize=True, **dims)
     names = ("diffusion", "diffusion_low", "diffusion_high", "diffuse")
