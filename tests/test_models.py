@@ -127,6 +127,7 @@ def test_a_network_without_hidden_layers_is_affine(x):
     np.testing.assert_allclose(logits, x @ layer["kernel"] + layer["bias"], atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("full_products")
 @pytest.mark.parametrize(
     "activations", [("tanh", "relu"), slow(("softplus", "elu")), slow(("linear", "tanh"))]

@@ -176,6 +176,7 @@ def test_best_learner_is_best_on_average():
 # Records.
 
 
+@pytest.mark.slow
 def test_record_holds_all_layers_and_the_errors(data, params):
     record = linear.LinearRecord(MODEL, noise_variance=NOISE, num_relevant=NUM_RELEVANT)
     assert record == linear.LinearRecord(MODEL, noise_variance=NOISE, num_relevant=NUM_RELEVANT)

@@ -64,6 +64,7 @@ def test_losses_and_accuracies_equal_numpy_on_their_own_rows(params, data, split
     assert abs(got["train_accuracy"] - got["test_accuracy"]) > 1e-2
 
 
+@pytest.mark.slow
 def test_losses_are_in_nats(data, split):
     params = MODEL.init(jax.random.key(0), jnp.zeros((1, 6)))
     got = PlaneRecord(MODEL, binned_mi)(jax.tree.map(jnp.zeros_like, params), data, split)
@@ -179,6 +180,7 @@ def test_several_estimators_see_what_each_sees_alone(params, data, split):
             np.testing.assert_array_equal(got[name][i] if name in ("ixt", "ity") else got[name], value)
 
 
+@pytest.mark.slow
 def test_settings_lie_between_estimators_and_layers(params, data, split):
     record = PlanesRecord(MODEL, {"width": in_two_widths}, settings=("fine", "coarse"))
     got = record(params, data, split)

@@ -215,6 +215,7 @@ def test_encoders_solve_the_equations_and_have_the_stated_information(p_xy, alph
         np.testing.assert_allclose(found, informations(encoder, p_xy), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [0.0, slow(0.5), slow(1.0)])
 def test_large_beta_keeps_all_relevant_information(alpha):
     p_xy = random_joint(5, 7, 3)

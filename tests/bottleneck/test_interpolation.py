@@ -38,6 +38,7 @@ def test_nan_stays_nan_and_beyond_the_end_nothing_is_gained():
     np.testing.assert_array_equal(interpolate_curve(IXT, ITY, ity=[np.nan, 0.65]), [np.nan, 5.0])
 
 
+@pytest.mark.slow
 def test_encoders_of_the_bottleneck_are_on_the_curve_and_noisy_ones_below():
     p_xy = random_joint(0, 6, 3)
     curve = information_curve(p_xy, np.geomspace(1, 300, 60))

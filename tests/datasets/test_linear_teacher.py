@@ -38,6 +38,7 @@ def test_signal_to_noise_ratio_over_teachers():
         assert np.mean(ratios) == pytest.approx(4, abs=5 * 4 * (2 / used / 200) ** 0.5)
 
 
+@pytest.mark.slow
 def test_irrelevant_inputs_have_no_weight():
     data = draw(num_relevant=30, num_samples=3)
     assert (data.teacher[30:] == 0).all()

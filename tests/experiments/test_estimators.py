@@ -9,6 +9,7 @@ from ibjax.mi import binned_mi
 from tests.made import results_of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "values"), [("bin_width", (0.01, 0.07, 0.3)), ("bins", (100, 30, 10))]
 )

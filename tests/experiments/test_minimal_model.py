@@ -1,11 +1,13 @@
 """The one-unit network: outputs and claim at a reduced size."""
 
 import numpy as np
+import pytest
 
 from experiments import minimal_model
 from ibjax.analysis.single_unit import UNITS
 
 
+@pytest.mark.slow
 def test_run_and_report():
     results = minimal_model.run(minimal_model.Config(seeds=3, smoke=True))
     assert results.ixt.dims == results.noisy.dims == ("activation", "weight")

@@ -123,6 +123,7 @@ def test_bad_options_end_at_once(tmp_path, monkeypatch, capsys, options, message
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_an_unwritable_folder_is_refused_before_training(tmp_path):
     (tmp_path / "file").write_text("")
     done = run(tmp_path / "file")  # full scale: were it to train first, this would take minutes

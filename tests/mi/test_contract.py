@@ -71,6 +71,7 @@ def test_is_in_bits(estimator):
     assert mi.ity == pytest.approx(1.0, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_jit_agrees_with_eager(estimator, layers):
     t, y = layers
     assert_close(jax.jit(estimator)(t[0], y[0]), estimator(t[0], y[0]))

@@ -104,6 +104,7 @@ def test_is_a_float32_scalar_that_sees_the_dependence(case):
         assert bits > 0.2
 
 
+@pytest.mark.slow
 def test_jit_agrees_with_eager(case):
     x, y = samples(case)
     assert_close(jax.jit(case.estimator)(x[0], y[0]), case.estimator(x[0], y[0]))

@@ -134,6 +134,7 @@ def test_integers_of_any_size_are_told_apart(values):
     assert edge_mi(labels, labels, key=KEY) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_classes_are_not_cut():
     """Ten labels on standardised axes are .35 apart: cells of the default width would merge them."""
     labels = np.arange(200) % 10
@@ -184,6 +185,7 @@ def test_no_floor_lifts_independent_variables():
 # The bias, as documented.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rho", "nats", "low", "high"),
     [
@@ -251,12 +253,14 @@ def test_vmap_over_keys_labels_and_options():
     assert np.isnan(got[2])
 
 
+@pytest.mark.slow
 def test_shifts_depend_on_the_key_alone():
     x, y = gaussian(0.5, N)
     assert f(x, y) == f(x, y)
     assert f(x, y) != f(x, y, jax.random.key(1))
 
 
+@pytest.mark.slow
 def test_symmetries():
     x, y = lanes()
     x, y = x[1], y[1]

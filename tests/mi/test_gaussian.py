@@ -128,6 +128,7 @@ def test_is_symmetric_and_does_not_depend_on_order():
     assert gaussian_mi(x @ [[1, 2, 0], [0, 1, -3], [1, 0, 1]], y) == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_many_samples_equal_twin():
     x, y = dependent(np.random.default_rng(3), 60_000, 10, 3, noise=2.0)
     assert gaussian_mi(x, y) == pytest.approx(twin(x, y), abs=2e-5)
@@ -184,6 +185,7 @@ def test_constant_gives_exactly_nothing(value):
     assert gaussian_mi(np.full(40, value), np.full(40, 0.3)) == 0
 
 
+@pytest.mark.slow
 def test_columns_that_add_nothing_change_nothing():
     x, y = dependent(np.random.default_rng(8), 60, 3, 2, noise=0.5)
     expected = float(gaussian_mi(x, y))

@@ -176,6 +176,7 @@ def test_class_information_is_a_bound_on_neither_side(centres, counts, side):
     assert lower.ixt < h(densities.mean(axis=0)) - h(densities[0])
 
 
+@pytest.mark.slow
 def test_differentiable():
     """The bound serves as a penalty in training."""
     t, y = clustered(0, 24, 20, 1.0, 0.1)

@@ -234,6 +234,7 @@ def test_ceiling(slope):
     assert ksg_mi(x, x, variant=2) == pytest.approx(expected - 1 / 3 / NAT, abs=1e-5)
 
 
+@pytest.mark.slow
 @VARIANTS
 @given(st.lists(st.tuples(st.integers(-2, 2), st.integers(0, 3)), min_size=12, max_size=12))
 @settings(max_examples=40, deadline=None)

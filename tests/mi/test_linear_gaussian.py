@@ -98,6 +98,7 @@ def test_wide_layer_equals_twin():
     assert f(kernels[0], covariance, 0.1) == pytest.approx(twin(kernels, covariance, 0.1), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_one_kernel_or_several_of_the_same_product():
     kernels, covariance = random_problem(np.random.default_rng(2), [3, 4, 2])
     product = kernels[0] @ kernels[1]

@@ -76,6 +76,7 @@ def test_tanh_unit_compresses_by_saturation():
     assert found[0] < found[2] < found[1]
 
 
+@pytest.mark.slow
 def test_one_unit_agrees_with_quadrature():
     t, y = np.random.default_rng(0).normal(size=(4, 3)), np.array([0, 0, 1, 2])
     info = noisy_info(t[:, :, None], y, noise_variance=0.2, key=jax.random.key(0), num_draws=700)
@@ -163,6 +164,7 @@ def test_equal_runs_are_one_and_order_does_not_matter():
     assert_within(shuffled, expected, errors=4.5 * np.sqrt(2))
 
 
+@pytest.mark.slow
 def test_float32_costs_nothing_at_any_scale():
     """The same draws around centres 2^20 away, where float32 holds steps of 1/8 alone."""
     rng = np.random.default_rng(0)

@@ -79,6 +79,7 @@ def gaussian(mi):
     return gaussian_p_value(mi, num_samples=1000, num_columns_x=2, num_columns_y=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p_value", [discrete, gaussian])
 def test_extremes(p_value):
     assert p_value(0.0) == 1

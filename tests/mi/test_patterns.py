@@ -197,6 +197,7 @@ def test_ranks_of_traced_unsigned_words():
     check_labels(jax.jit(label_ranks)(jnp.asarray(LABELS["unsigned words"])), LABELS["unsigned words"])
 
 
+@pytest.mark.slow
 def test_ranks_of_lanes_are_apart():
     y = RNG.integers(-3, 4, (4, 30)).astype(np.int32)
     y[2] = 9

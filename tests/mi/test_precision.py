@@ -87,6 +87,7 @@ def test_offset_and_scale_do_not_matter_to_networks(shift):
     assert float(estimate(shift(X))) == pytest.approx(float(estimate(X)), abs=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", [kde_mi, functools.partial(noisy_mi, key=KEY, num_draws=1)])
 @pytest.mark.parametrize("offset", [1e9, -1e12])
 def test_an_offset_does_not_matter_to_layers_with_noise(estimator, offset):
@@ -178,6 +179,7 @@ def test_exact_states_are_of_all_bits():
             assert float(traced.ixt) == pytest.approx(counted(states), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_shuffles_see_what_the_estimate_sees():
     x, y = X[:60, 0], Z[:60, 0]
     tests = [
@@ -223,6 +225,7 @@ def test_large_samples_of_few_bits():
     assert got == expected < 1e-6
 
 
+@pytest.mark.slow
 def test_labels_of_64_bits_are_told_apart_where_they_are_traced():
     x, y = [0, 2**32, 1, 2**32], [0, 1, 0, 1]
     assert discrete_mi(x, y) == 1

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.special import digamma
 
 from ibjax.mi.ross import ross_mi
+from tests.marks import slow
 
 LANES, N = 16, 1000
 NAT = np.log(2)  # in bits: nats * NAT
@@ -50,7 +51,7 @@ def mixed(rng, m, shape):
     return rng.uniform(labels, labels + 2).astype(np.float32), labels.astype(np.int32)
 
 
-@pytest.mark.parametrize(("m", "nats"), [(2, 0.346574), (5, 1.054920), (10, 1.678753)])
+@pytest.mark.parametrize(("m", "nats"), [(2, 0.346574), slow(5, 1.054920), slow(10, 1.678753)])
 def test_mixed_distribution(m, nats):
     got = np.asarray(in_lanes()(*mixed(np.random.default_rng(m), m, (LANES, N)))) * NAT
     standard_error = got.std(ddof=1) / np.sqrt(LANES)
@@ -93,7 +94,7 @@ def samples():
     return x.astype(np.float32), labels
 
 
-@pytest.mark.parametrize("k", [1, 3, 20])
+@pytest.mark.parametrize("k", [slow(1), 3, slow(20)])
 def test_agrees_with_twin(samples, k):
     assert ross_mi(*samples, k=k) == pytest.approx(ross_twin(*samples, k), abs=1e-5)
 
@@ -118,6 +119,7 @@ def test_classes_of_one_sample_are_left_out(samples):
     assert ross_mi(x, labels) == pytest.approx(ross_twin(x[1:], labels[1:]), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_labels_all_different(samples):
     x, _ = samples
     with pytest.raises(ValueError, match="y: expected a label that occurs twice, got 150 different"):

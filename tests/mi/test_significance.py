@@ -47,6 +47,7 @@ def shuffle_twin(x, y, key, num_shuffles):
     return estimate, (1 + (null >= estimate).sum()) / (num_shuffles + 1), null
 
 
+@pytest.mark.slow
 @given(st.floats(-0.9, 0.9), st.integers(0, 2**32 - 1))
 @settings(deadline=None, max_examples=8)
 def test_shuffles_equal_twin(rho, seed):

@@ -206,6 +206,7 @@ def test_the_key_alone_is_random(lanes):
     assert first.mi != quick(x[0], y[0], key=keys[1]).mi
 
 
+@pytest.mark.slow
 def test_one_column_is_the_same_as_none(lanes):
     x, y, keys = lanes
     expected = quick(x[0], y[0], key=keys[0]).mi

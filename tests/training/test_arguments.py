@@ -374,6 +374,7 @@ def test_drawn_data_are_checked(draw):
         quick_fit(CONFIG, draw, seeds=[0, 1])
 
 
+@pytest.mark.slow
 def test_drawn_integers_train_as_floats():
     def draw(key, dtype):
         x = jax.random.randint(key, (50, 3), -3, 3)

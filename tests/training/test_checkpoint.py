@@ -80,7 +80,7 @@ def test_saving_does_not_change_the_results(tmp_path, straight, save_always):
     assert saved_epochs(tmp_path) == {NUM_RECORDED - 1, NUM_RECORDED}
 
 
-@pytest.mark.parametrize("num_calls", [slow(1), 2, slow(5), 8, slow(13)])
+@pytest.mark.parametrize("num_calls", [slow(1), 2, slow(5), slow(8), slow(13)])
 def test_a_resumed_run_is_the_straight_run_bit_for_bit(tmp_path, straight, save_always, num_calls):
     interrupted_fit(tmp_path, num_calls)
     assert saved_epochs(tmp_path)
@@ -98,6 +98,7 @@ def test_a_run_may_be_interrupted_again_and_again(tmp_path, straight, save_alway
     assert_same_history(small_fit(checkpoint_dir=tmp_path, resume=True), straight)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="equal bits need equal devices")
 def test_a_resumed_run_may_use_other_devices(tmp_path, straight, save_always):
     first, second = jax.local_devices(backend="cpu")

@@ -78,6 +78,7 @@ def test_all_rows_train(history):
     assert history.records["test"].shape == (2, 3, 0)
 
 
+@pytest.mark.slow
 def test_full_batch_descends_the_mean_squared_error(history):
     """Epochs 0, 1 and 3."""
     for position, seed in enumerate([3, 8]):
@@ -90,6 +91,7 @@ def test_full_batch_descends_the_mean_squared_error(history):
             np.testing.assert_allclose(got[position], expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_minibatches_take_every_sample_once_an_epoch():
     """With one sample a step and a rate so small that steps add up, an epoch is n small full steps."""
     slow = dataclasses.replace(CONFIG, batch_size=1, learning_rate=1e-5, num_epochs=1)

@@ -18,6 +18,7 @@ from ibjax.mi import binned_mi, exact_mi, kde_mi
 from ibjax.models import MLP
 from ibjax.training.fingerprint import fingerprint, fingerprint_of_arrays, fingerprint_of_sources
 from ibjax.types import LabelledSamples, Split
+from tests.marks import slow
 
 MODEL = MLP((4, 2), ("tanh",))
 PARAMS = MODEL.init(jax.random.key(0), jnp.zeros((1, 3)))
@@ -157,7 +158,7 @@ def of_group(name):
     return [str(digest()) for digest in GROUPS[name]]
 
 
-@pytest.mark.parametrize("name", GROUPS)
+@pytest.mark.parametrize("name", [slow(k) if k == "bins" else k for k in GROUPS])
 def test_what_computes_something_else_is_told_apart(name):
     digests = of_group(name)
     assert len(set(digests)) == len(digests)
@@ -231,6 +232,7 @@ def test_arrays_are_told_by_numbers_shape_and_dtype():
 
 CHILD = """
 from tests.training import test_fingerprint as t
+from tests.marks import slow
 print([t.of_group(name) for name in reversed(t.GROUPS)][::-1], t.fingerprint_of_sources())
 """
 

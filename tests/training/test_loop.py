@@ -125,6 +125,7 @@ def test_results_do_not_depend_on_devices(straight, which):
     assert_identical(all_of(history), all_of(straight))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("positions", [[4, 2, 0, 1, 3], [3], [1, 4]])
 def test_results_do_not_depend_on_other_seeds_or_their_order(straight, positions):
     history = quick_fit(CONFIG, DATA, seeds=[SEEDS[i] for i in positions])
@@ -169,6 +170,7 @@ def drawn(key):
     return jax.random.bernoulli(key, 0.5, (NUM_SAMPLES,)).astype(jnp.int32)
 
 
+@pytest.mark.slow
 def test_draw_labels_gives_each_seed_labels_of_its_own():
     seeds = [0, 1, 2, 3]
     history = quick_fit(

@@ -62,9 +62,9 @@ def labels(threshold):
 
 # A run's options, others whose functions have the same names, and what is said of them.
 OTHERS = [
-    ({"record": plane(bin_width=0.07)}, {"record": plane(bin_width=0.08)}, "record"),
+    slow({"record": plane(bin_width=0.07)}, {"record": plane(bin_width=0.08)}, "record"),
     slow({"record": plane(bins=30)}, {"record": PlaneRecord(make_model(CONFIG), exact_mi)}, "record"),
-    slow({"record": first_layer(1.0)}, {"record": first_layer(1.5)}, "record"),
+    ({"record": first_layer(1.0)}, {"record": first_layer(1.5)}, "record"),
     ({"optimizer": optax.sgd(0.1)}, {"optimizer": optax.sgd(0.2)}, "optimizer_steps"),
     slow(
         {"optimizer": optax.sgd(optax.exponential_decay(0.1, 10, 0.9))},
@@ -73,7 +73,7 @@ OTHERS = [
     ),
     slow({"draw_labels": labels(0.5)}, {"draw_labels": labels(0.6)}, "draw_labels"),
     slow({}, {"purpose_seeds": {"init": [0, 0, 0]}}, "purpose_seeds"),
-    ({"draw_labels": drawn}, {}, "draw_labels"),
+    slow({"draw_labels": drawn}, {}, "draw_labels"),
 ]
 
 
@@ -139,8 +139,8 @@ def with_versions(monkeypatch, **versions):
 
 VERSIONS = [
     ({"ibjax": "9.9"}, r"ibjax: \S+ -> 9.9"),
-    ({"jax": "9.9"}, r"jax: \S+ -> 9.9"),
-    ({"python": "9.9"}, r"python: \S+ -> 9.9"),
+    slow({"jax": "9.9"}, r"jax: \S+ -> 9.9"),
+    slow({"python": "9.9"}, r"python: \S+ -> 9.9"),
     ({"sources": "holds sha256:00"}, "sources: holds something else"),
 ]
 

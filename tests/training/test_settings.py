@@ -19,7 +19,6 @@ from ibjax.datasets import random_split
 from ibjax.mi import binned_mi
 from ibjax.training import TrainConfig, fit, make_model
 from ibjax.types import LabelledSamples
-from tests.marks import slow
 from tests.training.test_data import CONFIG as NUMBERS
 from tests.training.test_data import draw
 from tests.training.test_loop import CONFIG, DATA, drawn, keep_all, quick_fit
@@ -82,7 +81,8 @@ def assert_same_bits(got, expected):
         assert np.asarray(g).dtype == np.asarray(e).dtype
 
 
-@pytest.mark.parametrize(("name", "value"), [SETTINGS[0], *(slow(*each) for each in SETTINGS[1:])])
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "value"), SETTINGS)
 def test_settings_change_no_result(plain, set_option, name, value):
     set_option(name, value)
     for run, history in plain.items():

@@ -154,7 +154,7 @@ def test_no_epochs_leave_the_untrained_network():
     assert_identical(run(network, recipe, 0), network.state)
 
 
-@pytest.mark.parametrize("batch_size", [8, None])
+@pytest.mark.parametrize("batch_size", [8, slow(None)])
 def test_epochs_in_two_parts_are_the_same_bit_for_bit(batch_size):
     recipe = make_recipe(batch_size, optimizer=optax.adam(0.01), noise_variance=0.01)
     network = make_network(recipe, 43)
@@ -253,7 +253,7 @@ def test_without_shuffling_every_epoch_has_the_same_order():
 @pytest.mark.parametrize(
     ("optimizer", "batch_size"),
     [
-        pytest.param(optax.adam(0.01), 8, id="adam"),
+        slow(optax.adam(0.01), 8, id="adam"),
         slow(optax.adam(0.01), None, id="full adam"),
         slow(optax.chain(optax.add_decayed_weights(0.05), optax.sgd(RATE)), 8, id="decay"),
         pytest.param(optax.adamw(0.01, weight_decay=0.1), None, id="full adamw"),
@@ -280,6 +280,7 @@ def test_optimizers_equal_optax_applied_by_hand(optimizer, batch_size):
     assert_close(trained.opt_state, opt_state, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [8, slow(None)])
 def test_noise_changes_training_only_where_it_has_variance(batch_size):
     quiet, noisy = (make_recipe(batch_size, noise_variance=v) for v in (0.0, 0.1))

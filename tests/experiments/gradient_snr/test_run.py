@@ -54,6 +54,7 @@ def test_full_scale_is_the_default():
     assert (len(config.seed_range), config.batch_size, gradient_snr.FULL.epochs) == (50, 256, 8000)
 
 
+@pytest.mark.slow
 def test_batches_too_large_to_have_a_second_are_refused():
     config = gradient_snr.Config(smoke=True, batch_size=1639)
     with pytest.raises(ValueError, match="batch_size: expected at most half of the 3277"):

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.marks import slow
+
 ROOT = Path(__file__).parents[3]
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "tidies"), [(*SIGNALS[0], True), (*SIGNALS[0], False), (*SIGNALS[1], False)]
+    ("number", "code", "tidies"),
+    [(*SIGNALS[0], True), slow(*SIGNALS[0], False), slow(*SIGNALS[1], False)],
 )
 def test_signals_end_the_process_with_one_line(number, code, tidies):
     script = f"""
@@ -40,6 +43,7 @@ def test_signals_end_the_process_with_one_line(number, code, tidies):
     assert errors == f"interrupted by {number.name}: the last words\n"
 
 
+@pytest.mark.slow
 def test_a_signal_in_a_callback_of_the_collector_ends_with_one_line():
     """Where no exception can be raised, nothing is said of it, and the run ends all the same."""
     script = """

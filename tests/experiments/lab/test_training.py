@@ -109,6 +109,7 @@ def test_arms_of_other_data_and_rows_are_said_each_once():
     assert results.measured_on == "mine"  # an experiment's own words count
 
 
+@pytest.mark.slow
 def test_a_factor_of_datasets_has_attributes_of_each():
     first, second = WORDS._replace(name="first"), WORDS._replace(name="second", description="others")
     arms = {("first",): arm_of(task=first), ("second",): arm_of(task=second)}
