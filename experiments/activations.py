@@ -25,7 +25,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import Arm, LabConfig, Scale, Table, main, scale_of, table_of, train
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
+from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.records import PlanesRecord
 from ibjax.plots import plot_compression_table, plot_information_plane
 from ibjax.presets import SAXE_BIN_WIDTH, SAXE_ESTIMATORS, SAXE_NOISE_VARIANCE, preset
@@ -91,7 +91,7 @@ def verdict(summary: xr.Dataset, activation: str) -> str:
     saturates, holds, facts = activation in SATURATE_TWICE, True, []
     for name in summary.estimator.values:
         hidden = summary.sel(activation=activation, estimator=name).isel(layer=slice(0, -1))
-        layers = hidden.layer[hidden.compression_low > NEGLIGIBLE_BITS].values.tolist()
+        layers = hidden.layer[hidden.compresses].values.tolist()
         holds &= bool(layers) == saturates
         amount = "none"
         if layers:

@@ -33,7 +33,7 @@ from experiments import lab
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary, seed_compression
 from ibjax.analysis.gradient_phases import phase_epochs
 from ibjax.analysis.gradients import GradientRecord
-from ibjax.analysis.intervals import mean_interval, median_interval
+from ibjax.analysis.intervals import halving_interval, median_interval, simultaneous_level
 from ibjax.analysis.records import JointRecord, PlaneRecord
 from ibjax.plots import plot_compression, plot_information_plane
 from ibjax.presets import preset
@@ -95,13 +95,17 @@ def verdict(results: xr.Dataset, activation: str, rate: str) -> str:
     """Say what the smallest batches change in hidden layers' compression, within seeds."""
     arms = results.sel(activation=activation, rate=rate).isel(layer=slice(0, -1))
     bits, facts = seed_compression(arms), []
+    level = simultaneous_level(arms.sizes["layer"] * (arms.sizes["batch_size"] - 1))
     for batch in arms.batch_size.values[1:]:
         more = bits.isel(batch_size=0, drop=True) - bits.sel(batch_size=batch)
-        intervals = {k: mean_interval(more.sel(layer=k).values) for k in more.layer.values.tolist()}
-        clear = {k: x for k, x in intervals.items() if max(x.low, -x.high) > NEGLIGIBLE_BITS}
-        layers = ", ".join(f"layer {k} {lab.interval_text(x)}" for k, x in clear.items())
+        clear = []
+        for layer in more.layer.values:
+            difference = more.sel(layer=layer).values
+            at_once = halving_interval(difference, level)
+            if max(at_once.low, -at_once.high) > NEGLIGIBLE_BITS:
+                clear.append(f"layer {layer} {lab.interval_text(halving_interval(difference))}")
         fit = float(arms.train_accuracy.sel(batch_size=batch).isel(epoch=-1).mean())
-        facts.append(f"{batch} (training accuracy {fit:.0%}): {layers or 'no hidden layer'}")
+        facts.append(f"{batch} (training accuracy {fit:.0%}): {', '.join(clear) or 'no hidden layer'}")
     change = f"bits of compression in batches of {BATCHES[0]} less those of {'; '.join(facts)}"
     return f"{activation}, {rate} rates, {change}."
 

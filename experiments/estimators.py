@@ -30,7 +30,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.lab import Arm, LabConfig, Scale, Table, main, scale_of, table_of, train
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
+from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.records import PlanesRecord
 from ibjax.functions import describe_function
 from ibjax.mi import adaptive_binned_mi, binned_mi, kde_mi, noisy_mi, quantised_mi
@@ -153,7 +153,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 def verdict(summary: xr.Dataset, activation: str) -> str:
     """Say how many of the estimators see a hidden layer compress."""
     hidden = summary.sel(activation=activation).isel(layer=slice(0, -1))
-    sees = (hidden.compression_low > NEGLIGIBLE_BITS).any("layer")
+    sees = hidden.compresses.any("layer")
     seeing = [
         f"{name} ({', '.join(hidden.option.sel(estimator=name).values[settings])})"
         for name, settings in zip(hidden.estimator.values, sees.values, strict=True)

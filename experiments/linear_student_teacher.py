@@ -46,7 +46,7 @@ from experiments.lab import (
     teacher,
     train,
 )
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
+from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.intervals import Interval, mean_interval
 from ibjax.analysis.linear import LinearRecord, optimal_test_error
 from ibjax.plots import plot_bounded_plane, plot_learning
@@ -175,10 +175,11 @@ def errors_table(results: xr.Dataset) -> Table:
 def compression_table(results: xr.Dataset) -> Table:
     """Tabulate by arm and layer peak, final, compression with its interval; bits; and the verdict."""
     rows, sentences = [], []
+    summaries = compression_summary(results).rename(num_seeds="seeds")
     for name in OPTIMIZERS:
-        summary = compression_summary(results.sel(optimizer=name)).rename(num_seeds="seeds")
+        summary = summaries.sel(optimizer=name)
         rows += layer_rows(summary, optimizer=name)
-        compressing = summary.layer[summary.compression_low > NEGLIGIBLE_BITS].values.tolist()
+        compressing = summary.layer[summary.compresses].values.tolist()
         most = float(summary.compression_high.max())
         sentences.append(
             f"{name}: layers {', '.join(map(str, compressing))} compress."

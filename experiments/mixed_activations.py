@@ -48,7 +48,7 @@ from experiments.lab.revisiting import (
 )
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, seed_compression
 from ibjax.analysis.factorial import two_by_two
-from ibjax.analysis.intervals import mean_interval
+from ibjax.analysis.intervals import Interval, halving_interval, simultaneous_level
 from ibjax.plots import plot_effects, plot_information_plane
 
 LEVELS = ("tanh", "relu")
@@ -75,22 +75,26 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def outcomes(results: xr.Dataset) -> xr.Dataset:
-    """Return compression and final I(X;T) of every seed, bits: (dataset, first, later, layer, seed)."""
-    final = results.ixt.isel(epoch=-1, drop=True)
-    return xr.Dataset({"compression": seed_compression(results), "final": final})
+    """Return compression and final I(X;T) of every seed, bits, by halving of the seeds.
+
+    Dims: dataset, first, later, layer, halving, seed. The final I(X;T) is the same in all halvings.
+    """
+    compression = seed_compression(results)
+    final = results.ixt.isel(epoch=-1, drop=True).broadcast_like(compression)
+    return xr.Dataset({"compression": compression, "final": final})
 
 
 def effects(measured: xr.Dataset) -> xr.Dataset:
     """Compute effects of ``first``, ``later``, their interaction within seeds: tanh less relu, bits.
 
-    Dims: effect, dataset, layer, seed.
+    Dims: effect, dataset, layer, halving, seed.
     """
-    kept = ("dataset", "layer", "seed")
+    kept = ("dataset", "layer", "halving", "seed")
     data = {}
     for name in OUTCOMES:
         values = measured[name].transpose("first", "later", *kept).values
         data[name] = (("effect", *kept), np.stack(two_by_two(values)))
-    coords = {d: measured[d].values for d in kept}
+    coords = {d: measured[d].values for d in kept if d in measured.coords}
     return xr.Dataset(data, coords | {"effect": ["first", "later", "interaction"]})
 
 
@@ -109,7 +113,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
         )
         title = f"{name}, {seeds}: tanh less relu within seeds, mean with 95% interval"
         figures[f"effects_{name}.png"] = plot_effects(
-            differences.sel(dataset=name), labels=OUTCOMES, title=title
+            differences.sel(dataset=name).mean("halving"), labels=OUTCOMES, title=title
         )
     return figures, [mixes_table(measured), effects_table(differences), seeds_table(results)]
 
@@ -119,12 +123,12 @@ def mixes_table(measured: xr.Dataset) -> Table:
     dims = (*FACTORS, "layer")
     rows = []
     for cells in levels_of(measured, dims):
-        compression, final = (known(measured[name].sel(cells)) for name in OUTCOMES)
+        compression, final = (measured[name].sel(cells) for name in OUTCOMES)
         rows.append(
             {
                 **cells,
                 **spread_cells("compression", compression),
-                "share_that_compress": float(mean_interval(compression > NEGLIGIBLE_BITS).estimate),
+                "share_that_compress": float((known(compression) > NEGLIGIBLE_BITS).mean()),
                 **spread_cells("final", final),
             }
         )
@@ -135,14 +139,21 @@ def mixes_table(measured: xr.Dataset) -> Table:
     return table_of_rows("mixes", rows, [note])
 
 
-def known(seed_values: xr.DataArray) -> np.ndarray:
-    """Return the values of seeds that have one."""
-    return seed_values.values[np.isfinite(seed_values.values)]
+def known(by_halving: xr.DataArray) -> np.ndarray:
+    """Average a value for each halving and seed over the halvings, and return those that are known."""
+    values = by_halving.mean("halving").values
+    return values[np.isfinite(values)]
 
 
-def spread_cells(name: str, values: np.ndarray) -> dict[str, float]:
+def interval_of(by_halving: xr.DataArray) -> Interval:
+    """Return the mean over seeds of a value for each halving and seed, with its interval."""
+    return halving_interval(by_halving)
+
+
+def spread_cells(name: str, by_halving: xr.DataArray) -> dict[str, float]:
     """Return a row's cells of the mean over seeds and of the standard deviation."""
-    return {**interval_cells(name, mean_interval(values)), f"{name}_std": deviation(values)}
+    cells = interval_cells(name, interval_of(by_halving))
+    return {**cells, f"{name}_std": deviation(known(by_halving))}
 
 
 def deviation(values: np.ndarray) -> float:
@@ -161,12 +172,13 @@ def effects_table(differences: xr.Dataset) -> Table:
     rows, sentences = [], []
     for outcome in OUTCOMES:
         for cells in levels_of(differences, dims):
-            values = known(differences[outcome].sel(cells))
+            effect = differences[outcome].sel(cells)
+            values = known(effect)
             rows.append(
                 {
                     "outcome": outcome,
                     **cells,
-                    **interval_cells("mean", mean_interval(values)),
+                    **interval_cells("mean", interval_of(effect)),
                     "std": deviation(values),
                     "same_sign": same_sign(values),
                 }
@@ -185,12 +197,13 @@ def verdict(effect: xr.DataArray, outcome: str) -> str:
     """Say in which later layers the first ones' activation matters, and how stable that is."""
     later = effect.sel(effect="first", layer=effect.layer > NUM_FIRST)
     clear, unclear = [], []
+    level = simultaneous_level(later.sizes["layer"])
     for layer in later.layer.values:
-        values = known(later.sel(layer=layer))
-        interval = mean_interval(values)
-        same = f"same sign in {same_sign(values):.0%} of seeds"
-        text = f"{layer} by {interval_text(interval)} ({same})"
-        sure = interval.low > NEGLIGIBLE_BITS or interval.high < -NEGLIGIBLE_BITS
+        change = later.sel(layer=layer)
+        same = f"same sign in {same_sign(known(change)):.0%} of seeds"
+        text = f"{layer} by {interval_text(interval_of(change))} ({same})"
+        at_once = halving_interval(change, level)
+        sure = at_once.low > NEGLIGIBLE_BITS or at_once.high < -NEGLIGIBLE_BITS
         (clear if sure else unclear).append(text)
     return (
         f"{effect.dataset.item()}, {OUTCOMES[outcome]}: tanh rather than relu in the first layers "

@@ -48,7 +48,7 @@ from experiments.lab import (
     table_of_rows,
     train,
 )
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
+from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.records import PlanesRecord
 from ibjax.datasets import mnist
 from ibjax.datasets.splits import num_training_samples
@@ -174,9 +174,10 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
 def compression_table(results: xr.Dataset) -> Table:
     """Tabulate by arm and layer peak, final, compression with interval, bits; share at the ceiling."""
     rows, verdicts = [], []
+    summaries = compression_summary(results).rename(num_seeds="seeds")
     for activation, estimator in itertools.product(ACTIVATIONS, ESTIMATORS):
         arm = results.sel(activation=activation, estimator=estimator)
-        summary = compression_summary(arm).rename(num_seeds="seeds")
+        summary = summaries.sel(activation=activation, estimator=estimator)
         summary["at_ceiling"] = at_ceiling(arm, results.num_samples)
         rows += layer_rows(summary, activation=activation, estimator=estimator)
         verdicts.append(verdict(f"{activation}, {estimator}", summary))
@@ -197,7 +198,7 @@ def verdict(arm: str, summary: xr.Dataset) -> str:
     """Say what follows for the hidden layers of one arm, and what does not."""
     hidden = summary.isel(layer=slice(0, -1))
     blind = hidden.layer[hidden.at_ceiling == 1].values.tolist()
-    compresses = (hidden.compression_low > NEGLIGIBLE_BITS).values
+    compresses = hidden.compresses.values
     amounts = [
         f"{row['layer']} by {row['compression']:.2f} bits"
         for row in layer_rows(hidden.isel(layer=compresses))

@@ -210,10 +210,10 @@ def generalisation_table(results: xr.Dataset) -> Table:
 
 def compression_table(results: xr.Dataset) -> Table:
     """Tabulate by condition and layer peak, final, compression with its interval; bits."""
-    rows = []
+    rows, summaries = [], compression_summary(results)
     for name in results.condition.values:
         arm = results.sel(condition=name)
-        summary = compression_summary(arm.isel(layer=slice(int(arm.num_layers))))
+        summary = summaries.sel(condition=name).isel(layer=slice(int(arm.num_layers)))
         levels = {"network": arm.network.item(), "condition": name}
         rows += layer_rows(summary.rename(num_seeds="seeds"), **levels)
     return table_of_rows("compression", rows)
@@ -231,7 +231,7 @@ def together_table(results: xr.Dataset) -> Table:
         positions = {name: i for i, name in enumerate(arms.condition.values)} | {"all": slice(None)}
         for layer in range(1, int(arms.num_layers[0]) + 1):
             ixt = arms.ixt.sel(layer=layer).transpose("condition", "seed", "epoch").values
-            amounts = np.stack([compression(curves) for curves in ixt])
+            amounts = np.stack([compression(curves).mean(axis=0) for curves in ixt])
             for name, position in positions.items():
                 amount, final = amounts[position].ravel(), ixt[position][..., -1].ravel()
                 # Where nothing compresses, amounts are rounding errors.
@@ -263,7 +263,7 @@ def verdict(arms: xr.Dataset, kind: str) -> str:
     gaps = mean_interval(gap(arms).values, axis=1)
     names = arms.condition.values
     hidden = arms.isel(layer=slice(int(arms.num_layers[0]) - 1))
-    compress = compression_summary(hidden).compression_low.max("layer").values > NEGLIGIBLE_BITS
+    compress = compression_summary(hidden).compresses.any("layer").values
     worst, best = gaps.estimate.argmax(), gaps.estimate.argmin()
     facts = (
         f"{kind}: the gap is {gaps.estimate[worst]:.2f} with {names[worst]} and "

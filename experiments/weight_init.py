@@ -89,7 +89,7 @@ def components(results: xr.Dataset) -> xr.Dataset:
     columns = int(results.draw.max()) + 1
     rows = results.sizes["seed"] // columns  # whole rows alone
     estimates = []
-    for outcome in (seed_compression(results), results.ixt.isel(epoch=-1)):
+    for outcome in (seed_compression(results).mean("halving"), results.ixt.isel(epoch=-1)):
         values = outcome.transpose("seed", *FACTORS, "layer").values
         values = values[: rows * columns].reshape(rows, columns, *values.shape[1:])
         if min(rows, columns) < 2:  # too few for a design

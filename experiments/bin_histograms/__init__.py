@@ -167,7 +167,7 @@ def verdict(rho: xr.DataArray, end: xr.Dataset, summary: xr.Dataset) -> str:
             falls.append(f"{layer} by {interval_text(mean)}")
         elif mean.low > 0:
             rises.append(f"{layer} by {interval_text(mean)}")
-    compresses = summary.layer.values[:-1][(summary.compression_low[:-1] > 0).values]
+    compresses = summary.layer.values[:-1][summary.compresses[:-1].values]
     hidden = end.isel(layer=slice(0, -1))
     lost = (hidden.lost_pure + hidden.lost_mixed).sum("layer")
     part = mean_interval((hidden.lost_pure.sum("layer") / lost.where(lost > 0)).values)

@@ -57,7 +57,7 @@ from experiments.lab.revisiting import (
     stopping_epochs,
 )
 from ibjax.analysis.compression import NEGLIGIBLE_BITS
-from ibjax.analysis.intervals import mean_interval, median_interval
+from ibjax.analysis.intervals import halving_interval, mean_interval, median_interval, simultaneous_level
 from ibjax.analysis.phases import plane_phases
 from ibjax.analysis.stopping import at_position
 from ibjax.checks import check_positive
@@ -168,7 +168,7 @@ def layers_table(results: xr.Dataset) -> Table:
                     "layer": layer,
                     **interval_cells("ixt", mean_interval(ixt)),
                     **interval_cells("ity", mean_interval(ity)),
-                    **interval_cells("compression", mean_interval(amount)),
+                    **interval_cells("compression", halving_interval(amount)),
                     **interval_cells("fitted", share_reached(phase.fitting_end.values, epochs)),
                     **interval_cells(
                         "compressing", share_reached(phase.compression_start.values, epochs)
@@ -177,9 +177,9 @@ def layers_table(results: xr.Dataset) -> Table:
             )
         sentences.append(f"{', '.join(cells.values())}. {verdict(arm, compressed)}")
     note = (
-        "compression: of I(X;T), from the epoch where the other seeds' mean peaks to the stop, 0 "
-        "before; fitted, compressing: share of networks that stop after the layer has fitted the labels "
-        "or has started to compress, of those in which it ever does"
+        "compression: of I(X;T), from the epoch where the mean of the other half of the seeds peaks to "
+        "the stop, 0 before; fitted, compressing: share of networks that stop after the layer has "
+        "fitted the labels or has started to compress, of those in which it ever does"
     )
     return table_of_rows("layers", rows, [note, *sentences])
 
@@ -190,9 +190,10 @@ def verdict(arm: xr.Dataset, compressed: xr.DataArray) -> str:
     for stopping in STOPPING:
         layers = []
         for layer in arm.layer.values:
-            amount = mean_interval(compressed.sel(stopping=stopping, layer=layer).values)
-            if amount.low > NEGLIGIBLE_BITS:
-                layers.append(f"{layer} by {interval_text(amount)}")
+            falls = compressed.sel(stopping=stopping, layer=layer).values
+            level = simultaneous_level(compressed.sizes["stopping"] * compressed.sizes["layer"])
+            if halving_interval(falls, level).low > NEGLIGIBLE_BITS:
+                layers.append(f"{layer} by {interval_text(halving_interval(falls))}")
         epoch = interval_text(median_interval(stop_epochs(arm, stopping)), 0)
         part = f"{stopping}, epoch {epoch}: layers that have compressed: {', '.join(layers) or 'none'}"
         if stopping != STOPPING[-1]:

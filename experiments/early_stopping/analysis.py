@@ -50,15 +50,15 @@ def stopped(arm: xr.Dataset, stopping: str) -> xr.Dataset:
 
 
 def compression_until_stops(arm: xr.Dataset) -> xr.DataArray:
-    """Return the compression of I(X;T) until training stops, bits: (stopping, layer, seed)."""
+    """Return compression of I(X;T) until training stops, bits: (stopping, layer, halving, seed)."""
     ixt = arm.ixt.transpose("layer", "seed", "epoch").values
     values = [
         compression_at(layer, arm.stop.sel(stopping=stopping).values)
         for stopping, layer in itertools.product(STOPPING, ixt)
     ]
     coords = {"stopping": list(STOPPING), "layer": arm.layer.values}
-    shape = (len(STOPPING), *ixt.shape[:2])
-    return xr.DataArray(np.reshape(values, shape), coords, ("stopping", "layer", "seed"))
+    amounts = np.reshape(values, (len(STOPPING), len(ixt), *values[0].shape))
+    return xr.DataArray(amounts, coords, ("stopping", "layer", "halving", "seed"))
 
 
 def share_reached(phase: np.ndarray, stop: np.ndarray) -> Interval:

@@ -50,7 +50,7 @@ from experiments.lab.revisiting import (
     dataset_arms,
     provenance,
 )
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
+from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.intervals import mean_interval, median_interval, rank_correlation
 from ibjax.analysis.phases import plane_phases
 
@@ -60,6 +60,16 @@ PHASES = ("fitting_end", "compression_start", "compression_end")
 
 # An arm's Dataset by its dataset and activation.
 Arms = dict[tuple[str, str], xr.Dataset]
+
+# What a table shows of ``compression_summary``.
+AMOUNTS = (
+    "compression",
+    "compression_low",
+    "compression_high",
+    "after_fitting",
+    "after_fitting_low",
+    "after_fitting_high",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +145,7 @@ def phases_table(arms: Arms, rises: Arms) -> Table:
     """Tabulate by arm and layer the epochs of fitting and compression, beside those of the loss."""
     rows, sentences = [], []
     for levels, arm in arms.items():
-        phases, summary = plane_phases(arm), compression_summary(arm[["ixt"]])
+        phases, summary = plane_phases(arm), compression_summary(arm[["ixt", "ity"]])
         onset, compressing = rises[levels].epoch.values, []
         for layer in arm.layer.values:
             epochs, amount = phases.sel(layer=layer), summary.sel(layer=layer)
@@ -145,10 +155,9 @@ def phases_table(arms: Arms, rises: Arms) -> Table:
             for name in PHASES:
                 median = median_interval(epochs[name].values)
                 row |= {**interval_cells(name, median), f"{name}_seeds": median.num_seeds}
-            limits = ("compression", "compression_low", "compression_high")
-            row |= {name: amount[name].item() for name in limits}
+            row |= {name: amount[name].item() for name in AMOUNTS}
             rows.append({**row, **interval_cells("rho", rho)})
-            if layer != arm.layer.values[-1] and amount.compression_low > NEGLIGIBLE_BITS:
+            if layer != arm.layer.values[-1] and amount.compresses:
                 known = np.isfinite(start) & np.isfinite(onset)
                 share = f"{(start < onset)[known].mean():.0%} of {known.sum()}"
                 compressing.append(f"{layer} (starts before in {share}; rho {interval_text(rho)})")

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
+from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.phases import plane_phases
 from ibjax.analysis.stopping import at_position, perfect_stopping
 
@@ -34,6 +34,6 @@ def since_minimum(arm: xr.Dataset) -> xr.Dataset:
 
 def phases_of_compressing(arm: xr.Dataset) -> xr.Dataset:
     """Return phases, those of compression only in layers that compress, over seeds, beyond noise."""
-    compresses = compression_summary(arm[["ixt"]]).compression_low > NEGLIGIBLE_BITS
+    compresses = compression_summary(arm[["ixt"]]).compresses
     phases, names = plane_phases(arm), ("compression_start", "compression_end")
     return phases.assign({name: phases[name].where(compresses) for name in names})

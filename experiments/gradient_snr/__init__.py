@@ -43,7 +43,7 @@ from experiments.lab import (
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression, compression_summary
 from ibjax.analysis.gradient_phases import phase_agreement, phase_epochs
 from ibjax.analysis.gradients import SATURATED_SLOPE, GradientRecord
-from ibjax.analysis.intervals import mean_interval, median_interval
+from ibjax.analysis.intervals import halving_interval, mean_interval, median_interval
 from ibjax.analysis.phases import running_median
 from ibjax.analysis.records import JointRecord, PlaneRecord
 from ibjax.presets import preset
@@ -197,7 +197,7 @@ def saturation_table(arms: dict[str, xr.Dataset]) -> Table:
         norm = np.where(norm > 0, norm, np.nan)  # dead networks' have no logarithm
         first, last = mean_interval(share[:, 0]), mean_interval(share[:, -1])
         fall, per_nat = (
-            mean_interval(compression(running_median(np.log10(values), arm.epoch.values)))
+            halving_interval(compression(running_median(np.log10(values), arm.epoch.values)))
             for values in (norm, norm / arm.train_loss.values)
         )
         rows.append(

@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from ibjax.analysis._labelled import check_results
-from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression_summary
+from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.intervals import mean_interval, rank_correlation
 from ibjax.analysis.phases import OF_LAYERS, by_layer, compression_start, diffusion_start
 
@@ -39,9 +39,8 @@ def phase_epochs(arm: xr.Dataset) -> xr.Dataset:
     Returns:
         Dataset of ``diffusion`` (seed, layer) by the layer's own ratio, ``network_diffusion`` (seed,) by
         the network's, ``compression`` (seed, layer), all in epochs, NaN where there is none; and
-        ``compresses`` (layer,): whether the 95% interval of the layer's compression over seeds lies
-        above ``NEGLIGIBLE_BITS``. If fewer than two seeds are known there is no interval, and the
-        attribute ``note`` says so.
+        ``compresses`` (layer,), as ``compression_summary`` decides for all layers at once. If fewer than
+        two seeds are known, the attribute ``note`` says so.
 
     Raises:
         ValueError: for other variables or dims.
@@ -57,7 +56,7 @@ def phase_epochs(arm: xr.Dataset) -> xr.Dataset:
             "diffusion": (("seed", "layer"), by_layer(diffusion_start, arm, "gradient_snr"), units),
             "network_diffusion": (("seed",), network_diffusion, units),
             "compression": (("seed", "layer"), by_layer(compression_start, arm, "ixt"), units),
-            "compresses": summary.compression_low > NEGLIGIBLE_BITS,
+            "compresses": summary.compresses,
         },
         {"layer": arm.layer.values},
         summary.attrs,

@@ -11,11 +11,11 @@ import xarray as xr
 
 from ibjax.analysis._inputs import as_numbers, check_epochs, check_text
 from ibjax.analysis._labelled import check_results
-from ibjax.analysis.compression import NEGLIGIBLE_BITS
 from ibjax.checks import check_function, check_number
 from ibjax.types import ArrayLike
 
 __all__ = [
+    "NEGLIGIBLE_BITS",
     "OF_LAYERS",
     "by_layer",
     "compression_end",
@@ -26,6 +26,10 @@ __all__ = [
     "reaching_epoch",
     "running_median",
 ]
+
+# Smaller changes of a curve count as none: a layer compresses if the interval of its compression lies
+# above this.
+NEGLIGIBLE_BITS = 0.05
 
 # Dims of a variable that the rules are applied to, layer by layer.
 OF_LAYERS = ("seed", "epoch", "layer")

@@ -117,12 +117,13 @@ def plot_compression_table(
 ) -> Figure:
     """Draw a table of the compression of every layer (columns) in every arm (rows).
 
-    Numbers are means over seeds, in bold if the 95% interval excludes 0.
+    Numbers are means over seeds, in bold where the layer compresses by intervals that hold for all at
+    once.
 
     Args:
-        summary: Dataset with ``compression``, ``compression_low`` and ``compression_high`` of dims
-            ``([column], *rows, layer)``, bits; a coordinate ``option`` of dims ``rows`` names the levels
-            of the last one.
+        summary: result of ``compression_summary``: ``compression``, bits, and ``compresses`` of dims
+            ``([column], *rows, layer)``; a coordinate ``option`` of dims ``rows`` names the levels of
+            the last one.
         rows: dimensions whose levels are the rows.
         column: optional dimension for tables side by side.
         title: title of the figure.
@@ -134,7 +135,7 @@ def plot_compression_table(
     named = {f"rows[{i}]": dimension for i, dimension in enumerate(rows)}
     check_dimensions(**named)
     used = facets(column=column, **named)
-    ends = ("compression", "compression_low", "compression_high")
+    ends = ("compression", "compresses")
     check_results("summary", summary, dict.fromkeys(ends, (*used, "layer")))
     if "option" in summary.coords:
         _check_option("summary", summary, rows)
@@ -149,9 +150,8 @@ def plot_compression_table(
     for ax, level in zip(axes, columns, strict=True):
         level_arms = at_levels(arms, {column: level}).transpose("arm", "layer")
         image = ax.imshow(level_arms.compression, cmap="RdBu_r", vmin=-scale, vmax=scale, aspect="auto")
-        sure = (level_arms.compression_low > 0) | (level_arms.compression_high < 0)
         for (i, j), value in np.ndenumerate(level_arms.compression.values):
-            weight = "bold" if sure.values[i, j] else "normal"
+            weight = "bold" if level_arms.compresses.values[i, j] else "normal"
             colour = "white" if abs(value) > 0.6 * scale else "black"
             ax.text(j, i, f"{value:.1f}", ha="center", va="center", weight=weight, color=colour, size=8)
         ax.set_xticks(range(len(layers)), layers)

@@ -5,10 +5,13 @@ import pytest
 import scipy.stats
 
 from ibjax.analysis.intervals import (
+    halving_interval,
+    halvings,
     jackknife_interval,
     mean_interval,
     median_interval,
     rank_correlation,
+    simultaneous_level,
 )
 
 
@@ -44,6 +47,47 @@ def test_an_interval_of_no_networks_is_not_known():
     assert interval.num_seeds.tolist() == [0, 0, 0]
     assert np.isnan([interval.estimate, interval.low, interval.high]).all()
     assert mean_interval(np.zeros((3, 0))).estimate.shape == (0,)
+
+
+def test_halvings_are_halves_of_all_seeds_and_always_the_same():
+    for count in (2, 5, 50):
+        first = halvings(count)
+        assert first.shape[1] == count
+        assert (first.sum(axis=1) == count // 2).all()
+        np.testing.assert_array_equal(first, halvings(count))
+    assert len(np.unique(halvings(50), axis=0)) == len(halvings(50))
+    assert abs(halvings(50).mean(axis=0) - 0.5).max() < 0.4  # each seed is in either half
+
+
+def test_interval_over_halvings_is_students_where_they_agree():
+    values = np.random.default_rng(0).normal(size=(9, 2))
+    values[4, 0] = np.nan
+    same = halving_interval(np.stack([values] * 20), 0.9)
+    for got, expected in zip(same, mean_interval(values, level=0.9), strict=True):
+        np.testing.assert_allclose(got, expected)
+
+
+def test_interval_over_halvings_has_the_mean_of_two_variances():
+    values = np.random.default_rng(0).normal(size=(20, 8))
+    interval = halving_interval(values)
+    of_one = (values.std(axis=1, ddof=1) ** 2 / 8).mean()
+    of_averages = values.mean(axis=0).std(ddof=1) ** 2 / 8
+    half = scipy.stats.t.ppf(0.975, 7) * np.sqrt((of_one + of_averages) / 2)
+    assert interval.estimate == pytest.approx(values.mean())
+    assert interval.high - interval.estimate == pytest.approx(half)
+    assert interval.estimate - interval.low == pytest.approx(half)
+    assert np.isnan(halving_interval(values[:, :1]).low)
+    with pytest.raises(ValueError, match=r"values: expected shape \(halving, seed, ...\)"):
+        halving_interval(values[0])
+
+
+def test_levels_of_several_intervals_are_bonferronis():
+    assert simultaneous_level(1) == 0.95
+    assert simultaneous_level(36, 0.9) == pytest.approx(1 - 0.1 / 36)
+    with pytest.raises(ValueError, match="level: expected"):
+        simultaneous_level(3, 1.0)
+    with pytest.raises(ValueError, match="num_intervals: expected"):
+        simultaneous_level(0)
 
 
 @pytest.mark.parametrize("count", [6, 9, 12, 50])

@@ -165,11 +165,12 @@ FOLDER = mnist_folder()
 CASES: dict[str, dict[str, dict[str, Any]]] = {
     "analysis.compression": {
         "compression": {"ixt": FALLING},
+        "compression_after_fitting": {"ixt": FALLING, "ity": 1 - LOSS, "epochs": np.arange(NUM_EPOCHS)},
         "compression_at": {"ixt": FALLING, "position": STOPS},
-        "compression_summary": {"arm": PLANES, "variable": "ity"},
+        "compression_summary": {"arm": PLANES, "variable": "ity", "level": 0.9},
         "dead_seeds": {"arm": PLANE},
         "epochs_of_equal_loss": {"loss_a": LOSS, "loss_b": LOSS[:, :5]},
-        "optimizer_difference": {"first": PLANE, "second": PLANE},
+        "optimizer_difference": {"first": PLANE, "second": PLANE, "level": 0.9},
         "peak_epochs": {"ixt": FALLING},
         "seed_compression": {"results": PLANES},
     },
@@ -216,10 +217,13 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "saturated_share": {"model": MODEL, "params": PARAMS, "x": DATA.x},
     },
     "analysis.intervals": {
+        "halving_interval": {"values": FALLING[None], "level": 0.9},
+        "halvings": {"num_seeds": 7},
         "jackknife_interval": {"pairs": np.ones((4, 4, 2)), "level": 0.9},
         "mean_interval": {"values": FALLING, "axis": 0, "level": 0.9},
         "median_interval": {"values": FALLING[:, 0]},
         "rank_correlation": {"a": FALLING[:, 0], "b": FALLING[:, 1]},
+        "simultaneous_level": {"num_intervals": 10, "level": 0.9},
     },
     "analysis.linear": {
         "generalisation_error": {"params": STRAIGHT_PARAMS, "data": TEACHER},
