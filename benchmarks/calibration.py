@@ -9,10 +9,9 @@ the truth in 93 to 97%.
 
 Compression is compared by four rules: each seed's own peak (``own``), the peak of the mean over the
 other seeds (``others``), that of the other half in a single halving (``half``), and the library's
-average over halvings (``halvings``). Beyond it: compression after fitting, up to epochs of equal loss, paired
-differences between arms, falls of I(T;Y), the fall of smoothed curves, correlations, and medians.
-Humps without a plateau show the bias of a peak as flat as the noise: they are told, and do not pass or
-fail. Run::
+average over halvings (``halvings``). Beyond it: compression after fitting, up to epochs of each seed's
+own, paired differences between arms, falls of I(T;Y), correlations, and medians. Humps without a plateau
+show the bias of a peak as flat as the noise: they neither pass nor fail. Run::
 
     python -m benchmarks.calibration [--worlds 2000] [--seeds 5 10 50] [--seed 0]
 """

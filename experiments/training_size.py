@@ -104,7 +104,7 @@ def fall_table(results: xr.Dataset) -> Table:
         for network, size in itertools.product(results.network.values, results.training.values)
     ]
     note = (
-        "fall: each seed's I(T;Y) at the epoch where the other seeds' mean peaks, less its last; "
+        "fall: I(T;Y) at the epoch where the mean of the other half of the seeds peaks, less its last; "
         "compression: the same of I(X;T); both with 95% intervals over seeds"
     )
     summary = falls.assign(compression_summary(results)[[*limits]].data_vars)

@@ -218,8 +218,8 @@ def saturation_table(arms: dict[str, xr.Dataset]) -> Table:
         )
     note = (
         "saturated: share of hidden units and inputs, mean over layers, for relu the zeros; fall: of "
-        "the norm of the gradient (all kernels), from the epoch at which the other seeds' peaks to the "
-        "last, in powers of ten; most of it is the loss's own, hence the fall of norm / training loss: "
+        "the norm of the gradient (all kernels), from the epoch at which that of the other half of the "
+        "seeds peaks to the last, in powers of ten; most of it is the loss's own, hence the fall of norm / training loss: "
         "where that is positive, the same error moves the weights less than it did"
     )
     return table_of_rows("saturation", rows, [note, *sentences])
