@@ -200,7 +200,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
     "analysis.gradient_phases": {
         "network_snr": {"arm": GRADIENTS},
         "phase_agreement": {"phases": PHASES},
-        "phase_epochs": {"arm": GRADIENTS},
+        "phase_epochs": {"arm": GRADIENTS, "level": 0.5, "part": 0.2},
     },
     "analysis.gradients": {
         "gradient_curves": {"results": GRADIENTS, "definition": "normalised"},
@@ -236,8 +236,8 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
     "analysis.phases": {
         "by_layer": {"rule": phases.running_median, "arm": PLANE, "variable": "ity"},
         "compression_end": {"ixt": FALLING, "epochs": EPOCHS},
-        "compression_start": {"ixt": FALLING, "epochs": EPOCHS},
-        "diffusion_start": {"snr": FALLING - 4, "epochs": EPOCHS},
+        "compression_start": {"ixt": FALLING, "epochs": EPOCHS, "part": 0.2},
+        "diffusion_start": {"snr": FALLING - 4, "epochs": EPOCHS, "level": 0.5},
         "fitting_end": {"ity": 6 - FALLING, "epochs": EPOCHS},
         "plane_phases": {"arm": PLANE},
         "reaching_epoch": {"values": 6 - FALLING, "epochs": EPOCHS, "level": 1.0},
