@@ -196,6 +196,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
     "analysis.factorial": {
         "two_by_two": {"values": RNG.normal(size=(2, 2, SEEDS))},
         "variance_components": {"values": RNG.normal(size=(3, 4, 2))},
+        "variance_shares": {"values": RNG.normal(size=(3, 4, 2)), "level": 0.9},
     },
     "analysis.gradient_phases": {
         "network_snr": {"arm": GRADIENTS},
@@ -450,10 +451,18 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "num_columns": 1,
         },
         "plot_snapshots": {"plane": PLANE[["ixt", "ity"]], "epochs": [0, 128], "title": "made up"},
-        "plot_variance_parts": {
-            "parts": made(parts="activation arm source layer").parts,
+        "plot_variance_shares": {
+            "shares": made(
+                std="activation arm layer",
+                weights="activation arm layer",
+                weights_low="activation arm layer",
+                weights_high="activation arm layer",
+                data="activation arm layer",
+                data_low="activation arm layer",
+                data_high="activation arm layer",
+            ),
             "row": "activation",
-            "labels": {"weights": "weights", "data": "data"},
+            "labels": {"weights": "weights", "data": "data", "interaction": "both"},
             "title": "made up",
         },
         "plot_violations": {
