@@ -16,6 +16,7 @@ from ibjax.plots.axes import (
     draw_band,
     epoch_axis,
     label_epochs,
+    log_axis,
 )
 
 __all__ = ["plot_gradient_phases", "plot_phase_epochs"]
@@ -113,7 +114,7 @@ def plot_phase_epochs(phases: xr.Dataset, *, column: str = "activation", title: 
     figure = Figure(figsize=(0.95 * len(layers) * len(columns) + 1, 4), layout="constrained")
     axes = figure.subplots(1, len(columns), squeeze=False, sharex=True, sharey=True)[0]
     for ax, name in zip(axes, columns, strict=True):
-        ax.set_yscale("log")
+        log_axis(ax)
         for i, layer in enumerate(layers):
             layer_phases = phases.sel({column: name, "layer": layer})
             for shift, (start, (colour, _)) in zip((-0.2, 0.2), STARTS.items(), strict=True):

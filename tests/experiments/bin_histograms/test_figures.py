@@ -59,6 +59,11 @@ def test_course_has_a_row_for_each_measure(seen):
     )
 
 
+def test_empty_bins_of_all_layers_are_legible_on_one_scale(seen):
+    scales = [ax.get_yscale() for ax in plot_bin_course(seen).axes]
+    assert scales == ["linear"] * 6 + ["symlog"] * 3
+
+
 def test_shares_of_states_are_stacked(seen):
     figure = plot_state_shares(seen)
     assert len(figure.axes[0].collections) == 3
