@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
@@ -34,6 +35,7 @@ __all__ = [
     "label_epochs",
     "levels",
     "log_axis",
+    "plain_log_labels",
 ]
 
 Labelled = TypeVar("Labelled", xr.Dataset, xr.DataArray)
@@ -88,8 +90,13 @@ class PlainLogFormatter(LogFormatter):
 def log_axis(ax: Axes) -> None:
     """Give a vertical axis a log scale with plain numbers, also within one decade."""
     ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(PlainLogFormatter())
-    ax.yaxis.set_minor_formatter(PlainLogFormatter(minor_thresholds=(1.5, 0.5)))
+    plain_log_labels(ax.yaxis)
+
+
+def plain_log_labels(axis: Axis) -> None:
+    """Label the ticks of a log scale with plain numbers, also within one decade."""
+    axis.set_major_formatter(PlainLogFormatter())
+    axis.set_minor_formatter(PlainLogFormatter(minor_thresholds=(1.5, 0.5)))
 
 
 def label_epochs(axes: np.ndarray) -> None:

@@ -20,6 +20,7 @@ from ibjax.plots.axes import (
     facets,
     joined,
     levels,
+    plain_log_labels,
 )
 
 __all__ = ["plot_information_plane"]
@@ -88,7 +89,8 @@ def plot_information_plane(
     for ax in axes[:, 0]:
         ax.set_ylabel("I(T;Y) [bits]")
     colours = ScalarMappable(norm, EPOCH_COLOURS)
-    figure.colorbar(colours, ax=axes, label="epoch (log scale; untrained at its lower end)", aspect=35)
+    label = "epoch (log scale; untrained at its lower end)"
+    plain_log_labels(figure.colorbar(colours, ax=axes, label=label, aspect=35).ax.yaxis)
     # Networks of different depth do not all have the same layers; the deepest one's are all of them.
     handles, labels = max((ax.get_legend_handles_labels() for ax in axes.flat), key=lambda x: len(x[0]))
     look = {"title": "layer", "fontsize": "small", "ncols": max(len(labels), 1)}
@@ -110,8 +112,8 @@ def _name_layers_at(ax: Axes, panel: xr.Dataset, corner: tuple[float, float]) ->
     still = panel.layer.values[(away < AT_CORNER).values]
     if len(still):
         text = f"always at the star: {', '.join(map(str, still))}"
-        look = {"ha": "center", "fontsize": "small", "bbox": {"fc": "white", "ec": "0.8"}, "zorder": 5}
-        ax.text(0.5, 0.05, text, transform=ax.transAxes, **look)
+        look = {"ha": "right", "fontsize": "small", "bbox": {"fc": "white", "ec": "0.8"}, "zorder": 5}
+        ax.text(0.96, 0.05, text, transform=ax.transAxes, **look)
 
 
 def _draw_paths(ax: Axes, panel: xr.Dataset, norm: LogNorm, *, mark_output: bool) -> None:

@@ -10,9 +10,7 @@ from ibjax.plots.axes import log_axis
 from tests.plots.drawn import rendered
 
 
-@pytest.mark.parametrize(
-    ("low", "high"), [(0.1, 0.7), (0.15, 0.75), (0.02, 0.8), (1e-5, 1), (3, 8000)]
-)
+@pytest.mark.parametrize(("low", "high"), [(0.1, 0.7), (0.15, 0.75), (0.02, 0.8), (1e-5, 1), (3, 8000)])
 def test_log_axes_are_labelled_with_plain_numbers(low, high):
     figure = Figure()
     ax = figure.subplots()
