@@ -30,7 +30,7 @@ PHASES: dict[str, tuple[str, ...]] = {
 MEAN_COLOUR, STD_COLOUR, IXT_COLOUR, SATURATED_COLOUR = ARM_COLOURS
 
 # Colours and labels of the two starts.
-STARTS = {"diffusion": (STD_COLOUR, "diffusion starts"), "compression": ("black", "compression starts")}
+STARTS = {"diffusion": ("#56b4e9", "diffusion starts"), "compression": ("black", "compression starts")}
 
 
 def plot_gradient_phases(arm: xr.Dataset, phases: xr.Dataset, *, title: str = "") -> Figure:
@@ -70,15 +70,17 @@ def plot_gradient_phases(arm: xr.Dataset, phases: xr.Dataset, *, title: str = ""
         diffuse = int(phase.diffusion.notnull().sum())
         gradients.set_title(f"layer {layer}{softmax}\n{diffuse} of {phase.sizes['seed']} diffuse")
         draw_band(information, layer_arm.ixt, "epoch", IXT_COLOUR, "I(X;T)")
-        if layer_arm.saturated.notnull().any():
+        defined = bool(layer_arm.saturated.notnull().any())
+        if defined:
             draw_band(saturation, layer_arm.saturated, "epoch", SATURATED_COLOUR, "saturated")
         else:
             saturation.text(0.5, 0.5, "not defined", transform=saturation.transAxes, ha="center")
         for ax in column:
             epoch_axis(ax, arm)
-        _mark(column, gradients, phase.diffusion.values, "diffusion", "-")
+        marked = column if defined else column[:-1]
+        _mark(marked, gradients, phase.diffusion.values, "diffusion", "-")
         if phase.compresses:
-            _mark(column, information, phase.compression.values, "compression", "--")
+            _mark(marked, information, phase.compression.values, "compression", "--")
     labels = ("gradients over weights\n[nats]", "I(X;T) [bits]", "saturated units\n[share]")
     for ax, label in zip(axes[:, 0], labels, strict=True):
         ax.set_ylabel(label)
@@ -127,7 +129,8 @@ def plot_phase_epochs(phases: xr.Dataset, *, column: str = "activation", title: 
         ax.grid(alpha=0.3, axis="y")
         ax.set(title=name, xlabel="layer")
     axes[0].set_ylabel("epoch")
-    axes[0].set_ylim(bottom=0.8)
+    bottom, top = axes[0].get_ylim()
+    axes[0].set_ylim(min(0.8, bottom), 4 * top)  # with room for the counts
     looks = {"marker": "o", "linestyle": "none", "markersize": 5}
     handles = [Line2D([], [], color=colour, label=label, **looks) for colour, label in STARTS.values()]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
