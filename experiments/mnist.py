@@ -153,17 +153,18 @@ def _some(config: Config, split: str) -> LabelledSamples:
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     """Draw the information planes and the compression curves, and tabulate, with the verdict."""
     title = (
-        f"MNIST, trained on {results.trained_on}, measured on {results.num_samples:,} test "
-        f"images, {results.sizes['seed']} seeds\n"
-        f"kde: upper bound, noise variance {results.noise_variance}; bins: width {BIN_WIDTH}; "
+        f"MNIST by activation and estimator: trained on {results.trained_on}, measured on "
+        f"{results.num_samples:,} test images,\n{results.sizes['seed']} seeds; KDE: upper bound; "
         f"ceiling {np.log2(results.num_samples):.2f} bits"
     )
+    names = {"kde": f"KDE, noise variance {NOISE_VARIANCE}", "bins": f"bins of {BIN_WIDTH}"}
+    shown = results.assign_coords(estimator=[names[name] for name in results.estimator.values])
     figures = {
         "information_plane.png": plot_information_plane(
-            results, row="estimator", column="activation", title=title
+            shown, row="estimator", column="activation", title=title
         ),
         "compression.png": plot_compression(
-            results, row="activation", compare="estimator", title=f"{title}, mean with 95% band"
+            shown, row="activation", compare="estimator", title=f"{title}, mean with 95% band"
         ),
     }
     quality = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")

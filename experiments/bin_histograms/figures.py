@@ -106,6 +106,11 @@ def plot_bin_course(seen: xr.Dataset, *, title: str = "") -> Figure:
             values = seen[name].sel(activation=activation, layer=layer)
             draw_band(axes[i, j], values, "epoch", colour, str(activation), style)
         epoch_axis(axes[i, j], seen)
+    # Layers differ a hundredfold in their empty bins, and some have none.
+    empty = axes[list(COURSE).index("empty"), 0]
+    empty.set_yscale("symlog", linthresh=1)
+    empty.set_ylim(bottom=0)
+    empty.yaxis.set_major_formatter("{x:g}")
     for ax, label in zip(axes[:, 0], COURSE.values(), strict=True):
         ax.set_ylabel(label)
     _layer_titles(axes, layers)

@@ -7,7 +7,15 @@ from matplotlib.figure import Figure
 
 from ibjax.analysis._inputs import as_integers
 from ibjax.analysis._labelled import check_results
-from ibjax.plots.axes import ARM_COLOURS, add_title, check_levels, draw_band, epoch_axis, label_epochs
+from ibjax.plots.axes import (
+    ARM_COLOURS,
+    add_title,
+    check_levels,
+    draw_band,
+    epoch_axis,
+    label_epochs,
+    log_axis,
+)
 
 __all__ = ["plot_stops"]
 
@@ -50,7 +58,7 @@ def plot_stops(results: xr.Dataset, *, title: str = "") -> Figure:
     for row, activation in zip(axes, activations, strict=True):
         arm = results.sel(activation=activation)
         draw_band(row[0], arm.test_loss, "epoch", ARM_COLOURS[0], "")
-        row[0].set_yscale("log")
+        log_axis(row[0])
         row[0].set_ylabel(f"{activation}\nvalidation loss [nats]")
         for ax, layer in zip(row[1:], layers, strict=True):
             draw_band(ax, arm.ixt.sel(layer=layer), "epoch", ARM_COLOURS[0], "")

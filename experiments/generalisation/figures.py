@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ibjax.analysis._labelled import check_results, check_same_levels
-from ibjax.plots.axes import ARM_COLOURS, add_title, draw_band, epoch_axis, label_epochs
+from ibjax.plots.axes import ARM_COLOURS, add_title, draw_band, epoch_axis, label_epochs, log_axis
 
 __all__ = ["plot_generalisation"]
 
@@ -49,7 +49,7 @@ def plot_generalisation(
             for colour, (part, name) in zip(ARM_COLOURS, PARTS.items(), strict=False):
                 draw_band(ax, arm[f"{part}_{quantity}"], "epoch", colour, name)
             ax.set_ylabel(f"{activation}\n{label}" if ax is row[0] else label)
-        row[0].set_yscale("log")
+        log_axis(row[0])
         _draw_phases(row[2], phases.sel(activation=activation))
         for ax in row:
             ax.axvline(onset, color="0.3", ls="--", lw=1, label="least validation loss")

@@ -8,9 +8,10 @@ do not compress.
 
 Command:  python -m experiments.gradient_snr
 Time:     4 to 6 minutes on 2 cores
-Expect:   diffusion starts near epoch 700 in both. tanh layers 3 to 5 start to compress at a tenth to a
-          third of that epoch, with no correlation over seeds; no hidden relu layer compresses.
-          Saturated tanh units rise from none to half, and gradients per nat of loss left fall fourfold.
+Expect:   tanh layers 1 to 4 pass to diffusion near epoch 700, layers 5 and 6 in few networks, though 5
+          compresses most. Layers 2 to 4 start to compress at 0.2 times that epoch, with |rho| at most
+          0.54 over seeds; at an SNR of 2 instead of 1 the two starts coincide. Hidden relu layers pass
+          to diffusion and none is shown to compress. Saturated tanh units rise from none to half.
 
 50 networks 12-10-7-5-4-3-2 an activation on the 12-bit symmetric task, trained by plain SGD (rate 0.1,
 batches of 256, 8000 epochs), with I(X;T) and I(T;Y) on all 4096 inputs in bins of 0.07 at 210 epochs. At
@@ -22,6 +23,7 @@ Dims: activation, seed, epoch, layer.
 """
 
 import dataclasses
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -41,15 +43,19 @@ from experiments.lab import (
     train,
 )
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, compression, compression_summary
-from ibjax.analysis.gradient_phases import phase_agreement, phase_epochs
+from ibjax.analysis.gradient_phases import network_snr, phase_agreement, phase_epochs
 from ibjax.analysis.gradients import SATURATED_SLOPE, GradientRecord
 from ibjax.analysis.intervals import halving_interval, mean_interval, median_interval
-from ibjax.analysis.phases import running_median
+from ibjax.analysis.phases import by_layer, running_median
 from ibjax.analysis.records import JointRecord, PlaneRecord
 from ibjax.presets import preset
 from ibjax.training import TrainConfig, make_model
 
 ACTIVATIONS = ("tanh", "relu")
+
+# Ratios below which diffusion starts, and shares of the loss after which compression has, to compare.
+LEVELS, PARTS = (0.5, 1.0, 2.0), (0.05, 0.1, 0.2)
+
 FULL, SMOKE = Scale(epochs=8000), Scale(epochs=30, widths=(4, 3, 2))
 
 
@@ -90,34 +96,28 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     seeds = f"{results.sizes['seed']} seeds"
     figures = {
         f"gradients_{name}.png": plot_gradient_phases(
-            arm, phases[name], title=f"{name}: {results.binning}, {seeds}, 95% bands"
+            arm, phases[name], title=f"{name} networks, layer by layer: {seeds}, 95% bands"
         )
         for name, arm in arms.items()
     }
     joined = xr.concat(phases.values(), xr.Variable("activation", list(ACTIVATIONS)))
-    title = f"When compression starts and when diffusion does, {seeds}"
-    figures["phases.png"] = plot_phase_epochs(joined.isel(layer=slice(0, -1)), title=title)
-    return figures, [phase_table(phases), agreement_table(arms, phases), saturation_table(arms)]
+    title = f"Starts of diffusion and compression by activation and layer, {seeds}"
+    figures["phases.png"] = plot_phase_epochs(joined, title=title)
+    tables = [phase_table(arms, phases), agreement_table(arms, phases), threshold_table(arms)]
+    return figures, [*tables, saturation_table(arms)]
 
 
-def phase_table(phases: dict[str, xr.Dataset]) -> Table:
+def phase_table(arms: dict[str, xr.Dataset], phases: dict[str, xr.Dataset]) -> Table:
     """Tabulate by layer, and for the network, how many seeds have each phase, and its median epoch."""
     rows = []
     for name, epochs in phases.items():
+        snr = final_snr(arms[name])
         whole = median_interval(epochs.network_diffusion.values)
-        unknown = dict.fromkeys([*interval_cells("compression", whole)], "-")
-        rows.append(
-            {
-                "activation": name,
-                "layer": "all",
-                "diffuse": whole.num_seeds,
-                **interval_cells("diffusion", whole),
-                "compresses": "-",
-                "lose_bits": "-",
-                **unknown,
-            }
-        )
-        for layer in epochs.layer.values:
+        cells = {"activation": name, "layer": "all", "final_snr": snr.pop("all")}
+        cells |= {"diffuse": whole.num_seeds, **interval_cells("diffusion", whole)}
+        no_compression = ["compresses", "lose_bits", *interval_cells("compression", whole)]
+        rows.append(cells | dict.fromkeys(no_compression, "-"))
+        for layer, ratio in snr.items():
             layer_epochs = epochs.sel(layer=layer)
             diffusion = median_interval(layer_epochs.diffusion.values)
             start = median_interval(layer_epochs.compression.values)
@@ -125,6 +125,7 @@ def phase_table(phases: dict[str, xr.Dataset]) -> Table:
                 {
                     "activation": name,
                     "layer": layer,
+                    "final_snr": ratio,
                     "diffuse": diffusion.num_seeds,
                     **interval_cells("diffusion", diffusion),
                     "compresses": "yes" if layer_epochs.compresses else "no",
@@ -133,58 +134,81 @@ def phase_table(phases: dict[str, xr.Dataset]) -> Table:
                 }
             )
     note = (
-        "diffuse: seeds whose SNR falls below 1 for good, and the median epoch of that; compresses: the "
-        f"95% interval of the layer's compression lies above {NEGLIGIBLE_BITS} bits; lose_bits: seeds "
-        "that end as much below their own largest I(X;T), as some do by chance alone, and the median "
-        "epoch at which a tenth of it is lost"
+        "final_snr: median over seeds of the SNR at the end; diffuse: seeds whose SNR falls below 1 for "
+        "good, and the median epoch of that; compresses: the 95% interval of the layer's compression "
+        f"lies above {NEGLIGIBLE_BITS} bits; lose_bits: seeds that end as much below their own largest "
+        "I(X;T), as some do by chance alone, and the median epoch at which a tenth of it is lost"
     )
     return table_of_rows("phases", rows, [note])
 
 
+def final_snr(arm: xr.Dataset) -> dict[str | int, float]:
+    """Return the median over seeds of the smoothed ratio at the end: of "all" kernels, and by layer."""
+    network = running_median(network_snr(arm).values, arm.epoch.values)[:, -1]
+    layers = by_layer(running_median, arm, "gradient_snr")[:, :, -1].T
+    curves = {"all": network, **dict(zip(arm.layer.values.tolist(), layers, strict=True))}
+    return {name: median_interval(values).estimate for name, values in curves.items()}
+
+
 def agreement_table(arms: dict[str, xr.Dataset], phases: dict[str, xr.Dataset]) -> Table:
-    """Tabulate by layer that compresses its start against the network's and its own diffusion."""
+    """Tabulate by layer that compresses the start of that against the start of its own diffusion."""
     rows, columns = [], []
     for name, epochs in phases.items():
         agreement = phase_agreement(epochs)
         rows += layer_rows(agreement.isel(layer=epochs.compresses.values), activation=name)
         columns = ["activation", "layer", *map(str, agreement)]
     note = (
-        "ratio: epoch at which compression starts over that at which the network's diffusion does, "
-        "geometric mean; rho: Spearman's correlation of the two over seeds, with Fisher's interval; "
-        "rho_own: with the layer's own diffusion"
+        "both: seeds with a start of compression and one of the layer's own diffusion; before: those of "
+        "them that start to compress first; undiffused: seeds that compress and never diffuse; ratio: "
+        "epoch at which compression starts over that at which diffusion does, median and deciles; rho: "
+        "Spearman's correlation of the two over seeds, with Fisher's interval, whose ends bound |rho|; "
+        "rho_network: with the whole network's diffusion"
     )
     sentences = [note, *(verdict(name, arms[name], phases[name]) for name in arms)]
     return table_of_rows("agreement", rows, sentences, columns=columns)
 
 
 def verdict(name: str, arm: xr.Dataset, phases: xr.Dataset) -> str:
-    """Say what follows for one activation from its hidden layers, and what does not."""
-    diffusion = median_interval(phases.network_diffusion.values)
-    facts = f"{name}: diffusion starts in {diffusion.num_seeds} of {arm.sizes['seed']} networks"
-    if diffusion.num_seeds:
-        facts += f", at epoch {diffusion.estimate:.0f} ({diffusion.low:.0f} to {diffusion.high:.0f})"
-    hidden = phases.isel(layer=slice(0, -1))
-    agreement = phase_agreement(hidden).sel(layer=hidden.layer[hidden.compresses])
-    if not agreement.sizes["layer"]:
-        most = float(compression_summary(arm).compression_high.isel(layer=slice(0, -1)).max())
-        facts += f"; no hidden layer compresses (upper limits: at most {most:.2f} bits)."
-        most_diffuse = 2 * diffusion.num_seeds > arm.sizes["seed"]
-        return facts + (" Diffusion does not bring compression." if most_diffuse else "")
+    """Say what follows for one activation from its layers, and what does not."""
+    seeds, layers = arm.sizes["seed"], phases.layer.values
+    diffuse = phases.diffusion.notnull().sum("seed").values
+    counts = ", ".join(f"{layer} in {count}" for layer, count in zip(layers, diffuse, strict=True))
+    facts = [f"{name}: of {seeds} networks diffusion starts for layer {counts}"]
+    agreement = phase_agreement(phases).isel(layer=phases.compresses.values)
     for layer in agreement.layer.values:
-        r = {k: float(v) for k, v in agreement.sel(layer=layer).items()}
-        facts += (
-            f"; layer {layer} starts to compress at {r['ratio']:.2f} ({r['ratio_low']:.2f} to "
-            f"{r['ratio_high']:.2f}) times that epoch, correlation {r['rho']:.2f} ({r['rho_low']:.2f} "
-            f"to {r['rho_high']:.2f})"
+        r = {str(k): v.item() for k, v in agreement.sel(layer=layer).items()}
+        fact = (
+            f"layer {layer} starts to compress before its diffusion in {r['before']:.0f} of the "
+            f"{r['both']:.0f} networks with both, without any diffusion in {r['undiffused']:.0f}"
         )
-    before, related = (
-        ", ".join(map(str, agreement.layer[chosen].values)) or "none"
-        for chosen in (agreement.ratio_high < 1, agreement.rho_low > 0)
+        if np.isfinite(r["rho_low"]):
+            fact += f", |rho| at most {max(-r['rho_low'], r['rho_high']):.2f}"
+        facts.append(fact)
+    unmoved = ~phases.compresses.values & (2 * diffuse > seeds)
+    if unmoved.any():
+        most = float(compression_summary(arm).compression_high.values[unmoved].max())
+        facts.append(
+            f"layers that do not compress although most networks' diffuse: "
+            f"{', '.join(map(str, layers[unmoved]))} (upper limits: at most {most:.2f} bits)"
+        )
+    return f"{'; '.join(facts)}."
+
+
+def threshold_table(arms: dict[str, xr.Dataset]) -> Table:
+    """Tabulate how the two starts compare by what counts as a start, for layers that compress."""
+    kept = ("both", "before", "undiffused", "ratio", "ratio_low", "ratio_high", "ratio_p10", "ratio_p90")
+    rows = []
+    for name, arm in arms.items():
+        for level, part in itertools.product(LEVELS, PARTS):
+            phases = phase_epochs(arm, level=level, part=part)
+            agreement = phase_agreement(phases).isel(layer=phases.compresses.values)
+            rows += layer_rows(agreement[[*kept]], activation=name, level=level, part=part)
+    note = (
+        "level: SNR below which diffusion starts; part: share of the loss of I(X;T) after which "
+        "compression has started; other columns as in the table of agreement"
     )
-    return (
-        f"{facts}. Layers that start to compress before diffusion does: {before}; with starts that go "
-        f"with diffusion's over seeds: {related}, which would not say what is the cause."
-    )
+    columns = ["activation", "level", "part", "layer", *kept]
+    return table_of_rows("thresholds", rows, [note], columns=columns)
 
 
 def saturation_table(arms: dict[str, xr.Dataset]) -> Table:
@@ -219,7 +243,8 @@ def saturation_table(arms: dict[str, xr.Dataset]) -> Table:
     note = (
         "saturated: share of hidden units and inputs, mean over layers, for relu the zeros; fall: of "
         "the norm of the gradient (all kernels), from the epoch at which that of the other half of the "
-        "seeds peaks to the last, in powers of ten; most of it is the loss's own, hence the fall of norm / training loss: "
+        "seeds peaks to the last, in powers of ten; most of it is the loss's own, hence the fall of "
+        "norm / training loss: "
         "where that is positive, the same error moves the weights less than it did"
     )
     return table_of_rows("saturation", rows, [note, *sentences])

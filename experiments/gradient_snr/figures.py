@@ -4,10 +4,11 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from ibjax.analysis._labelled import check_results, check_same_levels
 from ibjax.analysis.gradients import gradient_curves
-from ibjax.analysis.intervals import mean_interval, median_interval, rank_correlation
+from ibjax.analysis.intervals import mean_interval
 from ibjax.plots.axes import (
     ARM_COLOURS,
     add_title,
@@ -15,17 +16,21 @@ from ibjax.plots.axes import (
     draw_band,
     epoch_axis,
     label_epochs,
+    log_axis,
 )
 
 __all__ = ["plot_gradient_phases", "plot_phase_epochs"]
 
 PHASES: dict[str, tuple[str, ...]] = {
-    "network_diffusion": ("seed",),
+    "diffusion": ("seed", "layer"),
     "compression": ("seed", "layer"),
     "compresses": ("layer",),
 }
 
 MEAN_COLOUR, STD_COLOUR, IXT_COLOUR, SATURATED_COLOUR = ARM_COLOURS
+
+# Colours and labels of the two starts.
+STARTS = {"diffusion": ("#56b4e9", "diffusion starts"), "compression": ("black", "compression starts")}
 
 
 def plot_gradient_phases(arm: xr.Dataset, phases: xr.Dataset, *, title: str = "") -> Figure:
@@ -33,9 +38,10 @@ def plot_gradient_phases(arm: xr.Dataset, phases: xr.Dataset, *, title: str = ""
 
     Columns are layers. Rows are the norms of the minibatch gradients' mean and standard deviation over
     the weights' norm, as in figure 4 of Shwartz-Ziv & Tishby (2017), as geometric means over seeds;
-    I(X;T); and the fraction of saturated units. Bands are 95% intervals over seeds. Grey marks the
-    median epoch at which the network's diffusion starts, dashed that at which the layer starts to
-    compress, if it does.
+    I(X;T); and the fraction of saturated units. Bands are 95% intervals over seeds. Vertical lines mark
+    the median epochs at which the layer's own diffusion and its compression start, each only if more
+    than half of the seeds have one and, for compression, if the layer compresses. Short lines at the
+    lower end of the panels of gradients and of I(X;T) are the single seeds' starts.
 
     Args:
         arm: Dataset with ``gradient_mean``, ``gradient_std``, ``weight_norm``, ``ixt`` and ``saturated``
@@ -60,17 +66,21 @@ def plot_gradient_phases(arm: xr.Dataset, phases: xr.Dataset, *, title: str = ""
         _draw_geometric(gradients, mean.sel(layer=layer), MEAN_COLOUR, "mean")
         _draw_geometric(gradients, std.sel(layer=layer), STD_COLOUR, "standard deviation")
         gradients.set_yscale("log")
-        gradients.set_title(f"layer {layer}" + (" (softmax)" if layer == layers[-1] else ""))
+        softmax = " (softmax)" if layer == layers[-1] else ""
+        diffuse = int(phase.diffusion.notnull().sum())
+        gradients.set_title(f"layer {layer}{softmax}\n{diffuse} of {phase.sizes['seed']} diffuse")
         draw_band(information, layer_arm.ixt, "epoch", IXT_COLOUR, "I(X;T)")
-        if layer_arm.saturated.notnull().any():
+        defined = bool(layer_arm.saturated.notnull().any())
+        if defined:
             draw_band(saturation, layer_arm.saturated, "epoch", SATURATED_COLOUR, "saturated")
         else:
             saturation.text(0.5, 0.5, "not defined", transform=saturation.transAxes, ha="center")
         for ax in column:
             epoch_axis(ax, arm)
-            _mark(ax, phases.network_diffusion.values, "0.5", "-", "diffusion starts")
-            if phase.compresses:
-                _mark(ax, phase.compression.values, "black", "--", "compression starts")
+        marked = column if defined else column[:-1]
+        _mark(marked, gradients, phase.diffusion.values, "diffusion", "-")
+        if phase.compresses:
+            _mark(marked, information, phase.compression.values, "compression", "--")
     labels = ("gradients over weights\n[nats]", "I(X;T) [bits]", "saturated units\n[share]")
     for ax, label in zip(axes[:, 0], labels, strict=True):
         ax.set_ylabel(label)
@@ -84,53 +94,62 @@ def plot_gradient_phases(arm: xr.Dataset, phases: xr.Dataset, *, title: str = ""
     return figure
 
 
-def plot_phase_epochs(phases: xr.Dataset, *, row: str = "activation", title: str = "") -> Figure:
-    """Plot each seed's start of compression against its start of diffusion, one panel per layer.
+def plot_phase_epochs(phases: xr.Dataset, *, column: str = "activation", title: str = "") -> Figure:
+    """Plot each seed's start of diffusion and of compression, layer by layer, one panel per arm.
 
-    The line is where both coincide. For layers that do not compress, the epochs of diffusion are marked
-    at the lower end.
+    Every seed is a point: distributions over seeds are drawn rather than their means, because starts can
+    be bimodal. Starts of compression are drawn for layers that compress. Seeds without a start are
+    counted at the upper end.
 
     Args:
-        phases: Dataset with ``network_diffusion`` (row, seed), ``compression`` (row, seed, layer),
-            ``compresses`` (row, layer), as from ``phase_epochs``.
-        row: dimension for rows of panels.
+        phases: Dataset with ``diffusion`` and ``compression`` (column, seed, layer), ``compresses``
+            (column, layer), as from ``phase_epochs``.
+        column: dimension for columns of panels.
         title: title of the figure.
 
     Raises:
         ValueError: for other variables or dims.
     """
-    check_dimensions(row=row)
-    check_results("phases", phases, {name: (row, *dims) for name, dims in PHASES.items()})
-    rows, layers = phases[row].values, phases.layer.values
-    figure = Figure(figsize=(2.5 * len(layers) + 0.5, 2.6 * len(rows) + 0.7), layout="constrained")
-    axes = figure.subplots(len(rows), len(layers), squeeze=False, sharex=True, sharey=True)
-    # Epoch 0 has no place on a log scale and is drawn at 1.
-    diffusion, compression = (phases[k].clip(min=1) for k in ("network_diffusion", "compression"))
-    drawn = np.append(diffusion.values, compression.where(phases.compresses).values)
-    ends = 0.7 * np.nanmin(drawn, initial=100), 1.4 * np.nanmax(drawn, initial=100)
-    for axes_of_row, name in zip(axes, rows, strict=True):
-        for ax, layer in zip(axes_of_row, layers, strict=True):
-            layer_phases = phases.sel({row: name, "layer": layer})
-            ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal")
-            ax.plot(ends, ends, color="0.6", lw=1)
-            ax.grid(alpha=0.3)
-            ax.set_title(f"{name}, layer {layer}")
-            x, y = diffusion.sel({row: name}), compression.sel({row: name, "layer": layer})
-            if not layer_phases.compresses:
-                ax.text(0.5, 0.9, "does not compress", transform=ax.transAxes, ha="center")
-                ax.plot(x, np.full(x.shape, 1.2 * ends[0]), "|", color=ARM_COLOURS[0])
-                continue
-            ax.plot(x, y, "o", ms=4, alpha=0.6, color=ARM_COLOURS[0])
-            rho = rank_correlation(
-                layer_phases.network_diffusion.values, layer_phases.compression.values
-            )
-            text = f"$\\rho$ = {rho.estimate:.2f} ({rho.low:.2f} to {rho.high:.2f})"
-            ax.text(0.5, 0.9, text, transform=ax.transAxes, ha="center", fontsize="small")
-        axes_of_row[0].set_ylabel("compression starts\n[epoch]")
-    for ax in axes[-1]:
-        ax.set_xlabel("diffusion starts [epoch]")
+    check_dimensions(column=column)
+    check_results("phases", phases, {name: (column, *dims) for name, dims in PHASES.items()})
+    columns, layers = phases[column].values, phases.layer.values
+    figure = Figure(figsize=(0.95 * len(layers) * len(columns) + 1, 4), layout="constrained")
+    axes = figure.subplots(1, len(columns), squeeze=False, sharex=True, sharey=True)[0]
+    for ax, name in zip(axes, columns, strict=True):
+        log_axis(ax)
+        for i, layer in enumerate(layers):
+            layer_phases = phases.sel({column: name, "layer": layer})
+            for shift, (start, (colour, _)) in zip((-0.2, 0.2), STARTS.items(), strict=True):
+                if start == "diffusion" or layer_phases.compresses:
+                    # Epoch 0 has no place on a log scale and is drawn at 1.
+                    epochs = layer_phases[start].clip(min=1).values
+                    _draw_strip(ax, i + shift, epochs, colour)
+        ax.set_xticks(range(len(layers)), layers)
+        ax.set_xlim(-0.5, len(layers) - 0.5)
+        ax.grid(alpha=0.3, axis="y")
+        ax.set(title=name, xlabel="layer")
+    axes[0].set_ylabel("epoch")
+    bottom, top = axes[0].get_ylim()
+    axes[0].set_ylim(min(0.8, bottom), 4 * top)  # with room for the counts
+    looks = {"marker": "o", "linestyle": "none", "markersize": 5}
+    handles = [Line2D([], [], color=colour, label=label, **looks) for colour, label in STARTS.values()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
     add_title(figure, title)
     return figure
+
+
+def _draw_strip(ax: Axes, place: float, epochs: np.ndarray, colour: str) -> None:
+    """Draw seeds side by side in a strip, and count those without an epoch above it."""
+    around = np.linspace(-0.13, 0.13, len(epochs))
+    ax.plot(place + around, epochs, "o", ms=3, alpha=0.6, mew=0, color=colour)
+    if missing := int(np.isnan(epochs).sum()):
+        look = {
+            "transform": ax.get_xaxis_transform(),
+            "ha": "center",
+            "va": "top",
+            "fontsize": "x-small",
+        }
+        ax.text(place, 0.98, f"{missing}\nnever", color=colour, **look)
 
 
 def _draw_geometric(ax: Axes, values: xr.DataArray, colour: str, label: str) -> None:
@@ -141,9 +160,13 @@ def _draw_geometric(ax: Axes, values: xr.DataArray, colour: str, label: str) -> 
     ax.fill_between(values.epoch, np.exp(band.low), np.exp(band.high), color=colour, alpha=0.25, lw=0)
 
 
-def _mark(ax: Axes, epochs: np.ndarray, colour: str, style: str, label: str) -> None:
-    """Draw a line at the median and a band over its interval, if there is one."""
-    interval = median_interval(epochs)
-    if interval.num_seeds > 0:
-        ax.axvline(interval.estimate, color=colour, linestyle=style, lw=1.2, label=label)
-        ax.axvspan(interval.low, interval.high, color=colour, alpha=0.15, lw=0)
+def _mark(column: np.ndarray, rug: Axes, epochs: np.ndarray, start: str, style: str) -> None:
+    """Mark the median start in all panels of a column, if most seeds have one, and seeds in one."""
+    colour, label = STARTS[start]
+    look = {"transform": rug.get_xaxis_transform(), "color": colour, "ms": 7, "alpha": 0.5}
+    rug.plot(epochs, np.full(len(epochs), 0.04), "|", **look)
+    # A seed without a start would have it later than all others.
+    median = np.median(np.where(np.isnan(epochs), np.inf, epochs))
+    if np.isfinite(median):
+        for ax in column:
+            ax.axvline(median, color=colour, linestyle=style, lw=1.2, label=label)

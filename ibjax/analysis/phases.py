@@ -15,8 +15,10 @@ from ibjax.checks import check_function, check_number
 from ibjax.types import ArrayLike
 
 __all__ = [
+    "DIFFUSION_LEVEL",
     "NEGLIGIBLE_BITS",
     "OF_LAYERS",
+    "STARTED",
     "by_layer",
     "compression_end",
     "compression_start",
@@ -39,6 +41,9 @@ SMOOTHING = 1.5
 
 # Fractions of compression after which it counts as started and as complete.
 STARTED, COMPLETE = 0.1, 0.9
+
+# Signal-to-noise ratio below which gradients diffuse.
+DIFFUSION_LEVEL = 1.0
 
 
 def running_median(values: ArrayLike, epochs: ArrayLike) -> np.ndarray:
@@ -79,43 +84,49 @@ def _weighted_median(values, weights):
     return np.where(np.isnan(values).any(axis=1), np.nan, chosen)
 
 
-def diffusion_start(snr: ArrayLike, epochs: ArrayLike) -> np.ndarray:
+def diffusion_start(
+    snr: ArrayLike, epochs: ArrayLike, *, level: float | int = DIFFUSION_LEVEL
+) -> np.ndarray:
     """Find the epoch at which drift turns into diffusion, for each seed.
 
-    Drift means a signal-to-noise ratio of 1 or more, diffusion a ratio below 1. Diffusion starts at the
-    first recorded epoch from which the running median of the ratio stays below 1 to the end.
+    Drift means a signal-to-noise ratio of ``level`` or more, diffusion a ratio below it. Diffusion
+    starts at the first recorded epoch from which the running median of the ratio stays below the level
+    to the end.
 
     Args:
         snr: (seed, epoch) signal-to-noise ratio of a layer or of the network.
         epochs: (epoch,) recorded epochs.
+        level: ratio that separates drift from diffusion, positive; in the paper it is 1.
 
     Returns:
         (seed,) epochs; NaN if there is no drift, no diffusion at the end, or an unknown ratio (a dead
         layer, a diverged network).
 
     Raises:
-        ValueError: as ``running_median``.
+        ValueError: as ``running_median``, and for a level that is not a positive number.
 
     Source:
         The phases are those of Shwartz-Ziv & Tishby (2017), section 3.4; the rule is ours.
     """
     snr, epochs = _checked_curves("snr", snr, epochs)
+    check_number("level", level, above=0.0)
     smooth = running_median(snr, epochs)
-    drifts = smooth >= 1
+    drifts = smooth >= level
     last = smooth.shape[1] - 1 - drifts[:, ::-1].argmax(axis=1)  # last drift, if any
     known = drifts.any(axis=1) & ~drifts[:, -1] & ~np.isnan(smooth).any(axis=1)
     return np.where(known, epochs[np.minimum(last + 1, len(epochs) - 1)], np.nan)
 
 
-def compression_start(ixt: ArrayLike, epochs: ArrayLike) -> np.ndarray:
+def compression_start(ixt: ArrayLike, epochs: ArrayLike, *, part: float | int = STARTED) -> np.ndarray:
     """Find the epoch at which a layer starts to compress, for each seed.
 
-    This is the last recorded epoch at which the running median of I(X;T) has lost no more than a tenth
+    This is the last recorded epoch at which the running median of I(X;T) has lost no more than ``part``
     of what it loses from its maximum to the end.
 
     Args:
         ixt: (seed, epoch) bits.
         epochs: (epoch,) recorded epochs.
+        part: fraction of the loss, between 0 and 1, after which compression counts as started.
 
     Returns:
         (seed,) epochs; NaN if the loss is at most ``NEGLIGIBLE_BITS`` or unknown. A seed's maximum minus
@@ -123,9 +134,10 @@ def compression_start(ixt: ArrayLike, epochs: ArrayLike) -> np.ndarray:
         compresses at all.
 
     Raises:
-        ValueError: as ``running_median``.
+        ValueError: as ``running_median``, and for a part that is not between 0 and 1.
     """
-    return _compressed(ixt, epochs, STARTED)
+    check_number("part", part, above=0.0, below=1.0)
+    return _compressed(ixt, epochs, part)
 
 
 def compression_end(ixt: ArrayLike, epochs: ArrayLike) -> np.ndarray:

@@ -6,7 +6,7 @@ from ibjax.plots.data_processing import (
     plot_layer_against_next,
     plot_violations,
 )
-from ibjax.plots.factorial import plot_effects, plot_variance_parts
+from ibjax.plots.factorial import plot_effects, plot_variance_shares
 from ibjax.plots.levels import plot_by_level
 from ibjax.plots.linear import plot_bounded_plane, plot_learning, plot_parts
 from ibjax.plots.planes import plot_information_plane
@@ -29,6 +29,6 @@ __all__ = [
     "plot_parts",
     "plot_probabilities",
     "plot_snapshots",
-    "plot_variance_parts",
+    "plot_variance_shares",
     "plot_violations",
 ]

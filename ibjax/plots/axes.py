@@ -8,7 +8,9 @@ import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from ibjax.analysis._inputs import as_sequence, check_text
 from ibjax.analysis.intervals import mean_interval
@@ -18,6 +20,7 @@ __all__ = [
     "ARM_COLOURS",
     "LAYER_COLOURS",
     "MARKERS",
+    "OUTPUT_MARKER",
     "add_legend",
     "add_title",
     "arm_looks",
@@ -31,6 +34,8 @@ __all__ = [
     "joined",
     "label_epochs",
     "levels",
+    "log_axis",
+    "plain_log_labels",
 ]
 
 Labelled = TypeVar("Labelled", xr.Dataset, xr.DataArray)
@@ -38,7 +43,9 @@ Labelled = TypeVar("Labelled", xr.Dataset, xr.DataArray)
 ARM_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 LAYER_COLOURS = (*ARM_COLOURS, "#56b4e9", "#e69f00", "#000000")
 LINE_STYLES = ("-", "--", ":", "-.")
-MARKERS = "osD^vP*Xph<>"
+# Markers of layers; a star is the corner of the plane, and the last one any network's output.
+MARKERS = "osD^vPXph<"
+OUTPUT_MARKER = ">"
 
 # Number of names per column in a legend beside the panels.
 LEGEND_ROWS = 20
@@ -53,11 +60,17 @@ def arm_looks(count: int) -> list[tuple[Any, str]]:
 
 
 def draw_band(
-    ax: Axes, ixt: xr.DataArray, over: str, colour: Any, label: str, linestyle: str = "-"
+    ax: Axes,
+    ixt: xr.DataArray,
+    over: str,
+    colour: Any,
+    label: str,
+    linestyle: str = "-",
+    linewidth: float | None = None,
 ) -> None:
     """Draw the mean over seeds and its 95% interval."""
     band = mean_interval(ixt.transpose("seed", over).values)
-    ax.plot(ixt[over], band.estimate, color=colour, label=label, linestyle=linestyle)
+    ax.plot(ixt[over], band.estimate, color=colour, label=label, ls=linestyle, lw=linewidth)
     ax.fill_between(ixt[over], band.low, band.high, color=colour, alpha=0.25, lw=0)
 
 
@@ -65,6 +78,25 @@ def epoch_axis(ax: Axes, plane: xr.Dataset) -> None:
     ax.set_xscale("symlog", linthresh=1, linscale=0.4)
     ax.set_xlim(0, max(int(plane.epoch.max()), 2))
     ax.grid(alpha=0.3)
+
+
+class PlainLogFormatter(LogFormatter):
+    """Labels the ticks that matplotlib's does, with plain numbers: 0.6 rather than 6 x 10^-1."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
+def log_axis(ax: Axes) -> None:
+    """Give a vertical axis a log scale with plain numbers, also within one decade."""
+    ax.set_yscale("log")
+    plain_log_labels(ax.yaxis)
+
+
+def plain_log_labels(axis: Axis) -> None:
+    """Label the ticks of a log scale with plain numbers, also within one decade."""
+    axis.set_major_formatter(PlainLogFormatter())
+    axis.set_minor_formatter(PlainLogFormatter(minor_thresholds=(1.5, 0.5)))
 
 
 def label_epochs(axes: np.ndarray) -> None:

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from ibjax.analysis._inputs import as_sequence
 from ibjax.analysis._labelled import check_results
 from ibjax.plots.axes import (
-    add_legend,
     add_title,
     arm_looks,
     at_levels,
@@ -22,6 +21,9 @@ from ibjax.plots.axes import (
     label_epochs,
     levels,
 )
+
+# Number of names side by side in a legend below the panels.
+LEGEND_COLUMNS = 9
 
 __all__ = ["plot_compression", "plot_compression_table", "plot_curves"]
 
@@ -57,7 +59,10 @@ def plot_compression(
                 ax.set_title(f"layer {layer}" + (" (softmax)" if layer == layers[-1] else ""))
         axes[i, 0].set_ylabel(joined("\n", r, "I(X;T) [bits]"))
     label_epochs(axes)
-    add_legend(axes[0, -1], **({} if compare is None else {"title": compare.replace("_", " ")}))
+    if compare is not None:
+        handles, names = axes[0, 0].get_legend_handles_labels()
+        look = {"title": compare.replace("_", " "), "fontsize": "small", "ncols": LEGEND_COLUMNS}
+        figure.legend(handles, names, loc="outside lower center", **look)
     add_title(figure, title)
     return figure
 

@@ -143,7 +143,8 @@ def plot_layer_against_next(
     """Plot I(X;T) of a layer and of a later one against the epoch, with the latter's apparent gain.
 
     Means over seeds with 95% bands. Where the second curve is above the first, the estimate violates the
-    inequality; the dashed line is the fraction of seeds in which it does, on the right-hand axis.
+    inequality; the dashed line is the fraction of seeds in which it does, on the right-hand axis. The
+    first curve is wide, so that it is seen behind a second one of the same values.
 
     Args:
         plane: Dataset with ``ixt`` of dims ``([row], [column], seed, epoch, layer)``, bits.
@@ -165,14 +166,14 @@ def plot_layer_against_next(
     for (i, r), (j, c) in itertools.product(enumerate(rows), enumerate(columns)):
         ax, share_ax = axes[i, j], axes[i, j].twinx()
         pair = []
-        for colour, number in zip(ARM_COLOURS, (layer, following), strict=False):
+        for colour, number, width in zip(ARM_COLOURS, (layer, following), (4.5, 1.5), strict=False):
             chosen = at_levels(plane.ixt, {row: r, column: c, "layer": number})
             pair.append(chosen.transpose("seed", "epoch"))
-            draw_band(ax, pair[-1], "epoch", colour, f"layer {number}")
+            draw_band(ax, pair[-1], "epoch", colour, f"layer {number}", linewidth=width)
         excess = dpi_violations(np.stack([curve.values for curve in pair], axis=-1))[..., 0]
         share = (excess > 0).sum(axis=0) / np.maximum(np.isfinite(excess).sum(axis=0), 1)
         share_ax.plot(plane.epoch, share, "--", color="0.3", lw=1, label="networks that violate")
-        share_ax.set_ylim(0, 1.02)
+        share_ax.set_ylim(-0.03, 1.03)
         if j == len(columns) - 1:
             share_ax.set_ylabel("share of networks")
         else:

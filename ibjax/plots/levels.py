@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from ibjax.analysis._inputs import as_numbers, check_text
 from ibjax.analysis._labelled import check_results
 from ibjax.analysis.intervals import median_interval
-from ibjax.plots.axes import ARM_COLOURS, add_title, check_labels
+from ibjax.plots.axes import ARM_COLOURS, add_title, check_labels, log_axis
 
 __all__ = ["plot_by_level"]
 
@@ -51,7 +51,7 @@ def plot_by_level(
             np.array([(interval.low, interval.high) for interval in intervals]).reshape(-1, 2).T - middle
         )
         ax.errorbar(levels[known], middle, ends, fmt="o-", color=ARM_COLOURS[1], capsize=3, zorder=3)
-        ax.set_yscale("log")
+        log_axis(ax)
         ax.set_xticks(levels)
         ax.set_xlabel(values[over].attrs.get("long_name", over))
         ax.set_title(label, fontsize="medium")

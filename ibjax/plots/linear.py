@@ -24,6 +24,7 @@ from ibjax.plots.axes import (
     joined,
     label_epochs,
     levels,
+    log_axis,
 )
 from ibjax.plots.planes import plot_information_plane
 
@@ -135,7 +136,7 @@ def plot_learning(
             references.items(), itertools.cycle(REFERENCE_STYLES), strict=False
         ):
             errors.axhline(float(arm[name].mean()), color="black", linestyle=style, label=label)
-        errors.set_yscale("log")
+        log_axis(errors)
         errors.set_title(joined("", level), fontsize="medium")
         for ax, name in zip(information, ("ixt", "ity"), strict=True):
             for (colour, style), layer in zip(looks, layers, strict=True):

@@ -12,7 +12,16 @@ from ibjax.analysis._inputs import as_numbers
 from ibjax.analysis._labelled import check_results
 from ibjax.analysis.intervals import mean_interval
 from ibjax.checks import kind_of
-from ibjax.plots.axes import MARKERS, add_title, at_levels, facets, joined, levels
+from ibjax.plots.axes import (
+    MARKERS,
+    OUTPUT_MARKER,
+    add_title,
+    at_levels,
+    facets,
+    joined,
+    levels,
+    plain_log_labels,
+)
 
 __all__ = ["plot_information_plane"]
 
@@ -20,6 +29,9 @@ EPOCH_COLOURS = "viridis"
 
 # Number of epochs at which the faint paths of single seeds are drawn: enough to show their spread.
 SPREAD_EPOCHS = 60
+
+# Bits within which a layer counts as being at the corner.
+AT_CORNER = 0.05
 
 
 def plot_information_plane(
@@ -33,14 +45,16 @@ def plot_information_plane(
     """Plot every layer's path through the information plane.
 
     The mean over seeds is drawn strongly, each seed faintly behind it; the colour is the epoch, on a
-    log scale; each layer ends in a marker of its own with its number.
+    log scale; each layer ends in a marker of its own with its number. If networks differ in depth, the
+    output of each has the same marker.
 
     Args:
         plane: Dataset with ``ixt``, ``ity`` of dims ``([row], [column], [seed], epoch, layer)``.
         row: optional dimension for rows of panels.
         column: optional dimension for columns of panels.
         title: title of the figure.
-        corner: (H(X), I(X;Y)), bits, drawn as a star: no layer is beyond it.
+        corner: (H(X), I(X;Y)), bits, drawn as a star: no layer is beyond it. Layers that never leave it
+            are named, since they have no path.
 
     Raises:
         ValueError: for other variables or dims, a corner that is not a pair of numbers.
@@ -55,11 +69,16 @@ def plot_information_plane(
     figure = Figure(figsize=(4.0 * len(columns) + 1.2, 3.4 * len(rows) + 0.5), layout="constrained")
     axes = figure.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey=True)
     norm = LogNorm(1, max(int(plane.epoch.max()), 2))
+    depths = _depths(plane)
+    same_depth = len(np.unique(depths[depths > 0])) <= 1
     for i, r in enumerate(rows):
         for j, c in enumerate(columns):
-            _draw_paths(axes[i, j], at_levels(plane, {row: r, column: c}), norm)
+            panel = at_levels(plane, {row: r, column: c})
+            _draw_paths(axes[i, j], panel, norm, mark_output=not same_depth)
             if corner is not None:
-                axes[i, j].plot(*corner, "*", color="crimson", ms=12, zorder=2, clip_on=False)
+                look = {"ms": 17, "mfc": "none", "mec": "crimson", "mew": 1.5, "zorder": 5}
+                axes[i, j].plot(*corner, "*", clip_on=False, **look)
+                _name_layers_at(axes[i, j], panel, corner)
             axes[i, j].set_title(joined(", ", c, r))
     for ax in axes.flat:
         ax.autoscale_view()
@@ -70,19 +89,39 @@ def plot_information_plane(
     for ax in axes[:, 0]:
         ax.set_ylabel("I(T;Y) [bits]")
     colours = ScalarMappable(norm, EPOCH_COLOURS)
-    figure.colorbar(colours, ax=axes, label="epoch (log scale; untrained at its lower end)", aspect=35)
-    # Take the panel with every layer, since networks of different depth do not all have the same.
-    fullest = max(axes.flat, key=lambda ax: len(ax.get_legend_handles_labels()[0]))
-    fullest.legend(title="layer", loc="lower right", fontsize="small", ncols=2)
+    label = "epoch (log scale; untrained at its lower end)"
+    plain_log_labels(figure.colorbar(colours, ax=axes, label=label, aspect=35).ax.yaxis)
+    # Networks of different depth do not all have the same layers; the deepest one's are all of them.
+    handles, labels = max((ax.get_legend_handles_labels() for ax in axes.flat), key=lambda x: len(x[0]))
+    look = {"title": "layer", "fontsize": "small", "ncols": max(len(labels), 1)}
+    figure.legend(handles, labels, loc="outside lower center", **look)
     add_title(figure, title)
     return figure
 
 
-def _draw_paths(ax: Axes, panel: xr.Dataset, norm: LogNorm) -> None:
+def _depths(plane: xr.Dataset) -> np.ndarray:
+    """Return the number of layers of every panel's networks, which are padded with NaN."""
+    finite = np.isfinite(plane.ixt).any([d for d in ("seed", "epoch") if d in plane.ixt.dims])
+    return finite.sum("layer").values
+
+
+def _name_layers_at(ax: Axes, panel: xr.Dataset, corner: tuple[float, float]) -> None:
+    """Write which layers' mean paths never leave the corner."""
+    mean = panel[["ixt", "ity"]].mean("seed") if "seed" in panel.dims else panel
+    away = np.hypot(mean.ixt - corner[0], mean.ity - corner[1]).max("epoch", skipna=False)
+    still = panel.layer.values[(away < AT_CORNER).values]
+    if len(still):
+        text = f"always at the star: {', '.join(map(str, still))}"
+        look = {"ha": "right", "fontsize": "small", "bbox": {"fc": "white", "ec": "0.8"}, "zorder": 5}
+        ax.text(0.96, 0.05, text, transform=ax.transAxes, **look)
+
+
+def _draw_paths(ax: Axes, panel: xr.Dataset, norm: LogNorm, *, mark_output: bool) -> None:
     if "seed" not in panel.dims:
         panel = panel.expand_dims("seed")
     panel = panel.transpose("seed", "epoch", "layer", ...)
     colour_of = np.maximum(panel.epoch.values, 1)
+    output = _depths(panel) - 1 if mark_output else None
     for i, layer in enumerate(panel.layer.values):
         x, y = panel.ixt.values[:, :, i], panel.ity.values[:, :, i]  # (seed, epoch)
         if not np.isfinite(x).any():
@@ -93,9 +132,16 @@ def _draw_paths(ax: Axes, panel: xr.Dataset, norm: LogNorm) -> None:
             _add_path(ax, x[:, some], y[:, some], colour_of[some], norm, **faint)
         mean_x, mean_y = mean_interval(x).estimate, mean_interval(y).estimate
         _add_path(ax, mean_x[None], mean_y[None], colour_of, norm, linewidth=2.2, alpha=1.0)
-        marker = MARKERS[i % len(MARKERS)]
+        marker = OUTPUT_MARKER if i == output else MARKERS[i % len(MARKERS)]
         look = {"marker": marker, "markersize": 7, "markeredgecolor": "black", "linestyle": "none"}
-        ax.plot(mean_x[-1], mean_y[-1], color="white", label=str(layer), zorder=4, **look)
+        ax.plot(
+            mean_x[-1],
+            mean_y[-1],
+            color="white",
+            label="output" if i == output else str(layer),
+            zorder=4,
+            **look,
+        )
     ax.grid(alpha=0.3)
 
 

@@ -39,16 +39,41 @@ def test_order_of_dimensions_does_not_matter(arm):
     xr.testing.assert_equal(phase_epochs(arm.transpose("layer", "epoch", "seed")), phase_epochs(arm))
 
 
+def test_thresholds_move_both_starts(arm):
+    """The second layer's ratio of 3 counts as diffusion at no level up to 3, and has no drift above."""
+    ratio = arm.gradient_snr.sel(layer=1)
+    arm.gradient_snr.loc[{"layer": 1}] = np.where(ratio > 1, ratio, np.where(EPOCHS < 4000, 0.7, 0.1))
+    usual, early = phase_epochs(arm), phase_epochs(arm, level=0.5, part=0.2)
+    np.testing.assert_allclose(early.diffusion.sel(layer=1), 4000, rtol=0.05)
+    assert (usual.diffusion.sel(layer=1) < 2000).all()
+    assert (early.compression.sel(layer=1) > usual.compression.sel(layer=1)).all()
+    np.testing.assert_array_equal(early.network_diffusion, usual.network_diffusion)
+    with pytest.raises(ValueError, match="level: expected a finite number above"):
+        phase_epochs(arm, level=0)
+
+
 def test_agreement_of_the_phases(arm):
     phases = phase_epochs(arm)
-    found = phase_agreement(phases)
-    first, second = found.sel(layer=1), found.sel(layer=2)
-    logs = np.log(phases.compression.sel(layer=1) / phases.network_diffusion)
-    assert float(first.ratio) == pytest.approx(float(np.exp(logs.mean())))
+    agreement = phase_agreement(phases)
+    first, second = agreement.sel(layer=1), agreement.sel(layer=2)
+    ratios = phases.compression.sel(layer=1) / phases.diffusion.sel(layer=1)
+    assert float(first.ratio) == pytest.approx(float(ratios.median()))
     assert first.ratio_low < first.ratio < first.ratio_high < 1
-    assert (float(first.rho), float(first.rho_own)) == pytest.approx((1, 1))
-    assert (int(first.rho_seeds), int(second.rho_seeds)) == (12, 0)
-    assert np.isnan([second.ratio, second.rho, second.rho_low]).all()
+    assert first.ratio_p10 == pytest.approx(float(ratios.quantile(0.1)))
+    assert first.ratio_p90 == pytest.approx(float(ratios.quantile(0.9)))
+    assert (float(first.rho), float(first.rho_network)) == pytest.approx((1, 1))
+    assert (int(first.both), int(first.before), int(first.undiffused)) == (12, 12, 0)
+    assert (int(second.both), int(second.before), int(second.undiffused)) == (0, 0, 0)
+    assert np.isnan([second.ratio, second.ratio_p10, second.rho, second.rho_low]).all()
+    xr.testing.assert_equal(phase_agreement(phases.transpose()), agreement)
+
+
+def test_seeds_that_compress_and_never_diffuse_are_counted_apart(arm):
+    phases = phase_epochs(arm)
+    phases.diffusion[:5, 0] = np.nan
+    phases.diffusion[5, 0] = 1.0  # sooner than its compression
+    agreement = phase_agreement(phases).sel(layer=1)
+    assert (int(agreement.both), int(agreement.before), int(agreement.undiffused)) == (7, 6, 5)
 
 
 def test_norms_of_the_network_are_of_all_kernels_together():

@@ -112,6 +112,27 @@ def test_what_does_not_compress_has_no_start():
     assert np.isnan(compression_start(curves, EPOCHS)).all()
 
 
+def test_diffusion_starts_at_another_level_of_the_ratio():
+    """A ratio of 5, then 1.5 from epoch 100, then 0.7 from epoch 1000."""
+    ratio = np.where(EPOCHS < 100, 5.0, np.where(EPOCHS < 1000, 1.5, 0.7))[None]
+    for level, expected in ((0.5, np.nan), (1, 1000), (2, 100), (6, np.nan)):
+        np.testing.assert_allclose(diffusion_start(ratio, EPOCHS, level=level), expected, rtol=0.05)
+
+
+def test_compression_starts_later_where_more_must_be_lost():
+    curve = falling(4.0)[None]
+    for part in (0.05, 0.2, 0.5):
+        expected = 100 * (80 / 1.5**0.5) ** part  # the last window's median lies at its half
+        start = compression_start(curve, EPOCHS, part=part)
+        np.testing.assert_allclose(start, expected, rtol=0.06)
+
+
+@pytest.mark.parametrize("part", [0, 1, np.nan])
+def test_parts_that_are_all_or_nothing_are_refused(part):
+    with pytest.raises(ValueError, match="part: expected a finite number above 0"):
+        compression_start(np.ones((2, len(EPOCHS))), EPOCHS, part=part)
+
+
 def test_bad_shapes_are_refused():
     with pytest.raises(ValueError, match="values: expected shape"):
         running_median(np.ones(3), np.arange(3))

@@ -197,11 +197,12 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
     "analysis.factorial": {
         "two_by_two": {"values": RNG.normal(size=(2, 2, SEEDS))},
         "variance_components": {"values": RNG.normal(size=(3, 4, 2))},
+        "variance_shares": {"values": RNG.normal(size=(3, 4, 2)), "level": 0.9},
     },
     "analysis.gradient_phases": {
         "network_snr": {"arm": GRADIENTS},
         "phase_agreement": {"phases": PHASES},
-        "phase_epochs": {"arm": GRADIENTS},
+        "phase_epochs": {"arm": GRADIENTS, "level": 0.5, "part": 0.2},
     },
     "analysis.gradients": {
         "gradient_curves": {"results": GRADIENTS, "definition": "normalised"},
@@ -240,8 +241,8 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
     "analysis.phases": {
         "by_layer": {"rule": phases.running_median, "arm": PLANE, "variable": "ity"},
         "compression_end": {"ixt": FALLING, "epochs": EPOCHS},
-        "compression_start": {"ixt": FALLING, "epochs": EPOCHS},
-        "diffusion_start": {"snr": FALLING - 4, "epochs": EPOCHS},
+        "compression_start": {"ixt": FALLING, "epochs": EPOCHS, "part": 0.2},
+        "diffusion_start": {"snr": FALLING - 4, "epochs": EPOCHS, "level": 0.5},
         "fitting_end": {"ity": 6 - FALLING, "epochs": EPOCHS},
         "plane_phases": {"arm": PLANE},
         "reaching_epoch": {"values": 6 - FALLING, "epochs": EPOCHS, "level": 1.0},
@@ -454,10 +455,18 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "num_columns": 1,
         },
         "plot_snapshots": {"plane": PLANE[["ixt", "ity"]], "epochs": [0, 128], "title": "made up"},
-        "plot_variance_parts": {
-            "parts": made(parts="activation arm source layer").parts,
+        "plot_variance_shares": {
+            "shares": made(
+                std="activation arm layer",
+                weights="activation arm layer",
+                weights_low="activation arm layer",
+                weights_high="activation arm layer",
+                data="activation arm layer",
+                data_low="activation arm layer",
+                data_high="activation arm layer",
+            ),
             "row": "activation",
-            "labels": {"weights": "weights", "data": "data"},
+            "labels": {"weights": "weights", "data": "data", "interaction": "both"},
             "title": "made up",
         },
         "plot_violations": {

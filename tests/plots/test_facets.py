@@ -14,7 +14,7 @@ from ibjax.plots import (
     plot_information_plane,
     plot_layer_against_next,
     plot_learning,
-    plot_variance_parts,
+    plot_variance_shares,
     plot_violations,
 )
 from tests.plots.drawn import rendered
@@ -40,7 +40,9 @@ TABLE = numbers(
     compression="estimator layer", compression_low="estimator layer", compression_high="estimator layer"
 )
 RISES = numbers(share="variable estimator epoch pair", excess="variable estimator epoch pair")
-PARTS = numbers(parts="arm source layer").parts
+SHARES = numbers(
+    **dict.fromkeys(["std", *(f"{x}{end}" for x in "ab" for end in ("", "_low", "_high"))], "arm layer")
+)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,7 @@ PARTS = numbers(parts="arm source layer").parts
         (lambda: plot_learning(PLANE.merge(LOSSES), layers=[1, 3], loss="error", references={}), 3),
         (lambda: plot_bounded_plane(PLANE, xr.DataArray(0.5)), 1),
         (lambda: plot_against_truth(numbers(ixt="weight seed", exact="weight"), over="weight"), 1),
-        (lambda: plot_variance_parts(PARTS, labels={"data": "data", "rest": "rest"}), 2),
+        (lambda: plot_variance_shares(SHARES, labels={"a": "a", "interaction": "both", "b": "b"}), 2),
     ],
 )
 def test_a_figure_without_facets(draw, num_panels):

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.collections import LineCollection
 
 from ibjax.plots import plot_information_plane
+from ibjax.plots.axes import MARKERS, OUTPUT_MARKER
 from tests.plots.drawn import rendered
 
 
@@ -36,11 +37,33 @@ def test_nan_is_not_drawn(planes):
     assert [len(path.get_segments()) for path in paths] == [4 * 3, 3] * 2
 
 
-def test_the_legend_names_the_layers_of_the_deepest_network(planes):
+def markers_of(ax):
+    """Markers by label."""
+    return {line.get_label(): line.get_marker() for line in ax.get_lines()}
+
+
+def test_outputs_of_networks_that_differ_in_depth_have_one_marker(planes):
     planes.ixt[0, :, :, :, 2] = np.nan  # a layer that the first column's networks do not have
     figure = plot_information_plane(planes, row="optimizer", column="activation")
-    (legend,) = [ax.get_legend() for ax in figure.axes if ax.get_legend()]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["1", "2", "output"]
+    shallow, deep = (markers_of(ax) for ax in figure.axes[:2])
+    assert list(shallow) == ["1", "output"]
+    assert list(deep) == ["1", "2", "output"]
+    assert shallow["output"] == deep["output"]
+    assert len({*deep.values()}) == 3
+
+
+def test_the_legend_of_layers_is_outside_the_panels(planes):
+    figure = plot_information_plane(planes, row="optimizer", column="activation")
+    assert [ax for ax in figure.axes if ax.get_legend()] == []
+    (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["1", "2", "3"]
+
+
+def test_no_layer_is_marked_as_the_corner_is():
+    assert "*" not in MARKERS + OUTPUT_MARKER
+    assert OUTPUT_MARKER not in MARKERS
 
 
 def test_one_network_without_an_axis_of_seeds(planes):
@@ -52,6 +75,17 @@ def test_the_corner_of_a_plane_is_a_star(planes):
     figure = plot_information_plane(planes.isel(optimizer=0), row="activation", corner=(12.0, 1.0))
     stars = [line for line in figure.axes[0].get_lines() if line.get_marker() == "*"]
     assert [line.get_xydata().tolist() for line in stars] == [[[12.0, 1.0]]]
+    others = [line.get_zorder() for line in figure.axes[0].get_lines() if line not in stars]
+    assert stars[0].get_zorder() > max(others)
+
+
+def test_layers_that_never_leave_the_corner_are_named(planes):
+    planes = planes.isel(optimizer=0).copy(deep=True)
+    planes.ixt[0, ..., :2], planes.ity[0, ..., :2] = 12.0, 1.0
+    planes.ixt[0, :, -1, 1] = 11.0  # the second layer leaves it
+    figure = plot_information_plane(planes, row="activation", corner=(12.0, 1.0))
+    texts = [[text.get_text() for text in ax.texts] for ax in figure.axes[:2]]
+    assert texts == [["always at the star: 1"], []]
 
 
 def test_panels_reach_to_the_layers_of_all(planes):

@@ -59,6 +59,12 @@ def test_course_has_a_row_for_each_measure(seen):
     )
 
 
+def test_empty_bins_of_all_layers_are_legible_on_one_scale(seen):
+    axes = plot_bin_course(seen).axes
+    assert [ax.get_yscale() for ax in axes] == ["linear"] * 6 + ["symlog"] * 3
+    assert axes[-1].get_ylim()[0] == 0
+
+
 def test_shares_of_states_are_stacked(seen):
     figure = plot_state_shares(seen)
     assert len(figure.axes[0].collections) == 3

@@ -46,7 +46,7 @@ def test_results_keep_the_contract(smoke):
 def test_a_small_run_reports_everything(smoke):
     figures, tables = gradient_snr.report(smoke)
     assert set(figures) == {"gradients_tanh.png", "gradients_relu.png", "phases.png"}
-    assert [table.name for table in tables] == ["phases", "agreement", "saturation"]
+    assert [table.name for table in tables] == ["phases", "agreement", "thresholds", "saturation"]
 
 
 def test_full_scale_is_the_default():
@@ -85,16 +85,17 @@ def made_up():
 
 
 def test_verdicts_say_what_the_intervals_say(made_up):
-    _, (phases, agreement, saturation) = gradient_snr.report(made_up)
+    _, (phases, agreement, _, saturation) = gradient_snr.report(made_up)
     _, tanh, relu = agreement.sentences
-    assert tanh.startswith("tanh: diffusion starts in 8 of 8 networks, at epoch 3")
-    assert "layer 1 starts to compress at 0.1" in tanh
-    assert "compress before diffusion does: 1;" in tanh
-    assert "go with diffusion's over seeds: 1," in tanh
-    assert "no hidden layer compresses" in relu
-    assert relu.endswith("Diffusion does not bring compression.")
+    assert tanh.startswith("tanh: of 8 networks diffusion starts for layer 1 in 8, 2 in 8, 3 in 8; ")
+    assert "layer 1 starts to compress before its diffusion in 8 of the 8 networks with both" in tanh
+    assert "without any diffusion in 0, |rho| at most 1.00" in tanh
+    assert "although most networks' diffuse: 2, 3 (upper limits: at most 0.00 bits)." in tanh
+    assert "starts to compress" not in relu
+    assert "although most networks' diffuse: 1, 2, 3 (" in relu
     by_layer = phases.frame.set_index(["activation", "layer"])
     assert by_layer.diffuse["tanh", "all"] == by_layer.diffuse["relu", 3] == NUM_SEEDS
+    assert by_layer.final_snr["tanh", "all"] == by_layer.final_snr["tanh", 2] == pytest.approx(0.2)
     assert by_layer.loc[("tanh", 1), ["compresses", "lose_bits"]].tolist() == ["yes", NUM_SEEDS]
     assert by_layer.loc[("relu", 1), ["compresses", "lose_bits"]].tolist() == ["no", 0]
     assert agreement.frame[["activation", "layer"]].to_numpy().tolist() == [["tanh", 1]]
@@ -105,13 +106,33 @@ def test_verdicts_say_what_the_intervals_say(made_up):
     assert tanh.fall_per_nat == pytest.approx(np.log10(0.4 / 0.0002) - 1, abs=1e-6)
 
 
+def test_thresholds_are_compared_for_layers_that_compress(made_up):
+    """The made-up ratio falls from 4 to 0.2 at once, at every level; more loss is later."""
+    _, (_, _, thresholds, _) = gradient_snr.report(made_up)
+    frame = thresholds.frame
+    assert len(frame) == 9
+    assert set(frame.layer) == {1}
+    assert frame.groupby("part").ratio.nunique().tolist() == [1, 1, 1]
+    assert frame[frame.level == 1].ratio.is_monotonic_increasing
+    assert (frame.both == NUM_SEEDS).all()
+
+
+def test_layers_that_compress_and_never_diffuse_are_said(made_up):
+    made_up = made_up.copy(deep=True)
+    made_up.gradient_snr.loc[{"layer": 1}] = 3.0
+    _, (phases, agreement, *_) = gradient_snr.report(made_up)
+    tanh = agreement.sentences[1]
+    assert "diffusion starts for layer 1 in 0, 2 in 8" in tanh
+    assert "in 0 of the 0 networks with both, without any diffusion in 8; layers that" in tanh
+    assert phases.frame.set_index(["activation", "layer"]).final_snr["tanh", 1] == 3.0
+
+
 @pytest.mark.slow
 def test_the_claim_at_reduced_size():
     results = gradient_snr.run(gradient_snr.Config(seeds=8, epochs=3000))
     tanh, relu = (gradient_snr.phase_epochs(results.sel(activation=name)) for name in ("tanh", "relu"))
-    for phases in (tanh, relu):  # both have a diffusion phase
-        assert phases.network_diffusion.notnull().sum() >= 6
-        assert (phases.network_diffusion > 100).sum() >= 6
+    for phases in (tanh, relu):  # the first layers of both have a diffusion phase
+        assert (phases.diffusion.sel(layer=[1, 2]) > 100).sum("seed").min() >= 6
     hidden = {"layer": slice(0, -1)}
     assert tanh.compresses.sel(layer=[4, 5]).all()
     assert not relu.compresses.isel(hidden).any()
