@@ -290,6 +290,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "cardinality_y": 2,
             "num_samples": 100_000,
             "delta": 0.05,
+            "method": "distance",
         },
         "gaussian_ib": {"rho2": np.array([0.5, 0.2]), "beta": np.array([1.0, 4.0])},
         "gaussian_ib_bound": {"rho2": np.array([0.5, 0.2]), "ixt": np.array([0.0, 1.0])},
