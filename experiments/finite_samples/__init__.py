@@ -217,5 +217,6 @@ def verdict(results: xr.Dataset) -> str:
         f"The bounds {holds}: in the worst case {worst:.3f} of {results.sizes['repeat']} draws are "
         f"inside, {promised:.2f} promised. Those of I(T;Y) say something from {least} samples on, "
         f"depending on the encoder; by the distance alone from {distance}, those of Shamir et al. from "
-        f"{shamir}. To know I(T;Y) within {USEFUL_BITS} bits they need {more} the samples that the estimate does."
+        f"{shamir}. To know I(T;Y) within {USEFUL_BITS} bits they need {more} the samples that the "
+        "estimate does."
     )
