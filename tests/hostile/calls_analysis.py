@@ -276,7 +276,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "expected_cosine": {"dimension": 3},
         "match_units": {"kernels": KERNELS, "others": KERNELS, "signs": True},
         "matched_correlations": {"networks": NETWORKS, "signs": True},
-        "random_correlations": {"shapes": [(4, 3), (3, 2)], "num_pairs": 3, "signs": False, "seed": 1},
+        "rotated_kernels": {"networks": NETWORKS, "seed": 1},
         "weight_correlation": {"kernels": KERNELS, "others": KERNELS},
         "within_cosines": {"kernels": KERNELS[0]},
     },
