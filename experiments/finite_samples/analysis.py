@@ -27,6 +27,7 @@ __all__ = [
     "estimates_and_bounds",
     "inside",
     "least_samples",
+    "methods",
     "needed",
     "sample_information",
 ]
@@ -56,6 +57,10 @@ ESTIMATES = {
     "ity_high": "upper bound of I(T;Y)",
     "ixt_vacuous": "the bounds of I(X;T) are those that always hold",
     "ity_vacuous": "the bounds of I(T;Y) are those that always hold",
+    "ixt_shamir_low": "lower bound of I(X;T) by Shamir et al.",
+    "ixt_shamir_high": "upper bound of I(X;T) by Shamir et al.",
+    "ity_shamir_low": "lower bound of I(T;Y) by Shamir et al.",
+    "ity_shamir_high": "upper bound of I(T;Y) by Shamir et al.",
 }
 
 
@@ -136,6 +141,7 @@ def least_samples(
     cardinality_y: int | np.integer,
     *,
     delta: float | int,
+    method: str | None = None,
     says: Callable[[FiniteSampleBounds], bool],
 ) -> float:
     """Find the number of samples from which ``finite_sample_bounds`` around these values say something.
@@ -146,6 +152,7 @@ def least_samples(
         cardinality_t: number of states of T.
         cardinality_y: number of labels.
         delta: failure probability of ``finite_sample_bounds``.
+        method: ``method`` of ``finite_sample_bounds``.
         says: function that returns whether the bounds say it; once true, it must stay true as n grows.
 
     Returns:
@@ -166,6 +173,7 @@ def least_samples(
             cardinality_y=cardinality_y,
             num_samples=n,
             delta=delta,
+            method=method,
         )
         return _truth(says(bounds))
 
@@ -214,15 +222,38 @@ def draws(p_xy: np.ndarray, n: int, repeats: range) -> np.ndarray:
 def estimates_and_bounds(counts: np.ndarray, encoder: np.ndarray, n: int) -> dict[str, np.ndarray]:
     """Return the variables of ``ESTIMATES``, (repeat,) each, from counts of n samples."""
     estimates = sample_information(counts, encoder)
-    bounds = finite_sample_bounds(
-        estimates.ixt,
-        estimates.ity,
-        cardinality_t=encoder.shape[1],
-        cardinality_y=counts.shape[-1],
-        num_samples=n,
-        delta=DELTA,
+    bounds, shamir = (
+        finite_sample_bounds(
+            estimates.ixt,
+            estimates.ity,
+            cardinality_t=encoder.shape[1],
+            cardinality_y=counts.shape[-1],
+            num_samples=n,
+            delta=DELTA,
+            method=method,
+        )._asdict()
+        for method in (None, "shamir")
     )
-    return estimates._asdict() | bounds._asdict()
+    columns = estimates._asdict() | bounds
+    for name in ("ixt", "ity"):
+        columns |= {f"{name}_shamir_{end}": shamir[f"{name}_{end}"] for end in ("low", "high")}
+    return {name: columns[name] for name in ESTIMATES}
+
+
+def methods(results: xr.Dataset) -> xr.Dataset:
+    """Return the names of the bounds that gave the intervals, (encoder, num_samples)."""
+    dims, columns = ("encoder", "num_samples"), ("ixt_method", "ity_method")
+    chosen = [
+        [
+            finite_sample_bounds(
+                0.0, 0.0, cardinality_t=int(states), cardinality_y=2, num_samples=int(n), delta=DELTA
+            )
+            for n in results["num_samples"].values
+        ]
+        for states in results.cardinality.values
+    ]
+    names = {k: (dims, [[getattr(b, k) for b in row] for row in chosen]) for k in columns}
+    return xr.Dataset(names, {dim: results[dim].values for dim in dims})
 
 
 def inside(results: xr.Dataset) -> xr.DataArray:
@@ -243,24 +274,39 @@ def needed(results: xr.Dataset, encoder: str) -> dict[str, float]:
         encoder: name of the encoder.
 
     Returns:
-        ``estimate``: of the numbers drawn, that from which on the root mean square error of I(T;Y) is
-        below ``USEFUL_BITS``; ``ixt_speaks``, ``ity_speaks``: bounds around the exact value say more
-        than what always holds; ``ity_useful``: those of I(T;Y) are within ``USEFUL_BITS``. Infinity
-        where no number suffices.
+        Numbers of samples, infinity where none suffices. The smallest of those drawn from which on
+
+        - ``estimate``: the root mean square error of I(T;Y) is below ``USEFUL_BITS``;
+        - ``ixt_speaks``: every draw's interval for I(X;T) says more than what always holds;
+
+        and the smallest at all from which on, around the exact value,
+
+        - ``ity_speaks``: the interval for I(T;Y) says more than what always holds, by the narrower
+          bound; ``ity_speaks_distance`` and ``ity_speaks_shamir``: by these methods;
+        - ``ity_useful``: the interval for I(T;Y) is within ``USEFUL_BITS``.
     """
     results = results.sel(encoder=encoder)
     ixt, ity = float(results.exact_ixt), float(results.exact_ity)
+    sizes = [*results["num_samples"].values.tolist(), np.inf]
 
-    def least(says):
-        return least_samples(ixt, ity, int(results.cardinality), 2, delta=results.delta, says=says)
+    def from_drawn(fails):
+        """Return the number drawn after the last that fails."""
+        last = np.flatnonzero(fails)
+        return float(sizes[int(last[-1]) + 1 if len(last) else 0])
+
+    def least(says, method=None):
+        states = int(results.cardinality)
+        return least_samples(ixt, ity, states, 2, delta=results.delta, method=method, says=says)
+
+    def speaks(bounds):
+        return not bounds.ity_vacuous
 
     error = np.sqrt(((results.ity - ity) ** 2).mean("repeat")).values
-    late = np.flatnonzero(error >= USEFUL_BITS)  # the last n with an estimate that is off
-    good = int(late[-1]) + 1 if len(late) else 0
-    sizes = [*results["num_samples"].values.tolist(), np.inf]
     return {
-        "estimate": float(sizes[good]),
-        "ixt_speaks": least(lambda bounds: not bounds.ixt_vacuous),
-        "ity_speaks": least(lambda bounds: not bounds.ity_vacuous),
+        "estimate": from_drawn(error >= USEFUL_BITS),
+        "ixt_speaks": from_drawn(results.ixt_vacuous.max("repeat").values > 0),
+        "ity_speaks": least(speaks),
+        "ity_speaks_distance": least(speaks, "distance"),
+        "ity_speaks_shamir": least(speaks, "shamir"),
         "ity_useful": least(lambda b: max(ity - b.ity_low, b.ity_high - ity) <= USEFUL_BITS),
     }

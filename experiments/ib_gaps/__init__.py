@@ -7,19 +7,21 @@ favours small I(X;T); and each layer has a bottleneck of its own.
 
 Command:  python -m experiments.ib_gaps [--beta 10]
 Time:     2 to 4 minutes on 2 cores
-Expect:   the gap falls from layer 3 to the output, 2.3 to 0.1 bits, and over training; bounds say
-          nothing of the 3277 training words. Networks learn the noise of their labels: what layers
-          know of training labels rises to 1 bit while what they know of the true ones falls.
+Expect:   the excess complexity falls from layer 3 to the output, 2.3 to 0.1 bits, and over training.
+          Networks learn the noise of their labels: what layers know of training labels rises to 1 bit
+          while what they know of the true ones falls. With 3277 samples 0.22 of 0.90 bits are sure.
 
 Labels follow the soft rule with I(X;Y) = 0.90 bits; 50 networks 12-10-7-5-4-3-2, tanh, trained on labels
 drawn once per seed (plain SGD, rate 0.1, batches of 256, 8000 epochs, 80% of the words). Layers in bins
-of 0.07 are encoders of the 44 classes C of equal p(y|x). Complexity gap: I(C;T) less the smallest that
-suffices for the layer's I(T;Y). Generalisation gap: I(T;Y) of the training words and labels, as
-estimated, less the true one. Captured: I(Y;Y^) / I(X;Y) of the decision Y^. The layers' own bottleneck:
-I(T_{i-1};T_i) + beta I(Y;T_{i-1}|T_i). Bounds: ibjax.bottleneck.finite_sample_bounds at the optimum,
-with 2^I(X;T) states, rounded up, and delta = 0.05.
+of 0.07 are encoders of the 44 classes C of equal p(y|x). R(n) is the I(X;T) of the encoder of which the
+bounds make sure the most I(T;Y) with n samples, D_IB(n) = I(X;Y) less what is sure. The lecture's gaps,
+n = 3277: complexity gap, I(X;T) - R(n); generalisation gap, I(X;Y|T) - D_IB(n). Ours: excess complexity,
+I(C;T) less the smallest that suffices for the layer's I(T;Y); overestimate, I(T;Y) of the training words
+and labels less the true one. Captured: I(Y;Y^) / I(X;Y) of the decision Y^. The layers' own bottleneck:
+I(T_{i-1};T_i) + beta I(Y;T_{i-1}|T_i). Curves of 2, 3 and 4 clusters: for these labels and for eight
+levels of the score with noise.
 
-Dims: seed, epoch, layer; the curves': point, clusters, num_samples.
+Dims: seed, epoch, layer; the curves': point, clusters, num_samples, split, score_point, score_split.
 """
 
 import dataclasses
@@ -30,8 +32,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.ib_gaps.analysis import DELTA, RULE, LabelsRecord, against_the_curve
-from experiments.ib_gaps.figures import plot_gaps, plot_layer_terms
+from experiments.ib_gaps.analysis import RULE, LabelsRecord, against_the_curve
+from experiments.ib_gaps.curves import BOUND_SAMPLES, DELTA
+from experiments.ib_gaps.figures import plot_gaps, plot_layer_terms, plot_suboptimal
 from experiments.lab import (
     Arm,
     LabConfig,
@@ -41,7 +44,6 @@ from experiments.lab import (
     interval_text,
     scale_of,
     symmetric,
-    table_of,
     table_of_rows,
     train,
 )
@@ -55,6 +57,12 @@ from ibjax.training import TrainConfig, log_spaced_epochs, make_model
 
 FULL, SMOKE = Scale(epochs=8000), Scale(epochs=30, widths=(4, 3, 2))
 NUM_RECORDED = 16
+
+# Columns of the table of gaps that have intervals.
+INTERVAL_COLUMNS = (
+    *("excess_complexity", "overestimate", "complexity_gap", "generalisation_gap"),
+    *("kept", "lost", "objective"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +114,10 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
         "objective": f"sum, beta = {results.beta:g}",
     }
     figures = {
-        "ib_gaps.png": plot_gaps(results, title=f"Layers and the information bottleneck: {seeds}"),
+        "ib_gaps.png": plot_gaps(results, title=f"Layers against the information curve: {seeds}"),
+        "suboptimal.png": plot_suboptimal(
+            results, title="At most 2, 3 and 4 clusters against the optimum, for labels of eight levels"
+        ),
         "layerwise.png": plot_layer_terms(
             results, labels=labels, title=f"Each layer's own bottleneck: {seeds}, 95% bands"
         ),
@@ -120,7 +131,7 @@ def gaps_table(results: xr.Dataset) -> Table:
     for layer in results.layer.values:
         end = results.isel(epoch=-1).sel(layer=layer)
         row = {"layer": layer} | {name: float(end[name].mean()) for name in ("ict", "ity", "ity_train")}
-        for name in ("complexity_gap", "generalisation_gap", "kept", "lost", "objective"):
+        for name in INTERVAL_COLUMNS:
             row |= interval_cells(name, mean_interval(end[name].values))
         rows.append(row)
     return table_of_rows("gaps", rows, [seeds_sentence(results), verdict(results)])
@@ -136,30 +147,62 @@ def seeds_sentence(results: xr.Dataset) -> str:
 
 
 def verdict(results: xr.Dataset) -> str:
-    """Say whether gaps shrink along the layers and over training, and where bounds say anything."""
+    """Say whether layers shed what they need not keep, and how far from (R(n), D_IB(n)) they end."""
     end = results.isel(epoch=-1).transpose("seed", "layer", ...)
-    gap = end.complexity_gap.values
-    steps = mean_interval(gap[:, :-1] - gap[:, 1:])  # each (layer - 1,)
+    excess = end.excess_complexity.values
+    steps = mean_interval(excess[:, :-1] - excess[:, 1:])  # each (layer - 1,)
     layers = results.layer.values
     falls = [f"{layers[i]} to {layers[i + 1]}" for i in np.flatnonzero(steps.low > NEGLIGIBLE_BITS)]
-    largest = results.complexity_gap.max("epoch").transpose("seed", "layer").values
-    fall = mean_interval(largest[:, -2] - gap[:, -2])
-    vacuous = [
-        f"{int(n):,}"
-        for n in results["num_samples"].values
-        if not (results.guaranteed.sel(num_samples=n) > NEGLIGIBLE_BITS).any()
-    ]
-    first_layer, output = (mean_interval(end.generalisation_gap.values[:, i]) for i in (0, -1))
+    largest = results.excess_complexity.max("epoch").transpose("seed", "layer").values
+    fall = mean_interval(largest[:, -2] - excess[:, -2])
+    first_layer, output = (mean_interval(end.overestimate.values[:, i]) for i in (0, -1))
     return (
-        f"The complexity gap falls from layer to layer: {', '.join(falls) or 'nowhere'}; that of the "
+        f"The excess complexity falls from layer to layer: {', '.join(falls) or 'nowhere'}; that of the "
         f"last hidden layer ends {interval_text(fall)} bits below its largest. Layers seem to know more "
         f"of training labels than of the true ones: layer 1 {interval_text(first_layer)} bits, the "
-        f"output {interval_text(output)}. Bounds say nothing with n = {'; '.join(vacuous) or 'none'}."
+        f"output {interval_text(output)}. {optimum_sentence(results)}"
+    )
+
+
+def optimum_sentence(results: xr.Dataset) -> str:
+    """Say where the optimum of a finite sample lies, and how far from it the networks' outputs are."""
+    texts = [
+        f"n = {n:,}: {float(at.best_ixt):.2f} and {float(at.best_guaranteed):.2f} "
+        f"({int(at.best_clusters)} states)"
+        for n, at in ((int(n), results.sel(num_samples=n)) for n in results["num_samples"].values)
+        if float(at.best_guaranteed) > NEGLIGIBLE_BITS
+    ]
+    output = results.isel(epoch=-1, layer=-1)
+    complexity, generalisation = (
+        mean_interval(output[name].values) for name in ("complexity_gap", "generalisation_gap")
+    )
+    return (
+        f"R(n) and the sure I(T;Y) there: {'; '.join(texts) or 'nothing is sure'}. Of the networks' "
+        f"outputs, with n = {BOUND_SAMPLES[0]:,}, the complexity gap is {interval_text(complexity)} "
+        f"bits and the generalisation gap {interval_text(generalisation)}."
     )
 
 
 def splits_table(results: xr.Dataset) -> Table:
-    """Tabulate the bifurcations of the information curve."""
-    splits = results[["split_beta", "split_clusters"]]
-    note = "beta at which clusters split (upper limits within the curve's betas), and how many there are"
-    return table_of("bifurcations", splits.assign_coords(split=range(splits.sizes["split"])), [note])
+    """Tabulate the bifurcations of both information curves, and what few clusters lose."""
+    rows = []
+    for labels, prefix in (("two, soft", ""), ("eight levels", "score_")):
+        for split in range(results.sizes[f"{prefix}split"]):
+            at_split = results.isel({f"{prefix}split": split})
+            row = {"labels": labels, "beta": float(at_split[f"{prefix}split_beta"])}
+            names = {"clusters": "split_clusters", "ixt": "split_ixt", "ity": "split_ity"}
+            rows.append(row | {k: at_split[f"{prefix}{v}"].item() for k, v in names.items()})
+    losses = [
+        f"{labels}: "
+        + ", ".join(f"{int(k)}: {results[name].sel(clusters=k).max():.3f}" for k in results.clusters)
+        for labels, name in (("two labels", "forced_loss"), ("eight levels", "score_forced_loss"))
+    ]
+    return table_of_rows(
+        "bifurcations",
+        rows,
+        [
+            f"Curves of at most so many clusters lie below the optimum by up to (bits): "
+            f"{'; '.join(losses)}.",
+            "beta: upper limit, within the curve's betas, of where clusters split; clusters: above it",
+        ],
+    )

@@ -10,24 +10,22 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
+from experiments.ib_gaps.curves import (
+    BOUND_SAMPLES,
+    information_curves,
+    noisy_score_joint,
+    sure_information,
+)
 from ibjax.analysis._inputs import as_integers, as_probabilities
 from ibjax.analysis.encoders import class_joint, fixed_points
 from ibjax.analysis.records import PlaneRecord
-from ibjax.bottleneck import (
-    InformationCurve,
-    bifurcations,
-    finite_sample_bounds,
-    information_curve,
-    interpolate_curve,
-    layer_information,
-)
+from ibjax.bottleneck import interpolate_curve, layer_information
 from ibjax.checks import check_same_length
 from ibjax.datasets import soft_label_probability
 from ibjax.datasets.symmetric import symmetric_score
 from ibjax.types import ArrayLike, PyTree, Record, Samples, Split, Variable
 
 __all__ = [
-    "DELTA",
     "RULE",
     "LabelsRecord",
     "LayerwiseTerms",
@@ -38,21 +36,18 @@ __all__ = [
 # The soft rule of the labels, named by its I(X;Y) in bits.
 RULE = "0.90"
 
-# Points of the curves, and the largest numbers of clusters of the suboptimal ones.
-BETAS = np.geomspace(1, 3000, 160)
-FORCED_CLUSTERS = (2, 3, 4)
-
-# Numbers of samples of the bounds, and the probability with which they may fail.
-BOUND_SAMPLES = (3277, 10**5, 10**6, 10**7)
-DELTA = 0.05
+# Points of the curves, of the networks' labels and of the noisy score.
+BETAS, SCORE_BETAS = np.geomspace(1, 3000, 160), np.geomspace(1, 100, 60)
 
 LONG_NAMES = {
     "ixt": "I(X;T)",
     "ity": "I(T;Y)",
     "ict": "I(C;T), C the class of words of equal p(y|x)",
     "ity_train": "I(T;Y) of the training words and labels",
-    "complexity_gap": "I(C;T) less the smallest that suffices for I(T;Y)",
-    "generalisation_gap": "I(T;Y) of the training words less the true one",
+    "excess_complexity": "I(C;T) less the smallest that suffices for I(T;Y)",
+    "overestimate": "I(T;Y) of the training words less the true one",
+    "complexity_gap": "I(X;T) less R(n), n the number of training words",
+    "generalisation_gap": "I(X;Y|T) less D_IB(n), n the number of training words",
     "kept": "I(T_{i-1};T_i)",
     "lost": "I(Y;T_{i-1}|T_i)",
     "objective": "I(T_{i-1};T_i) + beta I(Y;T_{i-1}|T_i)",
@@ -143,15 +138,19 @@ def against_the_curve(_levels: tuple[str, ...], arm: xr.Dataset, *, beta: float)
 
     Returns:
         ``arm`` without ``states`` and ``decision``, and with the variables of ``LONG_NAMES`` (seed,
-        epoch, layer), NaN for networks that diverged; ``captured`` (seed, epoch); the curves (point,),
-        (clusters, point) and (num_samples, point) and the bifurcations (split,).
+        epoch, layer), NaN for networks that diverged; ``captured`` (seed, epoch); the variables of
+        ``information_curves`` and ``sure_information`` for the networks' labels, and those of
+        ``information_curves`` for the noisy score, their names and dims preceded by ``score_``.
     """
     probability = soft_label_probability(RULE)
     classes = np.unique(symmetric_score(), return_inverse=True)[1]
     p_cy = class_joint(classes, probability)
-    curve = information_curve(p_cy, BETAS)
-    end = layer_information(np.eye(len(p_cy)), p_cy)  # T is C, as beta grows beyond all bounds
-    curve_ixt, curve_ity = np.append(curve.ixt, end.ixt), np.append(curve.ity, end.ity)
+    curves = information_curves(p_cy, BETAS)
+    curves = curves.merge(sure_information(curves))
+    score = information_curves(noisy_score_joint(), SCORE_BETAS)
+    curves = curves.merge(score.rename({k: f"score_{k}" for k in (*score, "point", "split")}))
+    information = float(curves.curve_ity[-1])
+    optimum = curves.sel(num_samples=BOUND_SAMPLES[0])
     points = fixed_points(arm.states.values, classes, p_cy)
     terms = [[layerwise_terms(s, probability) for s in seed] for seed in arm.states.values]
     kept, lost = np.moveaxis(np.array(terms), 2, 0)  # each (seed, epoch, layer)
@@ -160,8 +159,11 @@ def against_the_curve(_levels: tuple[str, ...], arm: xr.Dataset, *, beta: float)
         "ity": points.ity,
         "ict": points.ict,
         "ity_train": arm.ity_train.values,
-        "complexity_gap": points.ict - interpolate_curve(curve_ixt, curve_ity, ity=points.ity),
-        "generalisation_gap": arm.ity_train.values - points.ity,
+        "excess_complexity": points.ict
+        - interpolate_curve(curves.curve_ixt.values, curves.curve_ity.values, ity=points.ity),
+        "overestimate": arm.ity_train.values - points.ity,
+        "complexity_gap": points.ixt - float(optimum.best_ixt),
+        "generalisation_gap": float(optimum.best_guaranteed) - points.ity,  # I(X;Y) cancels
         "kept": kept,
         "lost": lost,
         "objective": kept + beta * lost,
@@ -174,41 +176,5 @@ def against_the_curve(_levels: tuple[str, ...], arm: xr.Dataset, *, beta: float)
     p_xy = np.stack([1 - probability, probability], axis=1) / len(probability)
     captured = [[layer_information(d, p_xy).ity for d in seed] for seed in arm.decision.values]
     attrs = {"units": "1", "long_name": "I(Y;Y^) / I(X;Y) of the decision Y^"}
-    results["captured"] = (("seed", "epoch"), np.array(captured) / end.ity, attrs)
-    return _with_curves(results, p_cy, curve, curve_ixt, curve_ity)
-
-
-def _with_curves(
-    results: xr.Dataset,
-    p_cy: np.ndarray,
-    curve: InformationCurve,
-    curve_ixt: np.ndarray,
-    curve_ity: np.ndarray,
-) -> xr.Dataset:
-    """Add the optimum, the curves of fewer clusters, what is sure from samples, and bifurcations."""
-    forced = [information_curve(p_cy, BETAS, num_clusters=k) for k in FORCED_CLUSTERS]
-    sure = [
-        [
-            finite_sample_bounds(
-                x, y, cardinality_t=int(np.ceil(2**x)), cardinality_y=2, num_samples=n, delta=DELTA
-            ).ity_low
-            for x, y in zip(curve_ixt, curve_ity, strict=True)
-        ]
-        for n in BOUND_SAMPLES
-    ]
-    splits = bifurcations(p_cy, curve)
-    bits, cluster_dims = {"units": "bits"}, ("clusters", "point")
-    # The point of the largest beta comes once more, so that all curves have as many points.
-    forced_ixt, forced_ity = (
-        np.stack([np.pad(values, (0, 1), mode="edge") for values in curves])
-        for curves in ([c.ixt for c in forced], [c.ity for c in forced])
-    )
-    return results.assign(
-        curve_ixt=("point", curve_ixt, bits),
-        curve_ity=("point", curve_ity, bits),
-        forced_ixt=(cluster_dims, forced_ixt, bits),
-        forced_ity=(cluster_dims, forced_ity, bits),
-        guaranteed=(("num_samples", "point"), np.array(sure), bits),
-        split_beta=("split", splits.betas, {"units": "1", "long_name": "beta of a bifurcation"}),
-        split_clusters=("split", splits.after, {"units": "1", "long_name": "clusters above it"}),
-    ).assign_coords(clusters=list(FORCED_CLUSTERS), num_samples=list(BOUND_SAMPLES))
+    results["captured"] = (("seed", "epoch"), np.array(captured) / information, attrs)
+    return results.assign(curves.data_vars).assign_coords(curves.coords)

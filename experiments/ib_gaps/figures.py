@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from ibjax.analysis._labelled import check_results
@@ -19,19 +20,22 @@ from ibjax.plots.axes import (
     label_epochs,
 )
 
-__all__ = ["plot_gaps", "plot_layer_terms"]
+__all__ = ["plot_gaps", "plot_layer_terms", "plot_suboptimal"]
+
+# Darker for more samples.
+SURE_COLOURS = colormaps["YlOrBr_r"]
 
 
 def plot_gaps(results: xr.Dataset, *, title: str = "") -> Figure:
     """Plot the plane of Tishby & Zaslavsky (2015), figure 2, in numbers.
 
-    Left: the information curve, the curves with fewer clusters, what bounds guarantee of the optimum for
-    some numbers of samples, and the layers at the end of training. Right: the layers' paths, by their
-    information about the true labels and (hollow) about the training labels.
+    Left: the information curve, what bounds guarantee of the optimum for some numbers of samples, with
+    the points (R(n), D_IB(n)) as stars, and the layers at the end of training. Right: the layers' paths,
+    by their information about the true labels and (hollow) about the training labels.
 
     Args:
-        results: Dataset with ``curve_ixt``, ``curve_ity`` (point,), ``forced_ixt``, ``forced_ity``
-            (clusters, point), ``guaranteed`` (num_samples, point), ``ict``, ``ity``, ``ity_train``
+        results: Dataset with ``curve_ixt``, ``curve_ity`` (point,), ``guaranteed`` (num_samples, point),
+            ``best_ixt``, ``best_guaranteed`` (num_samples,), ``ict``, ``ity``, ``ity_train``
             (seed, epoch, layer); bits.
         title: title of the figure.
 
@@ -39,11 +43,11 @@ def plot_gaps(results: xr.Dataset, *, title: str = "") -> Figure:
         ValueError: for other variables or dims.
     """
     curve = dict.fromkeys(("curve_ixt", "curve_ity"), ("point",))
-    forced = dict.fromkeys(("forced_ixt", "forced_ity"), ("clusters", "point"))
     measured = dict.fromkeys(("ict", "ity", "ity_train"), ("seed", "epoch", "layer"))
+    best = dict.fromkeys(("best_ixt", "best_guaranteed"), ("num_samples",))
     sure = {"guaranteed": ("num_samples", "point")}
-    check_results("results", results, curve | forced | sure | measured)
-    figure = Figure(figsize=(11.5, 4.6), layout="constrained")
+    check_results("results", results, curve | best | sure | measured)
+    figure = Figure(figsize=(8.6, 4.9), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     order = np.argsort(results.curve_ixt.values)
     x, y = results.curve_ixt.values[order], results.curve_ity.values[order]
@@ -52,18 +56,16 @@ def plot_gaps(results: xr.Dataset, *, title: str = "") -> Figure:
         ax.grid(alpha=0.3)
         ax.set_xlabel("I(C;T), C the classes of equal p(y|x) [bits]")
     left.set_ylabel("I(T;Y) [bits]")
-    for i, clusters in enumerate(results.clusters.values):
-        forced = results.sel(clusters=clusters)
-        rank = np.argsort(forced.forced_ixt.values)
-        left.plot(
-            forced.forced_ixt.values[rank], forced.forced_ity.values[rank], color=ARM_COLOURS[0],
-            lw=1.2, ls=("-", "--", ":")[i % 3], label=f"at most {clusters} clusters",
-        )  # fmt: skip
-    for i, n in enumerate(results.num_samples.values):
-        bound = results.guaranteed.sel(num_samples=n).values[order]
+    colours = SURE_COLOURS(np.linspace(0.7, 0.2, results.sizes["num_samples"]))
+    for colour, n in zip(colours, results["num_samples"].values, strict=True):
+        at_n = results.sel(num_samples=n)
+        bound = at_n.guaranteed.values[order]
         if (bound > 0).any():
-            shade = {"color": ARM_COLOURS[1], "lw": 1.2, "ls": ("-", "--", ":", "-.")[i % 4]}
-            left.plot(x, np.where(bound > 0, bound, np.nan), label=f"sure with n = {n:.0e}", **shade)
+            left.plot(
+                x, np.where(bound > 0, bound, np.nan), color=colour, lw=1.6, label=f"sure with n = {n:,}"
+            )
+            star = {"ms": 11, "mec": "black", "zorder": 4}
+            left.plot(at_n.best_ixt, at_n.best_guaranteed, "*", color=colour, **star)
     mean = results.mean("seed")
     for i, layer in enumerate(results.layer.values):
         marker, end = MARKERS[i % len(MARKERS)], {"layer": layer, "epoch": results.epoch[-1]}
@@ -79,8 +81,55 @@ def plot_gaps(results: xr.Dataset, *, title: str = "") -> Figure:
         )
         right.plot(average.ict, average.ity_train, color="white", **look)
     left.set_ylim(0, 1.02)
+    left.set_title("the end of training, and what is sure of the optimum", fontsize="medium")
+    right.set_title("paths; full: true labels, hollow: training labels", fontsize="medium")
     left.legend(fontsize="small", loc="lower right")
-    right.legend(fontsize="small", loc="lower right", title="full: true, hollow: training labels")
+    right.legend(fontsize="small", loc="lower right")
+    add_title(figure, title)
+    return figure
+
+
+def plot_suboptimal(results: xr.Dataset, *, title: str = "") -> Figure:
+    """Plot the curves of few clusters for the noisy score, and how far they lie below the optimum.
+
+    Left: the information curve with its first bifurcations, and the curves of few clusters. Right: their
+    distance from it at equal I(X;T).
+
+    Args:
+        results: Dataset with ``score_curve_ixt``, ``score_curve_ity`` (score_point,),
+            ``score_forced_ixt``, ``score_forced_ity``, ``score_forced_loss`` (clusters, score_point),
+            ``score_split_ixt``, ``score_split_ity`` (score_split,); bits.
+        title: title of the figure.
+
+    Raises:
+        ValueError: for other variables or dims.
+    """
+    curve = dict.fromkeys(("score_curve_ixt", "score_curve_ity"), ("score_point",))
+    forced = [f"score_forced_{name}" for name in ("ixt", "ity", "loss")]
+    splits = dict.fromkeys(("score_split_ixt", "score_split_ity"), ("score_split",))
+    check_results(
+        "results", results, curve | splits | dict.fromkeys(forced, ("clusters", "score_point"))
+    )
+    figure = Figure(figsize=(8.6, 4.0), layout="constrained")
+    left, right = figure.subplots(1, 2, sharex=True)
+    order = np.argsort(results.score_curve_ixt.values)
+    x, y = results.score_curve_ixt.values[order], results.score_curve_ity.values[order]
+    left.plot(np.append(0, x), np.append(0, y), color="black", lw=1.8, label="optimum")
+    few = results.isel(score_split=slice(results.sizes["clusters"] + 1))
+    left.plot(few.score_split_ixt, few.score_split_ity, "o", color="black", ms=5, label="bifurcations")
+    for colour, clusters in zip(ARM_COLOURS, results.clusters.values, strict=False):
+        at_most = results.sel(clusters=clusters)
+        rank = np.argsort(at_most.score_forced_ixt.values)  # NaN, the end of the optimum, last
+        ixt, ity, loss = (at_most[name].values[rank] for name in forced)
+        left.plot(ixt, ity, color=colour, lw=1.6, label=f"at most {clusters} clusters")
+        right.plot(ixt, loss, color=colour, lw=1.6, label=f"at most {clusters} clusters")
+    for ax in (left, right):
+        ax.grid(alpha=0.3)
+        ax.set_xlabel("I(X;T) [bits]")
+        ax.set_xlim(0, 1.1 * np.log2(results.clusters.values.max()))
+    left.set_ylabel("I(T;Y) [bits]")
+    right.set_ylabel("I(T;Y) below the optimum [bits]")
+    left.legend(fontsize="small", loc="lower right")
     add_title(figure, title)
     return figure
 

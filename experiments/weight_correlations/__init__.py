@@ -14,11 +14,14 @@ Expect:   networks' weights as they are do not correlate, which is so of any; ma
 of 256), 8000 epochs; kernels at 13 epochs, from the untrained network on. Within a network: |cos| of the
 weight vectors of different units of a layer, against the exact mean of Gaussian vectors. Between
 networks: the correlation of corresponding weights for all pairs of networks, as they are and after
-matching their hidden units layer by layer (and, for tanh, their signs), against 2000 pairs of networks
-of Gaussian weights, matched as well. Excess: what is measured less what random weights have, with 95%
-intervals: of the mean over networks within, by the jackknife over networks between them, since a
-network's pairs are not independent. What is not matched: the task's own symmetry, 120 permutations of
-the inputs that keep all labels, so that even equal solutions may look unlike in layer 1.
+matching their hidden units layer by layer (and, for tanh, their signs). Even weights with nothing in
+common correlate once matched, by more or less depending on the angles between a layer's units. The null
+therefore keeps each kernel's Gram matrix, all lengths and angles of a layer's units: every kernel of
+every network is rotated at random in the space of its inputs, and the networks are matched again, 99
+times. Excess: what is measured less what random weights have, with 95% intervals: of the mean over
+networks within, by the jackknife over networks between them, since a network's pairs are not
+independent. Not matched: the task's own symmetry, 120 permutations of the inputs that keep all labels,
+so that even equal solutions may look unlike in layer 1.
 
 Dims: activation, seed, epoch, layer; between networks activation, seed, other, epoch, layer.
 """
@@ -75,15 +78,16 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         folder=folder,
         derive=with_correlations,
         binning=convention.binning,
-        correlations="kernels without biases, cosines; random ones of Gaussian weights",
+        correlations="kernels without biases, cosines; within: random ones of Gaussian weights; between "
+        "networks: of kernels rotated at random, which keeps their Gram matrices",
     )
     return results.transpose("activation", "seed", "other", "epoch", "layer")
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """Draw the correlations over training; tabulate their excess over random weights', what follows."""
+    """Draw the correlations over training; tabulate their excess over random ones, and what follows."""
     summary = correlation_summary(results)
-    title = f"Weights of {results.sizes['seed']} networks, 95% bands; dashed: random weights"
+    title = f"Weights of {results.sizes['seed']} networks, 95% bands; dashed: random directions"
     figures = {"weight_correlations.png": plot_weight_correlations(summary, title=title)}
     end = excess(summary).isel(epoch=[0, -1])
     verdicts = [verdict(results, end, activation) for activation in results.activation.values]
@@ -110,14 +114,17 @@ def verdict(results: xr.Dataset, end: xr.Dataset, activation: str) -> str:
             at_layer, excess_name = trained.sel(layer=layer), f"{name}_excess"
             mean, low, high = (float(at_layer[excess_name + x]) for x in ("", "_low", "_high"))
             entry = f"{layer} ({mean:+.2f}, {low:+.2f} to {high:+.2f})"
+            if name == "matched":
+                entry = f"{entry[:-1]}, p = {float(at_layer.p_value):.2f})"
             kinds[kind(low, high)].append(entry)
         listed = [f"{k}: layers {', '.join(v)}" for k, v in kinds.items() if v]
         text += f"{what} are correlated {'; '.join(listed)}. "
     largest = float(np.nanmax(np.abs(trained.unmatched)))
     return (
         f"{text}Without matching, networks' weights correlate by {largest:.2f} at most, in any layer; "
-        "that alone shows no randomness, for units have no names. Effectively random, within networks "
-        f"and between them: {'layers ' + ', '.join(holds) if holds else 'no layer'}."
+        "that alone shows no randomness, since a network's units come in no particular order. "
+        "Effectively random, within networks and between them: "
+        f"{'layers ' + ', '.join(holds) if holds else 'no layer'}."
     )
 
 

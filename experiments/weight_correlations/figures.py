@@ -22,7 +22,7 @@ def plot_weight_correlations(summary: xr.Dataset, *, row: str = "activation", ti
 
     Args:
         summary: Dataset with ``within``, ``matched``, ``unmatched`` of dims ``(row, epoch, layer)``,
-            each with ``_low`` and ``_high``; ``within_null`` and ``matched_null`` of dims
+            each with ``_low`` and ``_high``; ``matched_null`` of the same dims; ``within_null`` of dims
             ``(row, layer)``.
         row: dimension for rows of panels; columns are layers.
         title: title of the figure.
@@ -32,13 +32,11 @@ def plot_weight_correlations(summary: xr.Dataset, *, row: str = "activation", ti
     """
     check_dimensions(row=row)
     curves = [f"{name}{end}" for name in LABELS for end in ("", "_low", "_high")]
-    nulls = [
-        name for name in ("within_null", "matched_null") if name in getattr(summary, "data_vars", ())
-    ]
-    drawn = dict.fromkeys(curves, (row, "epoch", "layer")) | dict.fromkeys(nulls, (row, "layer"))
+    drawn = dict.fromkeys([*curves, "matched_null"], (row, "epoch", "layer"))
+    drawn |= {"within_null": (row, "layer")}
     check_results("summary", summary, drawn)
     rows, layers = levels(summary, row), summary.layer.values
-    figure = Figure(figsize=(2.3 * len(layers) + 0.6, 2.6 * len(rows) + 0.9), layout="constrained")
+    figure = Figure(figsize=(1.5 * len(layers) + 0.8, 2.5 * len(rows) + 1.1), layout="constrained")
     axes = figure.subplots(len(rows), len(layers), squeeze=False, sharex=True, sharey=True)
     for (i, r), (j, layer) in itertools.product(enumerate(rows), enumerate(layers)):
         ax, layer_summary = axes[i, j], summary.sel({row: r, "layer": layer})
@@ -46,8 +44,9 @@ def plot_weight_correlations(summary: xr.Dataset, *, row: str = "activation", ti
             ax.plot(layer_summary.epoch, layer_summary[name], color=colour, label=label)
             band = layer_summary[f"{name}_low"], layer_summary[f"{name}_high"]
             ax.fill_between(layer_summary.epoch, *band, color=colour, alpha=0.25, lw=0)
-            null = float(layer_summary[f"{name}_null"]) if f"{name}_null" in layer_summary else 0.0
-            ax.axhline(null, color=colour, linestyle="--", lw=1)
+            if name != "unmatched":  # of random weights it is 0
+                null = layer_summary[f"{name}_null"].broadcast_like(layer_summary.epoch)
+                ax.plot(layer_summary.epoch, null, color=colour, linestyle="--", lw=1.2)
         epoch_axis(ax, summary)
         ax.set_ylim(max(ax.get_ylim()[0], -1), 1)  # bands of few networks reach beyond correlations
         if i == 0:

@@ -2,7 +2,9 @@
 
 Hidden units are interchangeable: permuting a layer's units, and negating some if the activation is odd,
 gives the same network. Before the weights of two networks can be compared, their units must be matched.
-Since even random weights are correlated after the best match, matched weights are compared with those.
+Even weights without anything in common are correlated after the best match, by more or less depending on
+the angles between a layer's units. Matched weights are therefore compared with those of rotated kernels,
+which keep these angles.
 Correlations are cosines, without subtracting means: weights are drawn around 0, and a negated unit has
 the negated mean. Biases, which start at 0, are left out. Everything is float64 NumPy.
 """
@@ -23,7 +25,7 @@ __all__ = [
     "expected_cosine",
     "match_units",
     "matched_correlations",
-    "random_correlations",
+    "rotated_kernels",
     "weight_correlation",
     "within_cosines",
 ]
@@ -87,20 +89,8 @@ def match_units(
     """
     kernels, others = _checked_pair(kernels, others)
     check_flag("signs", signs)
-    order, sign = np.arange(len(others[0])), np.ones(len(others[0]))
-    matched = []
-    for layer, (kernel, other) in enumerate(zip(kernels, others, strict=True), 1):
-        other = other[order] * sign[:, None]
-        if layer < len(kernels):
-            cosines = _normed(kernel).T @ _normed(other)  # (unit, unit of the other)
-            worth = np.abs(cosines) if signs else cosines
-            # Units with zero weights, and networks that have diverged, match nothing.
-            _, order = linear_sum_assignment(np.nan_to_num(worth), maximize=True)
-            chosen = np.take_along_axis(cosines, order[:, None], axis=1)[:, 0]
-            sign = np.where(signs & (chosen < 0), -1.0, 1.0)
-            other = other[:, order] * sign
-        matched.append(other)
-    return matched
+    matched = _matched([k[None] for k in kernels], [k[None] for k in others], signs)
+    return [kernel[0] for kernel in matched]
 
 
 def weight_correlation(kernels: Sequence[ArrayLike], others: Sequence[ArrayLike]) -> np.ndarray:
@@ -117,10 +107,7 @@ def weight_correlation(kernels: Sequence[ArrayLike], others: Sequence[ArrayLike]
         ValueError: as :func:`match_units`.
     """
     kernels, others = _checked_pair(kernels, others)
-    pairs = [*zip(kernels, others, strict=True)]
-    if kernels[-1].shape[1] > 1:
-        pairs[-1] = tuple(k - k.mean(axis=1, keepdims=True) for k in pairs[-1])
-    return np.array([np.vdot(_normed(a, axis=None), _normed(b, axis=None)) for a, b in pairs])
+    return _correlations([k[None] for k in kernels], [k[None] for k in others])[0]
 
 
 def matched_correlations(networks: Sequence[ArrayLike], *, signs: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -137,6 +124,86 @@ def matched_correlations(networks: Sequence[ArrayLike], *, signs: bool) -> tuple
     Raises:
         ValueError: as :func:`match_units`, and for layers with different numbers of networks.
     """
+    networks = _checked_networks(networks)
+    check_flag("signs", signs)
+    count = len(networks[0])
+    i, j = np.triu_indices(count, 1)
+    first, second = ([layer[index] for layer in networks] for index in (i, j))
+    correlations = []
+    for others in (_matched(first, second, signs), second):
+        pairs = np.full((count, count, len(networks)), np.nan)
+        pairs[i, j] = pairs[j, i] = _correlations(first, others)
+        correlations.append(pairs)
+    return correlations[0], correlations[1]
+
+
+def rotated_kernels(networks: Sequence[ArrayLike], *, seed: int | np.integer) -> list[np.ndarray]:
+    """Rotate every kernel of every network at random, which keeps its Gram matrix.
+
+    A kernel W becomes Q W with an orthogonal Q (fan_in, fan_in) of its own, drawn evenly from all of
+    them, reflections included. W^T W stays as it is: the lengths of the units' weight vectors and the
+    angles between them, and with these the kernel's singular values and all cosines within the layer.
+    What is drawn anew is the directions in which the layer's vectors, as one rigid body, point among the
+    layer's inputs.
+
+    Matched correlations of rotated networks are the null distribution for networks whose layers keep
+    their own Gram matrices but have no direction in common. The test is exact where each kernel's
+    directions are uniform given its Gram matrix and independent of the other kernels', as those of
+    Gaussian weights are.
+
+    Args:
+        networks: kernels of the layers, each (seed, fan_in, width), the output last.
+        seed: random seed for the draws.
+
+    Returns:
+        The rotated kernels, of the shapes of ``networks``.
+
+    Raises:
+        ValueError: as :func:`matched_correlations`, and for a seed that is not a whole number from 0.
+    """
+    networks = _checked_networks(networks)
+    rng = np.random.default_rng(as_whole("seed", seed, at_least=0))
+    rotated = []
+    for layer in networks:
+        q, r = np.linalg.qr(rng.normal(size=(len(layer), layer.shape[1], layer.shape[1])))
+        # Without the signs of r's diagonal the decomposition's q would not be uniform.
+        q = q * np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :]
+        rotated.append(q @ layer)
+    return rotated
+
+
+def _matched(first: Sequence[np.ndarray], second: Sequence[np.ndarray], signs: bool) -> list[np.ndarray]:
+    """Return the second networks' kernels, each (pair, fan_in, width), matched to the first's."""
+    num_pairs, fan_in = second[0].shape[:2]
+    order = np.broadcast_to(np.arange(fan_in), (num_pairs, fan_in))
+    sign = np.ones(order.shape)
+    matched = []
+    for layer, (kernel, other) in enumerate(zip(first, second, strict=True), 1):
+        other = np.take_along_axis(other, order[:, :, None], axis=1) * sign[:, :, None]
+        if layer < len(first):
+            cosines = _normed(kernel, -2).swapaxes(-1, -2) @ _normed(other, -2)  # (pair, unit, other's)
+            worth = np.abs(cosines) if signs else cosines
+            # Units with zero weights, and networks that have diverged, match nothing.
+            worth = np.nan_to_num(worth)
+            order = np.array([linear_sum_assignment(w, maximize=True)[1] for w in worth])
+            chosen = np.take_along_axis(cosines, order[:, :, None], axis=2)[:, :, 0]
+            sign = np.where(signs & (chosen < 0), -1.0, 1.0)
+            other = np.take_along_axis(other, order[:, None, :], axis=2) * sign[:, None, :]
+        matched.append(other)
+    return matched
+
+
+def _correlations(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the cosines of whole kernels, each (pair, fan_in, width), as (pair, layer)."""
+    pairs = [*zip(first, second, strict=True)]
+    if first[-1].shape[-1] > 1:
+        pairs[-1] = tuple(k - k.mean(axis=-1, keepdims=True) for k in pairs[-1])
+    cosines = [(_normed(a, (-2, -1)) * _normed(b, (-2, -1))).sum(axis=(-2, -1)) for a, b in pairs]
+    return np.stack(cosines, axis=-1)
+
+
+def _checked_networks(networks) -> list[np.ndarray]:
+    """Return kernels (seed, fan_in, width) of consecutive layers in float64, checked."""
     networks = [
         as_numbers("networks", layer, "(seed, fan_in, width)")
         for layer in as_sequence("networks", networks, "arrays (seed, fan_in, width)")
@@ -144,49 +211,8 @@ def matched_correlations(networks: Sequence[ArrayLike], *, signs: bool) -> tuple
     count = len(networks[0])
     if any(len(layer) != count for layer in networks):
         raise ValueError(f"networks: expected as many in each layer, got {[*map(len, networks)]}")
-    matched = np.full((count, count, len(networks)), np.nan)
-    unmatched = matched.copy()
-    seed_kernels = [[layer[i] for layer in networks] for i in range(count)]
-    for i, j in zip(*np.triu_indices(count, 1), strict=True):
-        matched_kernels = match_units(seed_kernels[i], seed_kernels[j], signs=signs)
-        matched[i, j] = matched[j, i] = weight_correlation(seed_kernels[i], matched_kernels)
-        unmatched[i, j] = unmatched[j, i] = weight_correlation(seed_kernels[i], seed_kernels[j])
-    return matched, unmatched
-
-
-def random_correlations(
-    shapes: Sequence[Sequence[int | np.integer]],
-    *,
-    num_pairs: int | np.integer,
-    signs: bool,
-    seed: int | np.integer,
-) -> np.ndarray:
-    """Draw matched correlations of independent pairs of Gaussian networks, (num_pairs, layer).
-
-    Args:
-        shapes: (fan_in, width) of each layer, the output last.
-        num_pairs: number of pairs of networks.
-        signs: ``signs`` of :func:`match_units`.
-        seed: random seed for the draws.
-
-    Raises:
-        ValueError: for shapes that are invalid or do not follow one another, and numbers that are not
-            whole.
-    """
-    shapes = [
-        tuple(as_whole("shapes", size) for size in as_sequence("shapes", shape, "(fan_in, width)"))
-        for shape in as_sequence("shapes", shapes, "pairs (fan_in, width)")
-    ]
-    _check_chain("shapes", shapes)
-    num_pairs = as_whole("num_pairs", num_pairs)
-    check_flag("signs", signs)
-    seed = as_whole("seed", seed, at_least=0)
-    rng = np.random.default_rng(seed)
-    correlations = []
-    for _ in range(num_pairs):
-        first, second = ([rng.normal(size=shape) for shape in shapes] for _ in range(2))
-        correlations.append(weight_correlation(first, match_units(first, second, signs=signs)))
-    return np.array(correlations)
+    _check_chain("networks", [layer.shape[1:] for layer in networks])
+    return networks
 
 
 def _checked_pair(kernels, others) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -209,7 +235,7 @@ def _check_chain(name: str, shapes: list[tuple[int, ...]]) -> None:
         raise ValueError(f"{name}: expected (fan_in, width) of consecutive layers, got {shapes}")
 
 
-def _normed(kernel: np.ndarray, axis: int | None = 0) -> np.ndarray:
+def _normed(kernel: np.ndarray, axis: int | tuple[int, int]) -> np.ndarray:
     kernel = np.asarray(kernel, np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         return kernel / np.sqrt((kernel**2).sum(axis=axis, keepdims=True))

@@ -9,7 +9,7 @@ from ibjax.analysis.weights import (
     expected_cosine,
     match_units,
     matched_correlations,
-    random_correlations,
+    rotated_kernels,
     weight_correlation,
     within_cosines,
 )
@@ -117,13 +117,50 @@ def test_a_network_that_has_diverged_correlates_with_none():
     np.testing.assert_allclose(matched[0, 1], 1.0)
 
 
-def test_random_weights_match_better_than_nothing_and_their_outputs_do_not():
-    found = random_correlations(SHAPES, num_pairs=400, signs=True, seed=0)
-    mean, error = found.mean(axis=0), found.std(axis=0) / 20
-    assert (mean[:2] > 0.3).all()
-    assert abs(mean[2]) < 4 * error[2]
-    again = random_correlations(SHAPES, num_pairs=400, signs=True, seed=0)
-    np.testing.assert_array_equal(again, found)
+def collinear_networks(rng, num_networks):
+    """Independent networks; within a layer, units are nearly parallel to a direction of its own."""
+    layers = []
+    for fan_in, width in SHAPES:
+        direction = rng.normal(size=(num_networks, fan_in, 1)) * rng.choice([-1, 1], width)
+        layers.append(direction + 0.3 * rng.normal(size=(num_networks, fan_in, width)))
+    return layers
+
+
+def test_rotated_kernels_keep_the_gram_matrix_of_every_layer():
+    networks = collinear_networks(np.random.default_rng(0), 20)
+    rotated = rotated_kernels(networks, seed=1)
+    for kernel, turned in zip(networks, rotated, strict=True):
+        assert kernel.shape == turned.shape
+        np.testing.assert_allclose(
+            turned.swapaxes(1, 2) @ turned, kernel.swapaxes(1, 2) @ kernel, atol=1e-12
+        )
+        assert (np.abs(turned - kernel).max(axis=(1, 2)) > 0.1).all()
+        np.testing.assert_allclose(within_cosines(turned), within_cosines(kernel), atol=1e-12)
+    for again, turned in zip(rotated_kernels(networks, seed=1), rotated, strict=True):
+        np.testing.assert_array_equal(again, turned)
+
+
+def test_rotations_are_even_and_each_kernel_s_own():
+    kernels = rotated_kernels([np.broadcast_to(np.eye(3), (4000, 3, 3))], seed=0)[0]
+    # Entries of an even orthogonal matrix have mean 0 and mean square 1/3; networks are independent.
+    error = 5 / np.sqrt(4000)
+    assert np.abs(kernels.mean(axis=0)).max() < error
+    assert np.abs((kernels**2).mean(axis=0) - 1 / 3).max() < error
+    assert np.abs((kernels[1:] * kernels[:-1]).mean(axis=0)).max() < error
+    assert (np.linalg.det(kernels) < 0).mean() == pytest.approx(0.5, abs=error)
+
+
+def test_collinear_units_match_less_well_than_gaussian_ones():
+    """Hence Gaussian weights are no null for them; rotated kernels are."""
+    rng = np.random.default_rng(0)
+    gaussian = [rng.normal(size=(30, *shape)) for shape in SHAPES]
+    collinear = collinear_networks(rng, 30)
+    collinear_mean, rotated_mean, gaussian_mean = (
+        np.nanmean(matched_correlations(networks, signs=True)[0][..., :2])
+        for networks in (collinear, rotated_kernels(collinear, seed=0), gaussian)
+    )
+    assert collinear_mean < gaussian_mean - 0.1
+    assert collinear_mean == pytest.approx(rotated_mean, abs=0.04)
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3, 12])

@@ -2,11 +2,18 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 import xarray as xr
 
 from experiments import weight_correlations
-from experiments.weight_correlations import kind, verdict
-from experiments.weight_correlations.analysis import correlation_summary, excess
+from experiments.weight_correlations import analysis, kind, verdict
+from experiments.weight_correlations.analysis import (
+    correlation_summary,
+    excess,
+    rank_p_value,
+    rotated_null,
+)
+from ibjax.analysis.weights import matched_correlations
 
 OWN = ("activation", "seed", "epoch", "layer")
 PAIR = ("activation", "seed", "other", "epoch", "layer")
@@ -26,7 +33,8 @@ def made_up(rise):
             "matched": (PAIR, matched),
             "unmatched": (PAIR, matched - 0.3),
             "within_null": (("activation", "layer"), np.full((2, 3), 0.25)),
-            "matched_null": (("activation", "layer"), np.full((2, 3), 0.3)),
+            "matched_null": (PAIR, np.full(matched.shape, 0.3)),
+            "p_value": (("activation", "epoch", "layer"), np.full((2, 2, 3), 0.25)),
             "test_accuracy": (OWN[:3], np.full((2, 8, 2), 0.9)),
             "diverged": (OWN[:2], np.zeros((2, 8), bool)),
         },
@@ -62,6 +70,7 @@ def test_the_verdict_names_layers_that_are_not_random(rise, expected):
     end = excess(correlation_summary(results))
     sentence = verdict(results, end, "tanh")
     assert "test accuracy 0.900" in sentence
+    assert sentence.count("p = 0.25") == 3
     assert expected in sentence.split("Networks, units matched")[1]
     assert "more than random" not in sentence.split("Networks, units matched")[0]
     assert "more than random: layers 2 (+" not in verdict(results, end, "relu")
@@ -77,6 +86,46 @@ def test_report_has_first_and_last_epoch_of_every_layer():
     assert set(figures) == {"weight_correlations.png"}
     assert len(table.frame) == 2 * 2 * 3
     assert len(table.sentences) == 3
+
+
+def test_p_values_count_the_observed_draw():
+    null = np.arange(9.0)[:, None]
+    np.testing.assert_allclose(rank_p_value(np.array([8.5, 8.0, -1.0]), null), [0.1, 0.2, 1])
+
+
+SHAPES = ((5, 4), (4, 3), (3, 2))
+
+
+def collinear(rng, num_networks):
+    """Independent networks; within a layer, units are nearly parallel to a direction of its own."""
+    layers = []
+    for fan_in, width in SHAPES:
+        parallel = rng.normal(size=(num_networks, fan_in, 1)) * rng.normal(size=(num_networks, 1, width))
+        layers.append(parallel + 0.2 * rng.normal(size=(num_networks, fan_in, width)))
+    return layers
+
+
+def p_values(networks):
+    observed = np.nanmean(matched_correlations(networks, signs=True)[0], axis=(0, 1))
+    return rank_p_value(observed, rotated_null(networks, signs=True)[1])
+
+
+def test_p_values_of_independent_collinear_networks_are_uniform(monkeypatch):
+    monkeypatch.setattr(analysis, "NUM_ROTATIONS", 19)
+    rng = np.random.default_rng(0)
+    values = np.array([p_values(collinear(rng, 5)) for _ in range(200)])  # (world, layer)
+    for layer in values.T:
+        counts = (
+            np.bincount(np.round(20 * layer).astype(int) - 1, minlength=20).reshape(5, 4).sum(axis=1)
+        )
+        assert scipy.stats.chisquare(counts).pvalue > 0.001
+
+
+def test_networks_with_common_weights_have_the_smallest_p_value(monkeypatch):
+    monkeypatch.setattr(analysis, "NUM_ROTATIONS", 19)
+    rng = np.random.default_rng(0)
+    networks = [rng.normal(size=shape) + 0.5 * rng.normal(size=(12, *shape)) for shape in SHAPES]
+    np.testing.assert_allclose(p_values(networks), 1 / 20)
 
 
 def test_full_scale_is_the_default():

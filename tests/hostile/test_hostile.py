@@ -53,7 +53,6 @@ ALLOWED = {
     ("ibjax.mi.subsample_std", "num_subsamples", "one_entry"): "several numbers",
     ("ibjax.mi.edge_mi", "cell_width", "list"): "of x and of y",
     ("ibjax.mi.edge_info", "cell_width", "list"): "of x and of y",
-    ("ibjax.analysis.weights.random_correlations", "num_pairs", "huge"): "it takes its time",
     ("ibjax.bottleneck.gaussian_ib_bound", "ixt", "empty"): "no points",
     ("ibjax.analysis.intervals.mean_interval", "values", "empty"): "of no networks: NaN",
     ("ibjax.analysis.intervals.median_interval", "values", "empty"): "of no networks: NaN",

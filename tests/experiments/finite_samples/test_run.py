@@ -58,6 +58,7 @@ def test_tables_say_how_far_estimates_and_bounds_are_off(small):
     assert few["ity_bias"] > few["ity_corrected_bias"]
     assert abs(many["ixt_bias"]) < abs(few["ixt_bias"]) / 5
     assert many["ixt_width"] < few["ixt_width"]
+    assert set(rows.ixt_method) | set(rows.ity_method) <= {"bounded_differences", "distance"}
     by_encoder = bounds.frame.set_index("encoder")
     assert by_encoder.states["2 states"] == 2
     assert (by_encoder.worst_coverage >= 1 - analysis.DELTA).all()
@@ -72,12 +73,14 @@ def test_a_verdict_without_coverage_says_so(small):
 def test_samples_needed_are_those_of_the_worst_late_size(small):
     samples = analysis.needed(small, "2 states")
     assert samples["estimate"] in (*SIZES, np.inf)
-    assert samples["ixt_speaks"] < samples["ity_speaks"] < samples["ity_useful"]
+    assert samples["ixt_speaks"] in (*SIZES, np.inf)
+    assert samples["ity_speaks"] < samples["ity_speaks_distance"] < samples["ity_useful"]
+    assert samples["ity_speaks"] < samples["ity_speaks_shamir"]
 
 
 def test_full_scale_is_the_default():
     assert len(experiment.Config().seed_range) == 200
-    assert (experiment.NUM_SAMPLES[0], experiment.NUM_SAMPLES[-1]) == (30, 100_000)
+    assert (experiment.NUM_SAMPLES[0], experiment.NUM_SAMPLES[-1]) == (30, 10**9)
 
 
 @pytest.mark.slow
@@ -96,10 +99,11 @@ def test_results_keep_the_contract_and_the_claim(smoke):
     assert smoke.cardinality.sel(
         encoder=["2 hard states", "6 hard states", "44 classes"]
     ).values.tolist() == [2, 6, 44]
-    # Bounds hold; of layers they say nothing of I(T;Y) at 30,000 samples, where estimates are good.
+    # Bounds hold; of layers they are wide at 30,000 samples, where estimates are good.
     assert analysis.inside(smoke).mean() >= 1 - analysis.DELTA
     layers = smoke.sel(encoder=[e for e in smoke.encoder.values if "layer 2" in e], num_samples=30_000)
-    assert layers.ity_vacuous.all()
+    assert not layers.ity_vacuous.any()
+    assert (layers.ity_high - layers.ity_low > 0.3).all()
     assert (np.abs(layers.ity - layers.exact_ity) < 0.1).all()
     figures, tables = experiment.report(smoke)
     assert set(figures) == {"ixt.png", "ity.png"}
