@@ -177,7 +177,9 @@ def made_up(sgd, bgd):
     curves = np.stack([sgd, bgd])[None, :, None, :, None] + noise
     loss = np.broadcast_to(np.array([0.7, 0.5, 0.3, 0.1]), (3, 2, 6, epochs))
     factors = {"activation": ["tanh", "relu", "linear"], "optimizer": ["sgd", "bgd"]}
-    return results_of({"ixt": curves, "train_loss": loss}, factors, epochs=range(epochs))
+    varying = np.ones(curves.shape, int)
+    variables = {"ixt": curves, "num_varying": varying, "train_loss": loss}
+    return results_of(variables, factors, epochs=range(epochs))
 
 
 def test_verdict_says_what_the_intervals_say():
@@ -198,6 +200,7 @@ def test_arms_with_dead_seeds_are_shown_with_and_without_them():
     ixt = results.ixt.sel(dead).values.copy()
     ixt[:2, -1] = 0.0
     results.ixt.loc[dead] = ixt
+    results.num_varying.loc[dead][:2, -1] = 0
     rows = sgd_vs_bgd.compression_table(results).frame.set_index(["activation", "optimizer", "layer"])
     assert len(rows) == (6 + 1) * 3
     both = rows.loc[[("relu", "bgd", 2), ("relu", "bgd alive", 2)]]

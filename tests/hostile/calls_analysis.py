@@ -125,6 +125,7 @@ def made(**variables: str) -> xr.Dataset:
 
 
 PLANE = made(ixt="seed epoch layer", ity="seed epoch layer", train_loss="seed epoch")
+VARYING = made(num_varying="seed epoch layer")
 PLANES = made(ixt="activation optimizer seed epoch layer", ity="activation optimizer seed epoch layer")
 GRADIENTS = PLANE.merge(
     made(
@@ -167,7 +168,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "compression": {"ixt": FALLING},
         "compression_at": {"ixt": FALLING, "position": STOPS},
         "compression_summary": {"arm": PLANES, "variable": "ity"},
-        "dead_seeds": {"arm": PLANE},
+        "dead_seeds": {"arm": VARYING},
         "epochs_of_equal_loss": {"loss_a": LOSS, "loss_b": LOSS[:, :5]},
         "optimizer_difference": {"first": PLANE, "second": PLANE},
         "peak_epochs": {"ixt": FALLING},
