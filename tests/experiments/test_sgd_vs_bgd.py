@@ -178,7 +178,7 @@ def made_up(sgd, bgd):
     loss = np.broadcast_to(np.array([0.7, 0.5, 0.3, 0.1]), (3, 2, 6, epochs))
     factors = {"activation": ["tanh", "relu", "linear"], "optimizer": ["sgd", "bgd"]}
     varying = np.ones(curves.shape, int)
-    variables = {"ixt": curves, "num_varying": varying, "train_loss": loss}
+    variables = {"ixt": curves, "num_varying": varying, "train_loss": loss, "train_accuracy": 1 - loss}
     return results_of(variables, factors, epochs=range(epochs))
 
 
@@ -192,6 +192,14 @@ def test_verdict_says_what_the_intervals_say():
     assert "Only SGD compresses, at equal training loss too" in only
     neither = sgd_vs_bgd.verdict(made_up(RISES, RISES), "tanh")
     assert "training does not compress" in neither
+
+
+def test_of_arms_that_have_not_learnt_nothing_follows():
+    results = made_up(RISES, RISES)
+    results.train_accuracy.loc[{"activation": "tanh", "optimizer": "bgd"}] = 0.6
+    sentence = sgd_vs_bgd.verdict(results, "tanh")
+    assert "it has not learnt: its training accuracy is 60%, SGD's 90%." in sentence
+    assert "with noise or without" not in sentence
 
 
 def test_arms_with_dead_seeds_are_shown_with_and_without_them():

@@ -177,7 +177,9 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
     "analysis.controls": {
         "ControlsRecord": {"model": MODEL, "estimators": {"binned": ESTIMATOR}},
         "draw_controls": {"model": MODEL, "data": DATA},
+        "permuted": {"directions": PARAMS, "params": PARAMS},
         "rescaled": {"directions": PARAMS, "params": PARAMS},
+        "rotated": {"directions": PARAMS, "params": PARAMS},
     },
     "analysis.data_processing": {
         "dpi_violations": {"information": FALLING},
