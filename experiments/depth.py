@@ -4,23 +4,25 @@ Claim: Shwartz-Ziv & Tishby (2017), figure 5 and section 3.6: with more hidden l
 fewer epochs for the same I(T;Y), and compression of the last hidden layer is faster.
 
 Command:  python -m experiments.depth
-Time:     5 to 8 minutes on 2 cores
-Expect:   compression of the last hidden layer is complete the sooner, the deeper the network: at epoch
-          5000 with two layers, 1400 with six. Outputs fit soonest with two hidden layers, last hidden
-          layers the later, the deeper and so the narrower they are. One layer does not compress.
+Time:     8 to 12 minutes on 2 cores
+Expect:   narrowing layers: compression of the last hidden layer is complete the sooner, the deeper the
+          network; but that layer has 12 units with one layer and 2 with six.
 
-Networks of 1 to 6 tanh hidden layers, 12-(12)-2 to 12-(12-10-8-6-4-2)-2, 50 of each on the 12-bit
-symmetric task; plain SGD (rate 0.1, batches of 256), 8000 epochs; I(X;T) and I(T;Y) on all 4096
-inputs in bins of 0.07. Of the last hidden layer and of the output: the first recorded epoch at which
-I(T;Y) is 0.9 bits or more; of the last hidden layer: the epoch at which nine tenths of what I(X;T)
-loses from its largest value are lost; both of running medians (ibjax.analysis.phases). A layer of many
-units has I(T;Y) near H(Y) in fine bins before any training, which says nothing about learning; hence
-the output.
+Networks of 1 to 6 tanh hidden layers, 50 of each on the 12-bit symmetric task: "narrowing" ones as in
+the paper, 12-(12)-2 to 12-(12-10-8-6-4-2)-2, and ones of "equal" widths, 12-(4)-2 to 12-(4-4-4-4-4-4)-2;
+plain SGD (rate 0.1, batches of 256), 8000 epochs; I(X;T) and I(T;Y) on all 4096 inputs in bins of 0.07.
+Of the last hidden layer and of the output: the first recorded epoch at which I(T;Y) is 0.9 bits or more.
+Of the last hidden layer: the epochs at which a tenth and nine tenths of what I(X;T) loses from its
+largest value are lost. Of the network: the first epoch at which the training loss is 0.2 nats or less,
+and the start of compression as a multiple of it. All are of running medians (ibjax.analysis.phases). A
+layer of many units has I(T;Y) near H(Y) in fine bins before any training, which says nothing about
+learning; hence the output.
 
-Dims: depth, seed, epoch, layer (counted from the input; networks are padded with NaN at the end).
+Dims: shape, depth, seed, epoch, layer (counted from the input; networks are padded with NaN at the end).
 """
 
 import dataclasses
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,8 @@ from experiments.lab import (
     Scale,
     Table,
     interval_cells,
+    interval_text,
+    levels_of,
     main,
     scale_of,
     seeds_table,
@@ -41,23 +45,31 @@ from experiments.lab import (
 )
 from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.intervals import mean_interval, median_interval, rank_correlation
-from ibjax.analysis.phases import compression_end, reaching_epoch
+from ibjax.analysis.phases import compression_end, compression_start, reaching_epoch
 from ibjax.analysis.records import PlaneRecord
 from ibjax.plots import plot_by_level, plot_information_plane
 from ibjax.presets import preset
 from ibjax.training import TrainConfig, make_model
 
-HIDDEN, SMOKE_HIDDEN = (12, 10, 8, 6, 4, 2), (12, 10, 8)
+# Widths of the hidden layers of the deepest networks.
+HIDDEN = {"narrowing": (12, 10, 8, 6, 4, 2), "equal": (4,) * 6}
+SMOKE_DEPTHS = 3
 FULL, SMOKE = Scale(epochs=8000), Scale(epochs=10)
 
 # I(T;Y) that counts as fitted, of H(Y) = 0.999 bits.
 FITTED_BITS = 0.9
 
+# Training loss that all depths reach, nats; beside it, the start of compression is compared.
+LEARNT_LOSS = 0.2
+
 MEASURES = {
     "hidden_fitted": f"last hidden layer reaches I(T;Y) = {FITTED_BITS} bits",
     "output_fitted": f"output reaches I(T;Y) = {FITTED_BITS} bits",
+    "learnt": f"training loss reaches {LEARNT_LOSS} nats",
+    "started": "last hidden layer starts to compress",
     "compressed": "last hidden layer has compressed",
 }
+RELATIVE = {"relative": f"start of compression, as a multiple of the epoch of {LEARNT_LOSS} nats"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,17 +80,17 @@ class Config(LabConfig):
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure networks of every depth; checkpoints go to ``folder`` if given."""
     convention, scale = preset("paper"), scale_of(config, FULL, SMOKE)
-    depths = range(1, len(SMOKE_HIDDEN if config.smoke else HIDDEN) + 1)
+    depths = range(1, (SMOKE_DEPTHS if config.smoke else len(HIDDEN["equal"])) + 1)
     arms = {}
-    for depth in depths:
-        widths = (*HIDDEN[:depth], 2)
+    for (shape, hidden), depth in itertools.product(HIDDEN.items(), depths):
+        widths = (*hidden[:depth], 2)
         training = TrainConfig(**convention.training, **scale.training, widths=widths)
         record = PlaneRecord(make_model(training), convention.estimator)
-        arms[(str(depth),)] = Arm(training, scale.task, record)
+        arms[shape, str(depth)] = Arm(training, scale.task, record)
     results = train(
         config,
         arms,
-        factors=("depth",),
+        factors=("shape", "depth"),
         source="Shwartz-Ziv & Tishby (2017), figure 5",
         schedule=convention.schedule,
         folder=folder,
@@ -89,17 +101,22 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 
 
 def epochs_needed(results: xr.Dataset) -> xr.Dataset:
-    """Find each measure's epoch (depth, seed), NaN where it is never reached."""
+    """Find ``MEASURES`` and ``RELATIVE`` (shape, depth, seed), NaN where they are never reached."""
     rows = {name: [] for name in MEASURES}
     epochs = results.epoch.values
-    for depth in results.depth.values:
-        arm = results.sel(depth=depth).transpose("seed", "epoch", "layer")
-        hidden, output = arm.sel(layer=depth), arm.sel(layer=depth + 1)
+    for names in levels_of(results, ["shape", "depth"]):
+        arm = results.sel(names).transpose("seed", "epoch", "layer")
+        hidden, output = arm.sel(layer=names["depth"]), arm.sel(layer=names["depth"] + 1)
         rows["hidden_fitted"].append(reaching_epoch(hidden.ity.values, epochs, FITTED_BITS))
         rows["output_fitted"].append(reaching_epoch(output.ity.values, epochs, FITTED_BITS))
+        # The loss falls to its level.
+        rows["learnt"].append(reaching_epoch(-arm.train_loss.values, epochs, -LEARNT_LOSS))
+        rows["started"].append(compression_start(hidden.ixt.values, epochs))
         rows["compressed"].append(compression_end(hidden.ixt.values, epochs))
-    data = {k: (("depth", "seed"), np.stack(v), {"units": "epochs"}) for k, v in rows.items()}
-    return xr.Dataset(data, {"depth": results.depth, "seed": results.seed})
+    dims, sizes = ("shape", "depth", "seed"), (results.sizes["shape"], results.sizes["depth"], -1)
+    data = {k: (dims, np.reshape(v, sizes), {"units": "epochs"}) for k, v in rows.items()}
+    needed = xr.Dataset(data, {dim: results[dim] for dim in dims})
+    return needed.assign(relative=(needed.started / needed.learnt).assign_attrs(units="1"))
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
@@ -107,50 +124,61 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     needed = epochs_needed(results)
     title = f"tanh, {results.binning}, {results.sizes['seed']} seeds"
     figures = {
-        "depth.png": plot_by_level(
-            needed, "depth", labels=MEASURES, ylabel="epochs", title=f"{title}: medians, 95% intervals"
-        ),
-        "information_plane.png": plot_information_plane(
-            results, column="depth", title=f"{title}; columns: number of hidden layers"
-        ),
+        f"depth_{shape}.png": plot_by_level(
+            needed.sel(shape=shape, drop=True),
+            "depth",
+            labels=MEASURES,
+            ylabel="epochs",
+            title=f"{shape} widths, {title}: medians, 95% intervals",
+        )
+        for shape in needed.shape.values.tolist()
     }
-    seeds = seeds_table(results, ["train_loss", "test_accuracy"])
+    figures["information_plane.png"] = plot_information_plane(
+        results, row="shape", column="depth", title=f"{title}; columns: number of hidden layers"
+    )
+    seeds = seeds_table(results, ["train_loss", "train_accuracy", "test_accuracy"])
     return figures, [depth_table(results, needed), seeds]
 
 
 def depth_table(results: xr.Dataset, needed: xr.Dataset) -> Table:
     """Tabulate by depth median epochs, how many seeds get there, and the last layer's loss."""
     rows = []
-    for depth in needed.depth.values:
-        row = {"depth": int(depth)}
-        for name in MEASURES:
-            median = median_interval(needed[name].sel(depth=depth).values)
+    for names in levels_of(needed, ["shape", "depth"]):
+        row: dict[str, object] = {**names}
+        for name in (*MEASURES, *RELATIVE):
+            median = median_interval(needed[name].sel(names).values)
             row |= {**interval_cells(name, median), f"{name}_seeds": median.num_seeds}
-        last = compression_summary(results.sel(depth=depth)).sel(layer=depth)
+        last = compression_summary(results.sel(names)).sel(layer=names["depth"])
         limits = ("compression", "compression_low", "compression_high")
         rows.append(row | {name: last[name].item() for name in limits})
     note = (
-        "_seeds: those that get there at all; medians are over them. compression: of I(X;T) of the last "
-        "hidden layer, bits, with its 95% interval"
+        "_seeds: those that get there at all; medians are over them. relative: start of compression / "
+        "epoch of the loss. compression: of I(X;T) of the last hidden layer, bits, with its 95% interval"
     )
-    return table_of_rows("depth", rows, [note, *(verdict(needed, name) for name in MEASURES)])
+    verdicts = [
+        verdict(needed, shape, name)
+        for shape in needed.shape.values.tolist()
+        for name in (*MEASURES, *RELATIVE)
+    ]
+    return table_of_rows("depth", rows, [note, *verdicts])
 
 
-def verdict(needed: xr.Dataset, name: str) -> str:
+def verdict(needed: xr.Dataset, shape: str, name: str) -> str:
     """Say whether epochs fall with depth: rank correlations within seeds, with their interval."""
-    epochs, depths = needed[name].transpose("seed", "depth").values, needed.depth.values.astype(float)
+    epochs = needed[name].sel(shape=shape).transpose("seed", "depth").values
+    depths = needed.depth.values.astype(float)
     within = np.array([rank_correlation(depths, seed_epochs).estimate for seed_epochs in epochs])
     rho = mean_interval(within)
     reached = int(np.isfinite(epochs).all(axis=1).sum())
     text = (
-        f"{MEASURES[name]}: correlation of the epoch with depth within a seed {rho.estimate:.2f} "
-        f"({rho.low:.2f} to {rho.high:.2f}); {reached} of {len(epochs)} seeds get there at every depth. "
+        f"{shape} widths, {(MEASURES | RELATIVE)[name]}: correlation with depth within a seed "
+        f"{interval_text(rho)}; {reached} of {len(epochs)} seeds get there at every depth. "
     )
     if rho.high < 0:
-        return text + "More layers need fewer epochs."
+        return text + "It falls with more layers."
     if rho.low > 0:
-        return text + "More layers need more epochs."
-    return text + "That more layers need fewer epochs does not follow."
+        return text + "It rises with more layers."
+    return text + "That it falls with more layers does not follow."
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def results_of(
 def made_results(
     factors: Mapping[str, Sequence[str]], *, seeds: int = 8, layers: int = 3, **attributes: Any
 ) -> xr.Dataset:
-    """``ixt`` 6 and ``ity`` 0.9 bits everywhere but for noise, losses 0.5 and accuracies 0.9.
+    """``ixt`` 6 and ``ity`` 0.9 bits everywhere but for noise, losses 0.5 and accuracies 0.9, none dead.
 
     Args:
         factors: levels of the leading dimensions.
@@ -57,6 +57,7 @@ def made_results(
     sizes = (*map(len, factors.values()), seeds, len(EPOCHS), layers)
     noise = 0.001 * np.random.default_rng(0).normal(size=sizes)
     variables = {"ixt": 6 + noise, "ity": 0.9 + noise, "diverged": np.zeros(sizes[:-2], bool)}
+    variables |= {"num_varying": np.ones(sizes, np.int32)}
     variables |= {name: np.full(sizes[:-1], 0.5 if "loss" in name else 0.9) for name in QUALITY}
     results = results_of(variables, factors, epochs=EPOCHS, optimizer="adam", **attributes)
     return results.assign_coords(num_layers=(tuple(factors), np.full(sizes[:-3], layers)))

@@ -130,7 +130,7 @@ def seeds_table(
     """Make a table of each arm's diverged and dead seeds, none dropped silently, and of their quality.
 
     Args:
-        results: Dataset with ``ixt`` (factors..., seed, epoch, layer), by one estimator, and the
+        results: Dataset with ``num_varying`` (factors..., seed, epoch, layer), ``diverged`` and the
             variables of ``quality`` without ``layer``.
         quality: names of losses and accuracies, whose means at the end are shown.
     """
@@ -150,8 +150,8 @@ def seeds_table(
             }
         )
     note = (
-        "diverged: not finite at the end, left out of means; dead: a hidden layer ends in one state for "
-        "all samples measured, kept"
+        "diverged: not finite at the end, left out of means; dead: all units of a hidden layer end "
+        "constant over the samples measured, kept"
     )
     return table_of_rows("seeds", rows, [note])
 

@@ -24,11 +24,13 @@ class Arm(NamedTuple):
         training: their training configuration.
         task: the task that they learn.
         record: what is measured of them.
+        schedule: schedule of recorded epochs for ``fit``; None for that of the other arms.
     """
 
     training: TrainConfig
     task: Task
     record: Record
+    schedule: ArrayLike | None = None
 
 
 def train(
@@ -50,7 +52,7 @@ def train(
         arms: arms by their levels of ``factors``, all combinations; with no factors the key is ().
         factors: names of the leading dimensions.
         source: the paper, section and figure that the experiment is about.
-        schedule: schedule of recorded epochs for ``fit``.
+        schedule: schedule of recorded epochs for ``fit``, of arms without their own.
         folder: folder for checkpoints, or None.
         purpose_seeds: seeds to use instead of the networks' own, by purpose, for ``fit``.
         derive: function from an arm's levels and its Dataset, as recorded, to the Dataset that is kept.
@@ -65,12 +67,12 @@ def train(
     """
     datasets = {}
     with progress_bar(len(arms)) as on_advance_of:
-        for levels, (training, task, record) in arms.items():
+        for levels, (training, task, record, own_schedule) in arms.items():
             history = fit(
                 training,
                 task.data,
                 record=record,
-                schedule=schedule,
+                schedule=schedule if own_schedule is None else own_schedule,
                 purpose_seeds=purpose_seeds,
                 draw_labels=task.draw_labels,
                 lanes=_lanes(config, task),
@@ -114,7 +116,7 @@ def _repeated(results: xr.Dataset, factors: tuple[str, ...], record_dims: tuple[
 def _provenance(arms: Mapping[tuple[str, ...], Arm], factors: tuple[str, ...]) -> dict[str, Any]:
     """Return data, estimators and samples measured, each once; by dataset if that is a factor."""
     provenance: dict[str, list[Any]] = {"noise_variance": [0.0]}
-    for training, task, record in arms.values():
+    for training, task, record, _ in arms.values():
         suffix = f"_{task.name}" if "dataset" in factors else ""
         rows, count = task.measured(training, record.rows)
         for name, value in (

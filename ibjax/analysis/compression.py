@@ -221,16 +221,19 @@ def epochs_of_equal_loss(loss_a: ArrayLike, loss_b: ArrayLike) -> tuple[np.ndarr
 
 
 def dead_seeds(arm: xr.Dataset) -> np.ndarray:
-    """Return (seed,): whether a hidden layer ends constant over all inputs, with I(X;T) = 0.
+    """Return (seed,): whether all units of a hidden layer end constant over the measured samples.
+
+    A layer that varies within one bin has a binned I(X;T) of 0 as well, but is not dead.
 
     Args:
-        arm: Dataset with ``ixt`` of dims ``(seed, epoch, layer)``, the output as the last layer.
+        arm: Dataset with ``num_varying`` of dims ``(seed, epoch, layer)``, as ``PlaneRecord`` measures
+            it, the output as the last layer.
 
     Raises:
         ValueError: for other variables or dims.
     """
-    check_results("arm", arm, {"ixt": OF_PLANES})
-    final = arm.ixt.isel(epoch=-1, layer=slice(0, -1)).transpose("seed", "layer").values
+    check_results("arm", arm, {"num_varying": OF_PLANES})
+    final = arm.num_varying.isel(epoch=-1, layer=slice(0, -1)).transpose("seed", "layer").values
     return (final == 0).any(axis=1)
 
 

@@ -15,10 +15,18 @@ from ibjax.models import MLP
 from ibjax.tracing import own_settings
 from ibjax.types import Estimator, LabelledSamples, PyTree, Record, Split, Variable
 
-__all__ = ["CONTROLS", "ControlledTask", "ControlsRecord", "draw_controls", "rescaled"]
+__all__ = [
+    "CONTROLS",
+    "ControlledTask",
+    "ControlsRecord",
+    "draw_controls",
+    "permuted",
+    "rescaled",
+    "rotated",
+]
 
 # Names of the controls, in the order of the records' first axis.
-CONTROLS = ("trained", "shuffled", "rescaled")
+CONTROLS = ("trained", "shuffled", "rescaled", "rotated", "permuted")
 
 
 class ControlledTask(NamedTuple):
@@ -77,6 +85,62 @@ def rescaled(directions: PyTree, params: PyTree) -> PyTree:
     Raises:
         ValueError: for trees whose structures or shapes differ.
     """
+    _check_same_network(directions, params)
+    return jax.tree.map(_with_norm, directions, params)
+
+
+@own_settings()
+def rotated(directions: PyTree, params: PyTree) -> PyTree:
+    """Give every kernel of ``params`` the singular vectors of ``directions``; biases are rescaled.
+
+    A kernel keeps its singular values s: U diag(s) V^T with U and V those of the kernel in
+    ``directions``, random rotations if it is Gaussian. Biases are those of :func:`rescaled`.
+
+    Args:
+        directions: parameters that give the singular vectors.
+        params: parameters of the same network that give the singular values.
+
+    Raises:
+        ValueError: for trees whose structures or shapes differ.
+    """
+    _check_same_network(directions, params)
+
+    def turned(direction, trained):
+        if direction.ndim == 1:
+            return _with_norm(direction, trained)
+        left, _, right = jnp.linalg.svd(direction, full_matrices=False)
+        return (left * jnp.linalg.svd(trained, compute_uv=False)[None]) @ right
+
+    return jax.tree.map(turned, *_as_arrays(directions, params))
+
+
+@own_settings()
+def permuted(directions: PyTree, params: PyTree) -> PyTree:
+    """Permute the entries of every kernel and bias of ``params`` into the order of ``directions``.
+
+    The smallest entry goes where ``directions`` has its smallest, and so on: a uniformly random
+    permutation if the entries of ``directions`` are drawn independently from one distribution.
+
+    Args:
+        directions: parameters that give the order.
+        params: parameters of the same network that give the entries.
+
+    Raises:
+        ValueError: for trees whose structures or shapes differ.
+    """
+    _check_same_network(directions, params)
+
+    def reordered(direction, trained):
+        places = jnp.argsort(direction, axis=None)
+        moved = jnp.zeros_like(trained).ravel().at[places].set(jnp.sort(trained, axis=None))
+        # Entries that are not finite have no order.
+        known = jnp.isfinite(direction).all() & jnp.isfinite(trained).all()
+        return jnp.where(known, moved.reshape(trained.shape), jnp.nan)
+
+    return jax.tree.map(reordered, *_as_arrays(directions, params))
+
+
+def _check_same_network(directions: PyTree, params: PyTree) -> None:
     drawn, trained = (
         [[jnp.shape(layer[part]) for part in ("kernel", "bias")] for layer in known_layers(tree)]
         for tree in (directions, params)
@@ -87,21 +151,27 @@ def rescaled(directions: PyTree, params: PyTree) -> PyTree:
             f"got {kind_of(directions)} and {kind_of(params)}"
         )
 
-    def scaled(direction, trained):
-        return direction * (jnp.linalg.norm(trained) / jnp.linalg.norm(direction))
 
-    return jax.tree.map(scaled, directions, params)
+def _as_arrays(*trees: PyTree) -> list[PyTree]:
+    return [jax.tree.map(jnp.asarray, tree) for tree in trees]
+
+
+def _with_norm(direction, trained):
+    return direction * (jnp.linalg.norm(trained) / jnp.linalg.norm(direction))
 
 
 @dataclasses.dataclass(frozen=True)
 class ControlsRecord(Record):
-    """Record as ``PlanesRecord``, of the trained network and two controls, for ``draw_controls`` data.
+    """Record as ``PlanesRecord``, of the trained network and controls, for ``draw_controls`` data.
 
     - "trained": the network.
     - "shuffled": its activations, permuted over the samples. They keep every entropy, hence I(X;T) of a
       deterministic layer, but lose all information about the label: any remaining I(T;Y) is bias.
     - "rescaled": an untrained network with random directions, whose kernels and biases have the trained
-      network's norms at that epoch.
+      network's norms at that epoch (:func:`rescaled`).
+    - "rotated": the trained network's singular values with random singular vectors (:func:`rotated`).
+    - "permuted": the trained network's weights, permuted within each kernel and bias
+      (:func:`permuted`).
 
     ``record(params, data, split)`` returns what a ``PlanesRecord`` does, with a leading axis in the
     order of ``CONTROLS`` on every array: ``ixt`` and ``ity`` are (control, estimator, layer), bits.
@@ -125,7 +195,7 @@ class ControlsRecord(Record):
         arms = (
             (params, data.y),
             (params, data.y[data.order]),
-            (rescaled(data.directions, params), data.y),
+            *((control(data.directions, params), data.y) for control in (rescaled, rotated, permuted)),
         )
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *arms)
         # Run one after the other, by one program.

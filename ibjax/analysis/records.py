@@ -34,8 +34,10 @@ class PlaneRecord(Record):
     """Record of the information plane and of the network's losses and accuracies.
 
     ``record(params, data, split)`` returns a dict of ``ixt`` and ``ity`` (layer,), bits, for the hidden
-    layers and last the output, softmax or one sigmoid unit; and of the scalars ``train_loss``,
-    ``test_loss`` (mean cross-entropy, nats), ``train_accuracy`` and ``test_accuracy``.
+    layers and last the output, softmax or one sigmoid unit; of ``num_varying`` (layer,) int32, how many
+    of a layer's units are not constant over the measured samples, which a NaN counts as; and of the
+    scalars ``train_loss``, ``test_loss`` (mean cross-entropy, nats), ``train_accuracy`` and
+    ``test_accuracy``.
 
     Args:
         model: the network.
@@ -179,7 +181,11 @@ class JointRecord(Record):
 
 
 def _plane_variables(dims: tuple[str, ...]) -> dict[str, Variable]:
-    return {"ixt": Variable(dims, "bits", "I(X;T)"), "ity": Variable(dims, "bits", "I(T;Y)")}
+    return {
+        "ixt": Variable(dims, "bits", "I(X;T)"),
+        "ity": Variable(dims, "bits", "I(T;Y)"),
+        "num_varying": Variable(("layer",), "1", "units not constant over the samples"),
+    }
 
 
 def _describe_layers(layer_estimators) -> str:
@@ -207,6 +213,7 @@ def _measured(model, estimators, rows: str, params, data, split: Split) -> dict[
     return {
         "ixt": stacked("ixt"),
         "ity": stacked("ity"),
+        "num_varying": jnp.stack([(t != t[:1]).any(axis=0).sum(dtype=jnp.int32) for t in layers]),
         "train_loss": loss[split.train].mean(),
         "test_loss": loss[split.test].mean(),
         "train_accuracy": correct[split.train].mean(),

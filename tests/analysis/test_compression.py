@@ -218,10 +218,13 @@ def test_difference_is_paired_and_at_equal_loss_too():
 
 
 def test_dead_seeds_have_a_constant_hidden_layer():
-    ixt = np.ones((3, 2, 3))
-    ixt[1, -1, 0] = 0.0  # a hidden layer
-    ixt[2, -1, -1] = 0.0  # the output alone
-    assert dead_seeds(make_arm(ixt)).tolist() == [False, True, False]
+    ixt, num_varying = np.ones((4, 2, 3)), np.full((4, 2, 3), 2)
+    ixt[0, -1, 0] = 0.0  # varies within one bin
+    num_varying[1, -1, 0] = 0  # a hidden layer
+    num_varying[2, -1, -1] = 0  # the output alone
+    num_varying[3, 0, 0] = 0  # not at the end
+    arm = results_of({"ixt": ixt, "num_varying": num_varying}, epochs=[0, 5])
+    assert dead_seeds(arm).tolist() == [False, True, False, False]
 
 
 def test_compression_of_every_seed_layer_and_arm():

@@ -15,7 +15,7 @@ from tests.marks import slow
 
 NUM_SAMPLES, NUM_TRAIN = 60, 45
 MODEL = MLP((5, 4, 3), ("tanh", "relu"))
-NAMES = {"ixt", "ity", "train_loss", "test_loss", "train_accuracy", "test_accuracy"}
+NAMES = {"ixt", "ity", "num_varying", "train_loss", "test_loss", "train_accuracy", "test_accuracy"}
 
 by_width = functools.partial(binned_mi, bin_width=0.25)
 
@@ -109,8 +109,27 @@ def test_a_network_that_is_not_finite_has_nan_everywhere(params, data, split):
     broken = jax.tree.map(lambda p: jnp.full_like(p, jnp.nan), params)
     record = jax.jit(PlaneRecord(MODEL, binned_mi))
     assert all(np.isfinite(v).all() for v in record(params, data, split).values())
-    for name, value in record(broken, data, split).items():
+    got = record(broken, data, split)
+    assert got.pop("num_varying").tolist() == [5, 4, 3]  # none is known to be constant
+    for name, value in got.items():
         assert np.isnan(value).all(), name
+
+
+@pytest.mark.parametrize("rows", ["all", "test"])
+def test_units_that_vary_are_counted_over_the_samples_measured(data, split, rows):
+    params = jax.tree.map(jnp.zeros_like, MODEL.init(jax.random.key(0), data.x))
+    first, second = (params["params"][f"layer_{i}"] for i in (1, 2))
+    # One unit of the first layer varies; another only with an input that is on in training alone.
+    x = data.x.at[:, 5].set(0.0).at[split.train[0], 5].set(1.0)
+    first["kernel"] = first["kernel"].at[0, 1].set(1e-3).at[5, 2].set(1.0)
+    first["bias"] = first["bias"] + 0.5
+    second["bias"] = second["bias"] - 1.0  # relu units that are never on
+    got = PlaneRecord(MODEL, by_width, rows=rows)(params, data._replace(x=x), split)
+    assert got["num_varying"].dtype == jnp.int32
+    assert got["num_varying"].tolist() == [2 if rows == "all" else 1, 0, 0]
+    # The first of the two varies within one bin, and one sample in 60 is in a bin of its own.
+    p = np.array([1 / 60, 59 / 60])
+    assert got["ixt"][0] == pytest.approx(-(p * np.log2(p)).sum() if rows == "all" else 0.0)
 
 
 def test_records_of_equal_settings_are_equal():

@@ -177,7 +177,9 @@ def made_up(sgd, bgd):
     curves = np.stack([sgd, bgd])[None, :, None, :, None] + noise
     loss = np.broadcast_to(np.array([0.7, 0.5, 0.3, 0.1]), (3, 2, 6, epochs))
     factors = {"activation": ["tanh", "relu", "linear"], "optimizer": ["sgd", "bgd"]}
-    return results_of({"ixt": curves, "train_loss": loss}, factors, epochs=range(epochs))
+    varying = np.ones(curves.shape, int)
+    variables = {"ixt": curves, "num_varying": varying, "train_loss": loss, "train_accuracy": 1 - loss}
+    return results_of(variables, factors, epochs=range(epochs))
 
 
 def test_verdict_says_what_the_intervals_say():
@@ -192,12 +194,21 @@ def test_verdict_says_what_the_intervals_say():
     assert "training does not compress" in neither
 
 
+def test_of_arms_that_have_not_learnt_nothing_follows():
+    results = made_up(RISES, RISES)
+    results.train_accuracy.loc[{"activation": "tanh", "optimizer": "bgd"}] = 0.6
+    sentence = sgd_vs_bgd.verdict(results, "tanh")
+    assert "it has not learnt: its training accuracy is 60%, SGD's 90%." in sentence
+    assert "with noise or without" not in sentence
+
+
 def test_arms_with_dead_seeds_are_shown_with_and_without_them():
     results = made_up(FALLS, FALLS)
     dead = {"activation": "relu", "optimizer": "bgd", "layer": 2}
     ixt = results.ixt.sel(dead).values.copy()
     ixt[:2, -1] = 0.0
     results.ixt.loc[dead] = ixt
+    results.num_varying.loc[dead][:2, -1] = 0
     rows = sgd_vs_bgd.compression_table(results).frame.set_index(["activation", "optimizer", "layer"])
     assert len(rows) == (6 + 1) * 3
     both = rows.loc[[("relu", "bgd", 2), ("relu", "bgd alive", 2)]]

@@ -6,6 +6,8 @@ import pytest
 from experiments import training_size
 from tests.made import QUALITY, results_of
 
+LEVELS = ["5%", "45%", "85%", "5%, equal updates", "45%, equal updates"]
+
 
 @pytest.mark.slow
 def test_a_small_run_keeps_the_contract_and_reports_everything():
@@ -17,6 +19,10 @@ def test_a_small_run_keeps_the_contract_and_reports_everything():
     figures, tables = training_size.report(results)
     assert set(figures) == {"training_size.png"}
     assert [table.name for table in tables] == ["training_size", "seeds"]
+    assert results.training.values.tolist() == LEVELS
+    trained = results.epochs_trained.sel(network="standard")
+    assert trained.dims == ("training", "epoch")
+    assert trained.values.tolist() == [[0, 1, 2], [0, 1, 2], [0, 1, 2], [0, 14, 28], [0, 2, 4]]
     assert '"batch_size": 205' in results.attrs["arms"]
     assert "widths" in results.attrs["arms"]
 
@@ -26,17 +32,21 @@ def test_full_scale_is_the_default():
     assert training_size.FULL.epochs == 10_000
     assert training_size.NETWORKS["sigmoid"] == (10, 8, 6, 4, 2, 1)
     assert list(training_size.SIZES.values()) == [0.05, 0.45, 0.85]
+    updates = [training_size.updates_per_epoch(4096, size) for size in training_size.SIZES.values()]
+    assert updates == [1, 8, 14]
 
 
 def test_the_verdict_names_the_layers_that_lose():
     rng = np.random.default_rng(0)
-    sizes = (2, 3, 8, 4, 3)
+    sizes = (2, 5, 8, 4, 3)
     ity = 0.8 + 0.001 * rng.normal(size=sizes)
     ity[0, 0, :, 3, 2] -= 0.3
     quality = {name: np.full(sizes[:4], 0.1 if name == "train_loss" else 0.5) for name in QUALITY}
     results = results_of(
-        {"ity": ity, "ixt": np.full(sizes, 5.0), "diverged": np.zeros(sizes[:3])} | quality,
-        {"network": ["sigmoid", "standard"], "training": ["5%", "45%", "85%"]},
+        {"ity": ity, "ixt": np.full(sizes, 5.0), "num_varying": np.ones(sizes, int)}
+        | {"diverged": np.zeros(sizes[:3])}
+        | quality,
+        {"network": ["sigmoid", "standard"], "training": LEVELS},
         binning="bins of 0.07",
     ).assign_coords(num_layers=3)
     _, (falls, seeds) = training_size.report(results)
@@ -44,7 +54,7 @@ def test_the_verdict_names_the_layers_that_lose():
     assert note.startswith("fall:")
     assert verdicts[0].startswith("sigmoid network, 5%: layers that lose I(T;Y): 3 by 0.30")
     assert all(verdict.endswith("lose I(T;Y): none.") for verdict in verdicts[1:])
-    assert len(falls.frame) == 18
+    assert len(falls.frame) == 30
     assert seeds.frame.gap[0] == pytest.approx(0.4)
 
 

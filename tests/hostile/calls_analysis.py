@@ -125,6 +125,7 @@ def made(**variables: str) -> xr.Dataset:
 
 
 PLANE = made(ixt="seed epoch layer", ity="seed epoch layer", train_loss="seed epoch")
+VARYING = made(num_varying="seed epoch layer")
 PLANES = made(ixt="activation optimizer seed epoch layer", ity="activation optimizer seed epoch layer")
 GRADIENTS = PLANE.merge(
     made(
@@ -168,7 +169,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "compression_after_fitting": {"ixt": FALLING, "ity": 1 - LOSS, "epochs": np.arange(NUM_EPOCHS)},
         "compression_at": {"ixt": FALLING, "position": STOPS},
         "compression_summary": {"arm": PLANES, "variable": "ity", "level": 0.9},
-        "dead_seeds": {"arm": PLANE},
+        "dead_seeds": {"arm": VARYING},
         "epochs_of_equal_loss": {"loss_a": LOSS, "loss_b": LOSS[:, :5]},
         "optimizer_difference": {"first": PLANE, "second": PLANE, "level": 0.9},
         "peak_epochs": {"ixt": FALLING},
@@ -177,7 +178,9 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
     "analysis.controls": {
         "ControlsRecord": {"model": MODEL, "estimators": {"binned": ESTIMATOR}},
         "draw_controls": {"model": MODEL, "data": DATA},
+        "permuted": {"directions": PARAMS, "params": PARAMS},
         "rescaled": {"directions": PARAMS, "params": PARAMS},
+        "rotated": {"directions": PARAMS, "params": PARAMS},
     },
     "analysis.data_processing": {
         "dpi_violations": {"information": FALLING},

@@ -106,12 +106,13 @@ def test_a_dataset_is_a_table_by_its_dims_in_the_order_of_the_first_variable():
 
 
 def test_seeds_that_diverge_or_die_are_counted_by_arm_and_padding_is_no_layer():
-    ixt = np.ones((2, 3, 2, 3))
-    ixt[0, 1, -1, 0] = 0  # dead
-    ixt[0, :, :, 2] = np.nan  # the shallower arm's padding
+    num_varying = np.ones((2, 3, 2, 3))
+    num_varying[0, 1, -1, 0] = 0  # dead
+    num_varying[0, :, :, 2] = np.nan  # the shallower arm's padding
     accuracy = np.stack([np.full((3, 2), 0.9), np.full((3, 2), 0.8)])
     accuracy[1, 0] = np.nan
-    values = {"ixt": ixt, "diverged": np.array([[0, 0, 0], [1, 0, 0]], bool), "test_accuracy": accuracy}
+    diverged = np.array([[0, 0, 0], [1, 0, 0]], bool)
+    values = {"num_varying": num_varying, "diverged": diverged, "test_accuracy": accuracy}
     results = results_of(values, {"depth": ["1", "2"]}, epochs=[0, 5])
     results = results.assign_coords(num_layers=("depth", [2, 3]))
     table = seeds_table(results, ["test_accuracy"])

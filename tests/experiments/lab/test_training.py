@@ -98,6 +98,21 @@ def test_provenance_says_what_was_trained_and_measured(planes):
 
 
 @pytest.mark.slow
+def test_an_arm_may_have_a_schedule_of_its_own():
+    longer = Arm(training_of(num_epochs=6), WORDS, arm_of().record, [3])
+    by_number = {0: 0, 1: 3, 2: 6}
+
+    def numbered(levels, arm):
+        assert arm.epoch.values.tolist() == ([0, 3, 6] if levels == ("longer",) else [0, 1, 2])
+        return arm.assign_coords(epoch=[*by_number])
+
+    arms = {("usual",): arm_of(), ("longer",): longer}
+    results = train(CONFIG, arms, factors=("length",), source="none", derive=numbered)
+    assert results.epoch.values.tolist() == [0, 1, 2]
+    assert np.isfinite(results.ixt).all()
+
+
+@pytest.mark.slow
 def test_arms_of_other_data_and_rows_are_said_each_once():
     arms = {("few",): arm_of(rows="test"), ("more",): arm_of(task=symmetric(every=32), rows="test")}
     results = train(CONFIG, arms, factors=("task",), source="none", schedule=[2], measured_on="mine")
