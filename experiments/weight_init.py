@@ -12,11 +12,12 @@ Expect:   initial weights account for 38% to 96% of the variance where tests fin
 A crossed design for each of the four mixes of ``mixed_activations`` (layers 1 and 2 of tanh or ReLU,
 layers 3 to 5 of tanh or ReLU): 10 initial weights times 5 draws of the data (which samples are for
 training, and their order in every epoch), 50 networks 12-10-7-5-4-3-2; preset "revisiting": Adam
-(``--optimizer sgd`` for plain SGD), batches of 256, 8000 epochs. I(X;T), I(T;Y) on the training samples
-in bins of 0.07, with edges by activation. Of compression and of final I(X;T), layer by layer: the
-components of variance due to the weights, to the data and to what is left, by two-way random effects
-(ibjax.analysis.factorial), with F tests. ``--seeds`` is the number of networks; those beyond the last
-whole row of 5 are trained but take no part.
+(``--optimizer sgd`` for plain SGD), batches of 256, 8000 epochs (with ``--paper-split`` draws of the
+data differ in the order alone). I(X;T), I(T;Y) on the training samples in bins of 0.07, with edges by
+activation. Of compression and of final I(X;T), layer by layer: the components of variance due to the
+weights, to the data and to what is left, by two-way random effects (ibjax.analysis.factorial), with F
+tests. ``--seeds`` is the number of networks; those beyond the last whole row of 5 are trained but take
+no part.
 
 Dims: dataset, first, later, seed, epoch, layer; coordinates ``init`` and ``draw`` of ``seed``.
 """
@@ -121,7 +122,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
             shown.sel(dataset=name),
             row="outcome",
             labels=SOURCES,
-            title=f"{name}, {design}, {results.optimizer}, {results.binning}",
+            title=f"{name}, {design}, {results.optimizer}, {results.split}, {results.binning}",
         )
         for name in results.dataset.values
     }

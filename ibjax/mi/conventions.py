@@ -195,11 +195,10 @@ def revisiting_edges(
     check_known("activation", activation, RANGES)
     check_positive("bin_width", bin_width)
     low, high = RANGES[activation]
-    if not is_bounded(activation):
+    if low is None or high is None:
         if limits is None:
-            raise ValueError(
-                f"limits: expected smallest and largest activation of {activation}, got None"
-            )
+            wanted = f"smallest and largest activation of {activation}"
+            raise ValueError(f"limits: expected {wanted}, got None")
         smallest, largest = map(float, _checked_limits(limits))
         low = smallest if low is None else low
         high = max(low, largest)
@@ -229,11 +228,13 @@ class StretchedBins(NamedTuple):
             the outermost ones.
         bin_width: width of the bins, counted from 0; the number of bins times it is the range.
         num_bins: number of bins, a whole float32 number.
+        lowest: lower end of the range.
     """
 
     t: Float[Array, "n width"]
     bin_width: Float[Array, ""]
     num_bins: Float[Array, ""]
+    lowest: Float[Array, ""]
 
 
 def stretched_bins(
@@ -264,7 +265,7 @@ def stretched_bins(
     # All activations of a constant layer are 0 in bins of any width.
     usable_width = jnp.where(stretched >= TINY, stretched, jnp.where(jnp.isnan(span), jnp.nan, 1.0))
     inside = jnp.clip(t - low, 0, (num_bins - 0.5) * stretched)
-    return StretchedBins(inside, usable_width, num_bins)
+    return StretchedBins(inside, usable_width, num_bins, low)
 
 
 def _largest_factor(product, whole):

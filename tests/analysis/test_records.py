@@ -265,8 +265,7 @@ def test_several_estimators_have_names():
             PlanesRecord(MODEL, wrong)
 
 
-def test_validation_rows_are_the_last_training_rows(network):
-    params, data, split = network
+def test_validation_rows_are_the_last_training_rows(params, data, split):
     plain = PlaneRecord(MODEL, by_width, rows="train")
     held = dataclasses.replace(plain, validation_fraction=0.25)
     measured = held(params, data, split)
@@ -283,4 +282,4 @@ def test_validation_rows_are_the_last_training_rows(network):
     planes = PlanesRecord(MODEL, {"width": by_width}, rows="train", validation_fraction=0.25)
     assert planes(params, data, split)["validation_loss"] == measured["validation_loss"]
     with pytest.raises(ValueError, match="validation_fraction: expected"):
-        PlaneRecord(MODEL, by_width, validation_fraction=1)
+        PlaneRecord(MODEL, by_width, validation_fraction=1.0)

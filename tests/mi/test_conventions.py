@@ -80,7 +80,7 @@ def test_bins_of_unbounded_activations_are_the_codes_for_each_networks_own_limit
     rng = np.random.default_rng(0)
     scales = np.array([0.2, 1.0, 7.0, 40.0])[:, None, None]
     act = ACTIVATIONS[activation]
-    t = np.asarray(act((scales * rng.normal(size=(4, 600, 2))).astype(np.float32)))
+    t = np.array(act((scales * rng.normal(size=(4, 600, 2))).astype(np.float32)))
     y = rng.integers(0, 2, 600)
     # Limits of other epochs are wider.
     limits = np.stack([t.min(axis=(1, 2)) * 1.5, t.max(axis=(1, 2)) * 1.25], axis=1)
