@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 from ibjax.arrays import as_array, as_float32
 from ibjax.checks import (
     as_whole,
+    check_finite,
     check_known,
     check_nonempty,
     check_positive,
@@ -199,7 +200,9 @@ def revisiting_edges(
         if limits is None:
             wanted = f"smallest and largest activation of {activation}"
             raise ValueError(f"limits: expected {wanted}, got None")
-        smallest, largest = map(float, _checked_limits(limits))
+        if not is_concrete(pair := _checked_limits(limits)):
+            raise ValueError("limits: expected known numbers, got traced values")
+        smallest, largest = np.asarray(pair, np.float32).tolist()
         low = smallest if low is None else low
         high = max(low, largest)
     count = max(int((high - low) / float(bin_width)), 1)
@@ -257,7 +260,7 @@ def stretched_bins(
     if limits is None:
         smallest, largest = t.min(), t.max()
     else:
-        smallest, largest = _checked_limits(limits)
+        smallest, largest = as_float32("limits", _checked_limits(limits))
     low = smallest if RANGES[activation][0] is None else jnp.float32(RANGES[activation][0])
     span = jnp.where(smallest <= largest, jnp.maximum(largest - low, 0), jnp.nan)
     num_bins = jnp.maximum(BY_WIDTH.index(span, checked_width(bin_width)), 1)
@@ -281,11 +284,11 @@ def _largest_factor(product, whole):
 
 
 def _checked_limits(limits):
-    """Return the smallest and the largest activation in float32; concrete ones must be in order."""
+    """Return the smallest and the largest activation; concrete ones must be finite and in order."""
     pair = as_array("limits", limits)
     if np.shape(pair) != (2,):
         raise ValueError(f"limits: expected smallest and largest activation, got shape {np.shape(pair)}")
-    pair = as_float32("limits", pair)
+    check_finite("limits", pair)
     if is_concrete(pair) and not pair[0] <= pair[1]:
         raise ValueError(f"limits: expected them in increasing order, got {pair}")
-    return pair[0], pair[1]
+    return pair

@@ -1,7 +1,8 @@
-"""Measurement in two passes: the networks, splits and limits are those of training, network by network."""
+"""Measurement in two passes: each network is measured on its own split, with its own limits."""
 
 import functools
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -58,7 +59,7 @@ def test_bins_are_those_of_each_networks_own_limits(two_passes):
         TRAINING, WORDS.data, seeds=range(SEEDS), record=lambda p, *_: p, schedule=OPTIONS["schedule"]
     )
     for seed in range(SEEDS):
-        rows = split_of(TRAINING, seed_keys(np.int32(seed)).split, 128).train
+        rows = split_of(TRAINING, seed_keys(jnp.int32(seed)).split, 128).train
         x, y = WORDS.data.x[rows], WORDS.data.y[rows]
         at_epochs = []
         for e in range(3):
