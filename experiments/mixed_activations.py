@@ -12,7 +12,8 @@ Expect:   tanh first makes layer 5 compress by 1.1 bits more (by 2.2 where later
 
 50 networks 12-10-7-5-4-3-2 (784 inputs, 3 outputs on MNIST) each of four mixes: layers 1 and 2 of tanh
 or ReLU (``first``), layers 3 to 5 of tanh or ReLU (``later``); preset "revisiting": Adam
-(``--optimizer sgd`` for plain SGD), batches of 256, 8000 epochs. The same seed has the same initial
+(``--optimizer sgd`` for plain SGD), batches of 256, 8000 epochs; random splits, or the paper's one
+(``--paper-split``). The same seed has the same initial
 weights and split in all mixes, so that effects are differences within seeds: of ``first`` at the same
 ``later``, of ``later`` at the same ``first``, and what one adds to the other (interaction). I(X;T),
 I(T;Y) on the training samples in bins of 0.07, with edges by activation.
@@ -45,6 +46,7 @@ from experiments.lab.revisiting import (
     dataset_arms,
     mixed_trainings,
     provenance,
+    run_text,
 )
 from ibjax.analysis.compression import NEGLIGIBLE_BITS, seed_compression
 from ibjax.analysis.factorial import two_by_two
@@ -102,7 +104,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     """Draw the planes of the mixes and the effects; tabulate, and say what follows."""
     figures, measured = {}, outcomes(results)
     differences = effects(measured)
-    seeds = f"{results.sizes['seed']} seeds, {results.optimizer}, {results.binning}"
+    seeds = f"{run_text(results)}, {results.binning}"
     for name in results.dataset.values:
         planes = results.sel(dataset=name).assign_coords(
             first=[f"first {level}" for level in results.first.values],

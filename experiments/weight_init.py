@@ -12,8 +12,9 @@ Expect:   initial weights alone account for 38% to 96% of the variance where tes
 A crossed design for each of the four mixes of ``mixed_activations`` (layers 1 and 2 of tanh or ReLU,
 layers 3 to 5 of tanh or ReLU): 13 initial weights times 13 draws of the data (which samples are for
 training, and their order in every epoch), 169 networks 12-10-7-5-4-3-2; preset "revisiting": Adam
-(``--optimizer sgd`` for plain SGD), batches of 256, 8000 epochs. I(X;T), I(T;Y) on the training samples
-in bins of 0.07, with edges by activation. Of compression and of final I(X;T), layer by layer: the shares
+(``--optimizer sgd`` for plain SGD), batches of 256, 8000 epochs (with ``--paper-split`` draws
+of the data differ in the order alone). I(X;T), I(T;Y) on the training samples in bins of 0.07, with
+edges by activation. Of compression and of final I(X;T), layer by layer: the shares
 of the variance that weights or data explain alone (main effects) and with their interaction (total
 effects), by two-way random effects (ibjax.analysis.factorial). Runs are deterministic: what is left over
 is the interaction, and at fixed weights all variation is the data's. With 13 x 13 the F test of the data
@@ -135,7 +136,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
             shown.sel(dataset=name),
             row="outcome",
             labels=SOURCES,
-            title=f"Variance over networks by mix and layer: {name}, {design}, {results.optimizer}",
+            title=f"Variance by mix and layer: {name}, {design}, {results.optimizer}, {results.split}",
         )
         for name in results.dataset.values
     }

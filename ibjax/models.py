@@ -5,6 +5,7 @@ Public functions take and return ``(n, width)`` arrays. Internally, activations 
 and nonlinearities run on vectors of 2 to 12 numbers.
 """
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,6 +25,9 @@ from ibjax.types import ArrayLike, PyTree
 
 __all__ = ["ACTIVATIONS", "INITS", "MLP", "as_names", "as_widths", "merge_linear"]
 
+# Slope of leaky ReLU below 0, that of the code of "Revisiting the Information Plane" (2019).
+LEAKY_SLOPE = 0.1
+
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": jnp.tanh,
     "relu": jax.nn.relu,
@@ -31,7 +35,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "sigmoid": jax.nn.sigmoid,
     "softsign": jax.nn.soft_sign,
     "softplus": jax.nn.softplus,
-    "leaky_relu": jax.nn.leaky_relu,
+    "leaky_relu": functools.partial(jax.nn.leaky_relu, negative_slope=LEAKY_SLOPE),
     "elu": jax.nn.elu,
     "gelu": jax.nn.gelu,
 }
@@ -101,7 +105,8 @@ class MLP(nn.Module):
 
     Attributes:
         widths: numbers of units in the hidden layers and, last, the output.
-        activations: a name from ``ACTIVATIONS`` for each hidden layer.
+        activations: a name from ``ACTIVATIONS`` for each hidden layer; "leaky_relu" has a slope of 0.1
+            below 0.
         kernel_init: a name from ``INITS``; "fan_in" is that of the 2017 code, "fan_out" that of the 2018
             code.
         noise_variance: variance of the Gaussian noise added to every hidden layer in training (needs an

@@ -4,10 +4,13 @@ import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from ibjax.arrays import as_array
 from ibjax.checks import check_known, kind_of
 from ibjax.mi import binned_mi, idnns_binned_mi, kde_mi, revisiting_binned_mi, revisiting_edges
-from ibjax.mi.conventions import IDNNS_EDGES
-from ibjax.types import Estimator
+from ibjax.mi.conventions import IDNNS_EDGES, is_bounded
+from ibjax.types import ArrayLike, Estimator
 
 __all__ = [
     "PRESETS",
@@ -47,26 +50,43 @@ class Preset(NamedTuple):
 
 
 def revisiting_estimators(
-    activations: Sequence[str], bin_width: float | int = SAXE_BIN_WIDTH
+    activations: Sequence[str],
+    bin_width: float | int = SAXE_BIN_WIDTH,
+    limits: ArrayLike | None = None,
 ) -> tuple[Estimator, ...]:
     """Return ``revisiting_binned_mi`` for each hidden layer and the final softmax, for ``PlaneRecord``.
 
     Args:
         activations: names of the hidden layers' activations.
-        bin_width: width of all bins.
+        bin_width: width of all bins before they are stretched to the range.
+        limits: (hidden layers, 2) smallest and largest activation of each hidden layer, which may be
+            traced. By default those of the samples measured, at each epoch anew.
 
     Raises:
-        ValueError: for anything but a sequence of names, and as ``revisiting_edges``.
+        ValueError: for anything but a sequence of names, limits of other shapes, and as
+            ``revisiting_binned_mi``.
     """
     if isinstance(activations, str | bytes) or not isinstance(activations, Sequence):
         raise ValueError(f"activations: expected a sequence of names, got {kind_of(activations)}")
-    for name in activations:
-        revisiting_edges(name, bin_width)  # raises for unusable arguments
-    bin_width = float(bin_width)
-    return tuple(
-        functools.partial(revisiting_binned_mi, activation=name, bin_width=bin_width)
-        for name in (*activations, "softmax")
-    )
+    layer_limits = [None] * len(activations)
+    if limits is not None:
+        array = as_array("limits", limits)
+        if np.shape(array) != (len(activations), 2):
+            raise ValueError(
+                f"limits: expected shape ({len(activations)}, 2), got shape {np.shape(array)}"
+            )
+        layer_limits = list(array)
+    estimators = []
+    for name, own in zip((*activations, "softmax"), (*layer_limits, None), strict=True):
+        # Any limits will do to check the name and the width.
+        revisiting_edges(name, bin_width, None if is_bounded(name) else (0.0, 0.0))
+        options = {} if own is None or is_bounded(name) else {"limits": own}
+        estimators.append(
+            functools.partial(
+                revisiting_binned_mi, activation=name, bin_width=float(bin_width), **options
+            )
+        )
+    return tuple(estimators)
 
 
 PRESETS = {
@@ -106,17 +126,19 @@ PRESETS = {
     ),
     "revisiting": Preset(
         {
-            "init": "fan_out",
+            "init": "glorot",
             "optimizer": "adam",
             "learning_rate": 4e-4,
             "batch_size": 256,
             "num_epochs": 8000,
-            # The code trains on 3276 of 4096 samples; rounding 0.8 of 4096 would give 3277.
+            # 3276 of the 4096 words are for training; rounding 0.8 of 4096 would give 3277.
             "train_fraction": 3276 / 4096,
+            # The last 656 of them are for validation only.
+            "validation_fraction": 0.2,
         },
         "log",
         functools.partial(revisiting_binned_mi, activation="tanh", bin_width=SAXE_BIN_WIDTH),
-        f"bins of {SAXE_BIN_WIDTH}, from the activation's lower end",
+        f"bins of {SAXE_BIN_WIDTH}, stretched to the activation's range",
         "Revisiting the Information Plane (2019)",
     ),
 }

@@ -9,7 +9,9 @@ import xarray as xr
 from ibjax.training.schedule import log_spaced_epochs
 
 EPOCHS = log_spaced_epochs(8000, 40)
-QUALITY = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
+QUALITY = tuple(
+    f"{part}_{quantity}" for quantity in ("loss", "accuracy") for part in ("train", "validation", "test")
+)
 
 
 def results_of(
@@ -59,5 +61,6 @@ def made_results(
     variables = {"ixt": 6 + noise, "ity": 0.9 + noise, "diverged": np.zeros(sizes[:-2], bool)}
     variables |= {"num_varying": np.ones(sizes, np.int32)}
     variables |= {name: np.full(sizes[:-1], 0.5 if "loss" in name else 0.9) for name in QUALITY}
-    results = results_of(variables, factors, epochs=EPOCHS, optimizer="adam", **attributes)
+    made_by = {"optimizer": "adam", "split": "random splits"}
+    results = results_of(variables, factors, epochs=EPOCHS, **made_by, **attributes)
     return results.assign_coords(num_layers=(tuple(factors), np.full(sizes[:-3], layers)))

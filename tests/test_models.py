@@ -15,7 +15,7 @@ NUMPY_ACTIVATIONS = {
     "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
     "softsign": lambda z: z / (1 + np.abs(z)),
     "softplus": lambda z: np.log(1 + np.exp(z)),
-    "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
+    "leaky_relu": lambda z: np.where(z > 0, z, 0.1 * z),
     "elu": lambda z: np.where(z > 0, z, np.exp(z) - 1),
     "gelu": lambda z: z / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3))),
 }

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ibjax.datasets.splits import num_training_samples
+from ibjax.datasets.splits import num_fitted_samples, num_training_samples
 from ibjax.functions import describe_function
 from ibjax.presets import (
     PRESETS,
@@ -41,7 +41,19 @@ def test_revisiting_estimators_are_one_a_layer_and_the_softmaxes():
     assert {one.keywords["bin_width"] for one in chosen} == {0.3}
 
 
+def test_revisiting_estimators_take_limits_of_unbounded_layers():
+    limits = np.float32([[-1, 1], [0, 2]])
+    tanh, relu, softmax = revisiting_estimators(("tanh", "relu"), 0.3, limits)
+    assert relu.keywords["limits"].tolist() == [0, 2]
+    assert not {"limits"} & (tanh.keywords.keys() | softmax.keywords.keys())
+    with pytest.raises(ValueError, match=r"limits: expected shape \(2, 2\), got shape \(3, 2\)"):
+        revisiting_estimators(("tanh", "relu"), 0.3, np.zeros((3, 2)))
+
+
 def test_revisiting_trains_on_the_papers_number_of_words():
     config = TrainConfig(**preset("revisiting").training)
-    assert num_training_samples(4096, config.train_fraction) == 3276
+    num_train = num_training_samples(4096, config.train_fraction)
+    assert num_train == 3276
+    assert num_fitted_samples(num_train, config.validation_fraction) == 2620
+    assert config.init == "glorot"
     assert np.log2(3276) == pytest.approx(11.677719641641012, abs=1e-12)

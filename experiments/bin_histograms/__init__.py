@@ -13,7 +13,8 @@ Expect:   in tanh layer 5 I(X;T) falls as the share of activations in the outerm
           (tanh) and 77% (relu) is lost in states of one class.
 
 50 networks 12-10-7-5-4-3-2 (784 inputs, 3 outputs on MNIST) each of tanh and relu, preset "revisiting":
-Adam (``--optimizer sgd`` for plain SGD), batches of 256, 8000 epochs. Measured on the training samples
+Adam (``--optimizer sgd`` for plain SGD), batches of 256, 8000 epochs; random splits, or the paper's one
+(``--paper-split``). A bin with at most one activation counts as empty. Measured on the training samples
 at 60 epochs, in bins of 0.07 and of 0.2 (figure 14), with edges by activation; for the error against the
 width of the bins, in eleven widths, beside the float32 states themselves.
 
@@ -23,8 +24,8 @@ dataset, activation, bins, shown, layer, bin; errors dataset, activation, seed, 
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 from matplotlib.figure import Figure
@@ -36,7 +37,7 @@ from experiments.bin_histograms.figures import (
     plot_bin_histograms,
     plot_state_shares,
 )
-from experiments.bin_histograms.records import BinsRecord
+from experiments.bin_histograms.records import COUNTED, BinsRecord
 from experiments.lab import (
     Table,
     Task,
@@ -52,7 +53,9 @@ from experiments.lab.revisiting import (
     RevisitingConfig,
     activation_trainings,
     dataset_arms,
+    measured_with_limits,
     provenance,
+    run_text,
 )
 from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.intervals import mean_interval
@@ -60,6 +63,7 @@ from ibjax.analysis.records import JointRecord, PlanesRecord
 from ibjax.mi import exact_mi
 from ibjax.presets import revisiting_estimators
 from ibjax.training import TrainConfig, log_spaced_epochs, make_model
+from ibjax.types import Record
 
 ACTIVATIONS = ("tanh", "relu")
 FACTORS = ("dataset", "activation", "bins")
@@ -89,26 +93,37 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         source="Revisiting the Information Plane (2019), figures 3, 5, 13, 14, 19",
         schedule=log_spaced_epochs(config.num_epochs, NUM_RECORDED),
         folder=folder,
-        derive=lambda levels, arm: seen_in_bins(arm, arms[levels].training.activations),
+        derive=lambda _, arm: seen_in_bins(arm),
         **provenance(config),
         binning=EDGES,
     )
     return results.isel(bin=slice(0, int(results.num_bins.max())))
 
 
-def planes_and_bins(task: Task, training: TrainConfig) -> JointRecord:
+def planes_and_bins(task: Task, training: TrainConfig) -> Record:
     """Return the record of planes in all widths and of exact states, and of what ``BINS`` see."""
     model = make_model(training)
-    binned = {str(width): revisiting_estimators(training.activations, width) for width in WIDTHS}
-    planes = PlanesRecord(model, binned | {EXACT: exact_mi}, rows="train")
-    return JointRecord([planes, BinsRecord(model, task.num_classes, BINS, num_bins=NUM_BINS)])
+
+    def record_of(limits: Any) -> Record:
+        activations = training.activations
+        binned = {str(width): revisiting_estimators(activations, width, limits) for width in WIDTHS}
+        planes = PlanesRecord(
+            model,
+            binned | {EXACT: exact_mi},
+            rows="train",
+            validation_fraction=training.validation_fraction,
+        )
+        bins = BinsRecord(model, task.num_classes, BINS, num_bins=NUM_BINS, limits=limits)
+        return JointRecord([planes, bins])
+
+    return measured_with_limits(training, record_of)
 
 
-def seen_in_bins(arm: xr.Dataset, activations: Sequence[str]) -> xr.Dataset:
+def seen_in_bins(arm: xr.Dataset) -> xr.Dataset:
     """Reduce an arm: the plane in bins of ``BINS``, what these see, and the errors of all widths."""
     planes = arm[["ixt", "ity"]]
-    shown = [histograms(arm.counts.sel(bins=width), activations) for width in arm.bins.values]
-    kept = arm.drop_vars("counts").drop_dims("estimator")
+    shown = [histograms(arm[[*COUNTED]].sel(bins=width)) for width in arm.bins.values]
+    kept = arm.drop_vars(COUNTED).drop_dims("estimator")
     in_bins = planes.sel(estimator=arm.bins.values).rename(estimator="bins")
     return kept.assign(in_bins).assign(errors(planes, EXACT)).assign(xr.concat(shown, "bins"))
 
@@ -116,7 +131,7 @@ def seen_in_bins(arm: xr.Dataset, activations: Sequence[str]) -> xr.Dataset:
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     """Draw histograms, their course, shared states and errors; tabulate, and say what follows."""
     figures = {}
-    seeds = f"{results.sizes['seed']} seeds, {results.optimizer}"
+    seeds = run_text(results)
     for name, bins in itertools.product(results.dataset.values, results.bins.values):
         arms, title = results.sel(dataset=name, bins=bins), f"{name}, bins of {bins}, {seeds}"
         figures[f"histograms_{name}_{bins}.png"] = plot_bin_histograms(arms, title=title)

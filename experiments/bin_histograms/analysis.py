@@ -3,15 +3,12 @@
 The fraction of activations in the outermost bins is saturation as bins see it.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import xarray as xr
 
 from ibjax.analysis._inputs import as_integers, as_numbers
 from ibjax.analysis._labelled import check_same_seeds
 from ibjax.analysis.intervals import mean_interval, rank_correlation
-from ibjax.mi import revisiting_edges
 from ibjax.types import ArrayLike
 
 __all__ = [
@@ -21,7 +18,6 @@ __all__ = [
     "errors",
     "extreme_share",
     "histograms",
-    "occupied_range",
     "shown_positions",
 ]
 
@@ -29,26 +25,8 @@ __all__ = [
 SHOWN = (0.0, 0.4, 0.7, 1.0)
 
 
-def occupied_range(counts: ArrayLike) -> np.ndarray:
-    """Count bins up to the largest activation of all epochs, the range of a ReLU layer's histogram.
-
-    Args:
-        counts: (..., epoch, layer, bins).
-
-    Returns:
-        (..., layer) number of bins in the range; 0 where nothing is counted.
-
-    Raises:
-        ValueError: for other axes, and counts that are not whole or negative.
-    """
-    counts = _checked_counts(counts)
-    filled = counts.any(axis=-3)  # (..., layer, bins)
-    last = counts.shape[-1] - np.flip(filled, axis=-1).argmax(axis=-1)
-    return np.where(filled.any(axis=-1), last, 0)
-
-
 def empty_bins(counts: ArrayLike, num_bins: ArrayLike) -> np.ndarray:
-    """Count the bins of the range that hold no activation.
+    """Count the bins of the range that hold at most one activation, as the paper's code does.
 
     Args:
         counts: (..., epoch, layer, bins) counts, all within the range.
@@ -58,12 +36,12 @@ def empty_bins(counts: ArrayLike, num_bins: ArrayLike) -> np.ndarray:
         (..., epoch, layer) numbers of empty bins; NaN where nothing is counted.
 
     Raises:
-        ValueError: as :func:`occupied_range`; for ranges with other axes, and ranges of no bin, or more
-            bins than there are, where something is counted.
+        ValueError: for other axes, counts that are not whole or negative, ranges with other axes, and
+            ranges of no bin, or more bins than there are, where something is counted.
     """
     counts = _checked_counts(counts)
     num_bins = _checked_range(num_bins, counts)
-    empty = num_bins[..., None, :] - (counts > 0).sum(axis=-1)
+    empty = num_bins[..., None, :] - (counts > 1).sum(axis=-1)
     return np.where(counts.any(axis=-1), empty, np.nan)
 
 
@@ -137,32 +115,33 @@ def correlations(results: xr.Dataset) -> xr.DataArray:
     return xr.Dataset(rho).to_array("what")
 
 
-def histograms(counts: xr.DataArray, activations: Sequence[str]) -> xr.Dataset:
+def histograms(seen: xr.Dataset) -> xr.Dataset:
     """Return what counts show: empty bins, saturation, and histograms at a few epochs.
 
     Args:
-        counts: (seed, epoch, layer, bin) counts of a ``BinsRecord``, with a coordinate ``bins``, the
-            width.
-        activations: names of the hidden layers' activations.
+        seen: ``counts``, ``num_bins``, ``lowest`` and ``bin_width`` of a ``BinsRecord`` in bins of one
+            width, the coordinate ``bins``.
     """
-    counts = counts.transpose("seed", "epoch", "layer", "bin")
-    edges = [revisiting_edges(name, float(counts.bins)) for name in (*activations, "softmax")]
-    bounded = np.array([0 if e is None else len(e) - 1 for e in edges])
-    lowest = [0.0 if e is None else float(e[0]) for e in edges]
-    num_bins = np.where(bounded > 0, bounded, occupied_range(counts.values))
-    extreme = extreme_share(counts.values, num_bins)
+    counts = seen.counts.transpose("seed", "epoch", "layer", "bin")
+    # The same at all epochs, but missing where activations are not finite.
+    num_bins = seen.num_bins.max("epoch").transpose("seed", "layer").values
+    lowest, width = (seen[name].mean(("seed", "epoch")).values for name in ("lowest", "bin_width"))
+    kept = np.minimum(num_bins, counts.sizes["bin"])
+    extreme = extreme_share(counts.values, kept)
     total = counts.sum("bin")
-    beyond = np.where(bounded > 0, 0, counts[..., -1]) / np.maximum(total.values, 1)
+    cut = (num_bins > counts.sizes["bin"])[:, None]  # (seed, epoch, layer)
+    beyond = np.where(cut, counts[..., -1], 0) / np.maximum(total.values, 1)
     shown = {"epoch": shown_positions(counts.epoch.values)}
     shares = counts.isel(shown) / total.isel(shown).where(total.isel(shown) > 0)
     mean = mean_interval(shares.values).estimate
     variables = {
-        "empty": (total.dims, empty_bins(counts.values, num_bins), "empty bins of the range"),
+        "empty": (total.dims, empty_bins(counts.values, kept), "bins with at most one activation"),
         "extreme": (total.dims, extreme, "share of activations in the outermost bins"),
-        "beyond": (total.dims, beyond, "share of activations beyond the last bin"),
+        "beyond": (total.dims, beyond, "share of activations in the last bin kept, if there are more"),
         "histogram": (("shown", "layer", "bin"), mean, "share of activations, mean over seeds"),
-        "num_bins": (("seed", "layer"), num_bins, "bins of the range"),
-        "lowest": (("layer",), lowest, "lower end of the bins"),
+        "num_bins": (("seed", "layer"), kept, "bins of the range"),
+        "lowest": (("layer",), lowest, "lower end of the bins, mean over seeds"),
+        "bin_width": (("layer",), width, "width of the stretched bins, mean over seeds"),
     }
     return xr.Dataset(
         {

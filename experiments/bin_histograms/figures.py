@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ibjax.analysis._labelled import check_results
 from ibjax.analysis.intervals import mean_interval
-from ibjax.checks import check_finite, check_positive
+from ibjax.checks import check_finite
 from ibjax.plots.axes import (
     add_legend,
     add_title,
@@ -47,8 +47,8 @@ def plot_bin_histograms(seen: xr.Dataset, *, title: str = "") -> Figure:
     """Plot the fraction of a layer's activations in each bin at a few epochs, on a log scale.
 
     Args:
-        seen: Dataset with ``histogram`` (activation, shown, layer, bin), a mean over seeds, ``lowest``
-            (activation, layer), and a coordinate ``bins``, the bin width.
+        seen: Dataset with ``histogram`` (activation, shown, layer, bin), a mean over seeds, and
+            ``lowest`` and ``bin_width`` (activation, layer), the lower end and the width of the bins.
         title: title of the figure.
 
     Raises:
@@ -57,10 +57,14 @@ def plot_bin_histograms(seen: xr.Dataset, *, title: str = "") -> Figure:
     check_results(
         "seen",
         seen,
-        {"histogram": ("activation", "shown", "layer", "bin"), "lowest": ("activation", "layer")},
+        {
+            "histogram": ("activation", "shown", "layer", "bin"),
+            "lowest": ("activation", "layer"),
+            "bin_width": ("activation", "layer"),
+        },
     )
     check_finite("seen.lowest", seen.lowest.values)
-    width = _checked_width(seen)
+    check_finite("seen.bin_width", seen.bin_width.values)
     layers, activations = seen.layer.values, seen.activation.values
     figure, axes = _grid(len(activations), len(layers), sharey=True)
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.9, seen.sizes["shown"]))
@@ -69,7 +73,7 @@ def plot_bin_histograms(seen: xr.Dataset, *, title: str = "") -> Figure:
         shares = layer_bins.histogram.transpose("shown", "bin").values
         used = np.nan_to_num(shares).any(axis=0)
         count = len(used) - used[::-1].argmax()
-        edges = float(layer_bins.lowest) + width * np.arange(count + 1)
+        edges = float(layer_bins.lowest) + float(layer_bins.bin_width) * np.arange(count + 1)
         for colour, epoch, share in zip(colours, seen.shown.values, shares, strict=True):
             drawn = np.where(share[:count] > 0, share[:count], np.nan)
             ax.stairs(drawn, edges, color=colour, label=str(epoch), lw=1.1, baseline=None)
@@ -184,14 +188,3 @@ def plot_bin_errors(errors: xr.Dataset, *, title: str = "") -> Figure:
     axes[0, 0].legend(title="epoch", fontsize="x-small", title_fontsize="x-small")
     add_title(figure, title)
     return figure
-
-
-def _checked_width(seen: xr.Dataset) -> float:
-    """Return the coordinate ``bins``, a number or its text, checked."""
-    try:
-        width = float(seen.coords["bins"])
-    except (KeyError, TypeError, ValueError):
-        coords = ", ".join(map(str, seen.coords)) or "none"
-        raise ValueError(f"seen: expected a coordinate bins, the width, got {coords}") from None
-    check_positive("seen.bins", width)
-    return width

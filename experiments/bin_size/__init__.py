@@ -12,9 +12,9 @@ Expect:   layers come nearer to (H(X), I(X;Y)) in 43 of 48 steps to finer bins, 
           tanh layer 5 compresses by 2.4 bits in bins of 0.3 and by 7.3 in bins of 0.01.
 
 50 networks 12-10-7-5-4-3-2 (784 inputs, 3 outputs on MNIST) each of tanh and relu, preset "revisiting":
-Adam (``--optimizer sgd`` for plain SGD), batches of 256, 8000 epochs. One training run, measured on its
-training samples in bins of 0.3, 0.15, 0.07 and 0.01, with edges by activation, and by the float32 states
-themselves, which no bins can undercut.
+Adam (``--optimizer sgd`` for plain SGD), batches of 256, 8000 epochs; random splits, or the paper's one
+(``--paper-split``). One training run, measured on its training samples in bins of 0.3, 0.15, 0.07 and
+0.01, with edges by activation, and by the float32 states themselves, which no bins can undercut.
 
 Dims: dataset, activation, bins, seed, epoch, layer; ``hx``, ``ixy``: dataset, activation, seed.
 """
@@ -22,6 +22,7 @@ Dims: dataset, activation, bins, seed, epoch, layer; ``hx``, ``ixy``: dataset, a
 import dataclasses
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -49,7 +50,9 @@ from experiments.lab.revisiting import (
     RevisitingConfig,
     activation_trainings,
     dataset_arms,
+    measured_with_limits,
     provenance,
+    run_text,
 )
 from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.intervals import mean_interval
@@ -58,6 +61,7 @@ from ibjax.mi import exact_mi
 from ibjax.plots import plot_information_plane
 from ibjax.presets import revisiting_estimators
 from ibjax.training import TrainConfig, make_model
+from ibjax.types import Record
 
 ACTIVATIONS = ("tanh", "relu")
 BIN_WIDTHS, EXACT = (0.3, 0.15, 0.07, 0.01), "exact"
@@ -91,22 +95,32 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     return results.assign({name: results[name].isel(bins=0, drop=True) for name in ("hx", "ixy")})
 
 
-def planes_and_classes(task: Task, training: TrainConfig) -> JointRecord:
+def planes_and_classes(task: Task, training: TrainConfig) -> Record:
     """Return the record of the training samples' planes in all bins, and of their classes."""
     distinct = len(np.unique(np.asarray(task.data.x), axis=0))
     if distinct < task.num_samples:
         raise ValueError(f"x: expected distinct samples, got {distinct} of {task.num_samples}")
-    binned = {str(width): revisiting_estimators(training.activations, width) for width in BIN_WIDTHS}
-    estimators = binned | {EXACT: exact_mi}
-    planes = PlanesRecord(make_model(training), estimators, rows="train", factor="bins")
-    return JointRecord([planes, ClassesRecord(task.num_classes)])
+
+    def record_of(limits: Any) -> Record:
+        activations = training.activations
+        binned = {str(width): revisiting_estimators(activations, width, limits) for width in BIN_WIDTHS}
+        planes = PlanesRecord(
+            make_model(training),
+            binned | {EXACT: exact_mi},
+            rows="train",
+            factor="bins",
+            validation_fraction=training.validation_fraction,
+        )
+        return JointRecord([planes, ClassesRecord(task.num_classes)])
+
+    return measured_with_limits(training, record_of)
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     """Draw the planes in all bins and the drift; tabulate, and say what follows."""
     figures = {}
     away = distances(results)
-    seeds = f"{results.sizes['seed']} seeds, {results.optimizer}"
+    seeds = run_text(results)
     for name in results.dataset.values:
         planes = results.sel(dataset=name)
         corner = float(planes.hx.mean()), float(planes.ixy.mean())

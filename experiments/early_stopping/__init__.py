@@ -12,11 +12,12 @@ Expect:   both stops near epoch 1000 (tanh). By then layer 5 has compressed by 2
           4 by 0.1 of 0.8; training on gains 0.7% of accuracy. relu: no hidden layer compresses.
 
 50 networks 12-10-7-5-4-3-2 (784 inputs, 3 outputs on MNIST) each of tanh and relu, preset "revisiting":
-Adam (``--optimizer sgd`` for plain SGD), batches of 256, 8000 epochs; validation on the samples that are
-not for training. Early: the first recorded epoch 100 epochs (``--patience``) or more after the last
-best loss; perfect: the smallest loss of all of training. Both are read from whole histories
-(ibjax.analysis.stopping), recorded every 25 epochs and more often before. I(X;T), I(T;Y) on the training
-samples in bins of 0.07, with edges by activation.
+Adam (``--optimizer sgd`` for plain SGD), batches of 256, 8000 epochs; validation on the last fifth of
+the training samples, which updates do not use; random splits, or the paper's one (``--paper-split``).
+Early: the first epoch whose validation loss is not below all before it (``--patience`` for more epochs);
+perfect: the smallest loss of all of training. Both are read from the loss after every epoch
+(ibjax.analysis.stopping), in a first training; a second one records those epochs too. I(X;T), I(T;Y) on
+all training samples in bins of 0.07, with edges by activation.
 
 Dims: dataset, activation, seed, epoch, layer; ``stop``: dataset, activation, stopping, seed.
 """
@@ -32,6 +33,7 @@ from matplotlib.figure import Figure
 from experiments.early_stopping.analysis import (
     STOPPING,
     compression_until_stops,
+    epochs_of_stops,
     share_reached,
     stop_epochs,
     stopped,
@@ -54,41 +56,47 @@ from experiments.lab.revisiting import (
     binned_plane,
     dataset_arms,
     provenance,
-    stopping_epochs,
+    recorded_with_stops,
+    run_text,
+    validation_losses,
 )
 from ibjax.analysis.compression import NEGLIGIBLE_BITS
 from ibjax.analysis.intervals import halving_interval, mean_interval, median_interval, simultaneous_level
 from ibjax.analysis.phases import plane_phases
 from ibjax.analysis.stopping import at_position
-from ibjax.checks import check_positive
+from ibjax.checks import as_whole
 from ibjax.plots import plot_information_plane
 
 ACTIVATIONS = ("tanh", "relu")
 FACTORS = ("dataset", "activation")
+SOURCE = "Revisiting the Information Plane (2019), figures 7, 10, 15"
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(RevisitingConfig):
     """Does compression come before training should stop?"""
 
-    patience: int = 100
-    """Epochs without a better validation loss after which training stops."""
+    patience: int = 0
+    """Epochs without a better validation loss after which training stops; 0: at the first one."""
 
     def __post_init__(self):
         super().__post_init__()
-        check_positive("patience", self.patience)
+        as_whole("patience", self.patience, at_least=0)
 
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
-    """Train and measure both arms, and find their stops; checkpoints go to ``folder`` if given."""
+    """Find both arms' stops, then train and measure them; checkpoints go to ``folder`` if given."""
+    arms = dataset_arms(config, activation_trainings(config, ACTIVATIONS), binned_plane)
+    losses = validation_losses(config, arms, factors=FACTORS, source=SOURCE, folder=folder)
+    stops = epochs_of_stops(losses, config.patience)
     results = train(
         config,
-        dataset_arms(config, activation_trainings(config, ACTIVATIONS), binned_plane),
+        arms,
         factors=FACTORS,
-        source="Revisiting the Information Plane (2019), figures 7, 10, 15",
-        schedule=stopping_epochs(config.num_epochs),
+        source=SOURCE,
+        schedule=recorded_with_stops(config.num_epochs, stops),
         folder=folder,
-        derive=lambda _, arm: with_stops(arm, config.patience),
+        derive=lambda levels, arm: with_stops(arm, stops.sel(dict(zip(FACTORS, levels, strict=True)))),
         **provenance(config),
         binning=BINNING,
         patience=config.patience,
@@ -99,7 +107,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     """Draw the planes up to each stop and where the stops are; tabulate, and say what follows."""
     figures = {}
-    seeds = f"{results.sizes['seed']} seeds, {results.optimizer}, {results.binning}"
+    seeds = f"{run_text(results)}, {results.binning}"
     for name in results.dataset.values:
         dataset_results = results.sel(dataset=name)
         arms = [dataset_results.sel(activation=activation) for activation in results.activation.values]
@@ -127,8 +135,8 @@ def stops_table(results: xr.Dataset) -> Table:
     for cells, arm in arms_of(results):
         for stopping in STOPPING:
             position = arm.stop.sel(stopping=stopping).values
-            loss, accuracy = (
-                at_position(arm[name], position).values for name in ("test_loss", "test_accuracy")
+            validation_loss, accuracy = (
+                at_position(arm[name], position).values for name in ("validation_loss", "test_accuracy")
             )
             gain = arm.test_accuracy.isel(epoch=-1).values - accuracy
             before_end = (position >= 0) & (position < arm.sizes["epoch"] - 1)
@@ -138,15 +146,15 @@ def stops_table(results: xr.Dataset) -> Table:
                     "stopping": stopping,
                     **interval_cells("epoch", median_interval(stop_epochs(arm, stopping))),
                     "before_end": int(before_end.sum()),
-                    **interval_cells("test_loss", mean_interval(loss)),
+                    **interval_cells("validation_loss", mean_interval(validation_loss)),
                     **interval_cells("test_accuracy", mean_interval(accuracy)),
                     **interval_cells("gain", mean_interval(gain)),
                 }
             )
     note = (
-        f"epoch: median over seeds with its 95% interval; early: after {results.patience} epochs "
-        "without a better validation loss; gain: accuracy at the last epoch less that at the stop, "
-        "within seeds"
+        "epoch: median over seeds with its 95% interval; early: the first epoch without a better "
+        f"validation loss, {results.patience} or more after the best; gain: test accuracy at the last "
+        "epoch less that at the stop, within seeds"
     )
     return table_of_rows("stops", rows, [note])
 

@@ -13,6 +13,7 @@ from ibjax.analysis.stopping import early_stopping, perfect_stopping, stopped_at
 __all__ = [
     "STOPPING",
     "compression_until_stops",
+    "epochs_of_stops",
     "share_reached",
     "stop_epochs",
     "stopped",
@@ -22,19 +23,38 @@ __all__ = [
 STOPPING = ("early stopping", "perfect stopping", "all epochs")
 
 
-def with_stops(arm: xr.Dataset, patience: int) -> xr.Dataset:
-    """Add ``stop`` (stopping, seed), positions on the axis of epochs.
+def epochs_of_stops(losses: xr.DataArray, patience: int) -> xr.DataArray:
+    """Return the epochs at which training stops, (factors..., stopping, seed); -1 for diverged seeds.
 
     Args:
-        arm: Dataset with ``test_loss`` (seed, epoch).
+        losses: validation losses (factors..., seed, epoch) after every epoch. That of the untrained
+            network does not count.
         patience: number of epochs without a better loss after which training stops early.
     """
-    loss, epochs = arm.test_loss.transpose("seed", "epoch").values, arm.epoch.values
-    perfect = perfect_stopping(loss)
-    early = early_stopping(loss, epochs, patience=patience)
-    stops = np.stack([early, perfect, np.where(perfect >= 0, len(epochs) - 1, -1)])
+    trained = losses.isel(epoch=losses.epoch > 0).transpose(..., "seed", "epoch")
+    epochs = trained.epoch.values
+    by_seed = trained.values.reshape(-1, len(epochs))
+    early, perfect = early_stopping(by_seed, epochs, patience=patience), perfect_stopping(by_seed)
+    positions = np.stack([early, perfect, np.where(perfect >= 0, len(epochs) - 1, -1)])
+    stops = np.where(positions >= 0, epochs[positions], -1).reshape(-1, *trained.shape[:-1])
+    kept = trained.isel(epoch=0, drop=True)
+    coords = {"stopping": list(STOPPING), **{d: kept[d].values for d in kept.dims}}
+    return xr.DataArray(stops, coords, ("stopping", *kept.dims)).transpose(..., "stopping", "seed")
+
+
+def with_stops(arm: xr.Dataset, stops: xr.DataArray) -> xr.Dataset:
+    """Add ``stop`` (stopping, seed), positions on the axis of epochs, which has all stops.
+
+    Args:
+        arm: Dataset with ``epoch``.
+        stops: epochs (stopping, seed), -1 for diverged seeds.
+    """
+    epochs = stops.transpose("stopping", "seed").values
+    positions = np.where(epochs >= 0, np.searchsorted(arm.epoch.values, epochs), -1)
     attrs = {"units": "1", "long_name": "position on the axis of epochs; -1: diverged"}
-    return arm.assign(stop=(("stopping", "seed"), stops, attrs)).assign_coords(stopping=list(STOPPING))
+    return arm.assign(stop=(("stopping", "seed"), positions, attrs)).assign_coords(
+        stopping=list(STOPPING)
+    )
 
 
 def stop_epochs(arm: xr.Dataset, stopping: str) -> np.ndarray:

@@ -28,9 +28,9 @@ def plot_stops(results: xr.Dataset, *, title: str = "") -> Figure:
     Curves are means over seeds with 95% bands; lines are median stops, with the quartiles shaded.
 
     Args:
-        results: Dataset with ``test_loss`` (activation, seed, epoch), nats, ``ixt`` with ``layer``,
-            bits, and ``stop`` (activation, stopping, seed), positions on the axis of epochs, -1 for
-            none.
+        results: Dataset with ``validation_loss`` (activation, seed, epoch), nats, ``ixt`` with
+            ``layer``, bits, and ``stop`` (activation, stopping, seed), positions on the axis of epochs,
+            -1 for none.
         title: title of the figure.
 
     Raises:
@@ -40,7 +40,7 @@ def plot_stops(results: xr.Dataset, *, title: str = "") -> Figure:
         "results",
         results,
         {
-            "test_loss": ("activation", "seed", "epoch"),
+            "validation_loss": ("activation", "seed", "epoch"),
             "ixt": ("activation", "seed", "epoch", "layer"),
             "stop": ("activation", "stopping", "seed"),
         },
@@ -57,7 +57,7 @@ def plot_stops(results: xr.Dataset, *, title: str = "") -> Figure:
     axes = figure.subplots(len(activations), len(layers) + 1, squeeze=False, sharex=True)
     for row, activation in zip(axes, activations, strict=True):
         arm = results.sel(activation=activation)
-        draw_band(row[0], arm.test_loss, "epoch", ARM_COLOURS[0], "")
+        draw_band(row[0], arm.validation_loss, "epoch", ARM_COLOURS[0], "")
         log_axis(row[0])
         row[0].set_ylabel(f"{activation}\nvalidation loss [nats]")
         for ax, layer in zip(row[1:], layers, strict=True):

@@ -12,9 +12,10 @@ Expect:   the loss rises from epoch 1050 on, by 0.37 (tanh) and 0.3 nats (relu),
           layer 5 (-0.02, -0.30 to 0.26), which has long begun. No hidden relu layer compresses.
 
 50 networks 12-10-7-5-4-3-2 each of tanh and relu, preset "revisiting": Adam (``--optimizer sgd`` for
-plain SGD), batches of 256, 8000 epochs; validation on the samples that are not for training. I(X;T),
-I(T;Y) on the training samples in bins of 0.07, with edges by activation. The loss starts to rise at its
-minimum over recorded epochs; layers fit and compress by the rules of ibjax.analysis.phases.
+plain SGD), batches of 256, 8000 epochs; validation on the last fifth of the training samples, which
+updates do not use; random splits, or the paper's one (``--paper-split``). I(X;T), I(T;Y) on all training
+samples in bins of 0.07, with edges by activation. The loss starts to rise at its minimum over recorded
+epochs; layers fit and compress by the rules of ibjax.analysis.phases.
 
 Dims: dataset, activation, seed, epoch, layer.
 """
@@ -49,6 +50,7 @@ from experiments.lab.revisiting import (
     binned_plane,
     dataset_arms,
     provenance,
+    run_text,
 )
 from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.intervals import mean_interval, median_interval, rank_correlation
@@ -105,7 +107,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
             results.sel(dataset=name),
             xr.concat(phases, results.activation),
             xr.concat([rises[levels] for levels in dataset_levels], results.activation),
-            title=f"{name}, {results.sizes['seed']} seeds, {results.optimizer}, {results.binning}",
+            title=f"{name}, {run_text(results)}, {results.binning}",
         )
     return figures, [loss_table(rises), phases_table(arms, rises), seeds_table(results)]
 

@@ -15,18 +15,18 @@ RISE_NATS, FALL = 0.05, 0.01
 
 def since_minimum(arm: xr.Dataset) -> xr.Dataset:
     """Find each seed's epoch of the least validation loss, and how loss and accuracy change from it."""
-    position = perfect_stopping(arm.test_loss.transpose("seed", "epoch").values)
+    position = perfect_stopping(arm.validation_loss.transpose("seed", "epoch").values)
     known = position >= 0
     change = {
         name: arm[name].isel(epoch=-1).drop_vars("epoch") - at_position(arm[name], position)
-        for name in ("test_loss", "test_accuracy")
+        for name in ("validation_loss", "validation_accuracy")
     }
-    held = (change["test_loss"] > RISE_NATS) & (change["test_accuracy"] > -FALL)
+    held = (change["validation_loss"] > RISE_NATS) & (change["validation_accuracy"] > -FALL)
     return xr.Dataset(
         {
             "epoch": ("seed", np.where(known, arm.epoch.values[position], np.nan), {"units": "epochs"}),
-            "loss_rise": change["test_loss"],
-            "accuracy_change": change["test_accuracy"],
+            "loss_rise": change["validation_loss"],
+            "accuracy_change": change["validation_accuracy"],
             "rises_while_held": held.where(xr.DataArray(known, dims="seed")),
         }
     )

@@ -10,7 +10,7 @@ from ibjax.plots.axes import ARM_COLOURS, add_title, draw_band, epoch_axis, labe
 
 __all__ = ["plot_generalisation"]
 
-PARTS = {"train": "training", "test": "validation"}
+PARTS = {"train": "training", "validation": "validation"}
 QUANTITIES = {"loss": "cross-entropy [nats]", "accuracy": "accuracy"}
 
 

@@ -10,11 +10,12 @@ Expect:   hidden leaky ReLU layers lose nothing; ReLU layers up to 1.9 bits (lay
           training). 26 of 50 ReLU networks lose any, and of what one loses 86% is where a whole layer
           is 0. Saturated tanh units lose 1.0 bit in layer 5. Bins show up to 7.8 bits more.
 
-50 networks 12-10-7-5-4-3-2 each of ReLU, leaky ReLU (slope 0.01) and tanh, preset "revisiting": Adam
-(``--optimizer sgd`` for plain SGD), batches of 256, 8000 epochs. On the training samples: H(X) - I(X;T)
-of the float32 states themselves and in bins of 0.07; the share of samples on which a whole layer is
-exactly 0, of activations that are, and units that are 0 on every sample. A layer of float32 numbers can
-lose information without a flat part, too: where rounding merges states, as in saturated tanh units.
+50 networks 12-10-7-5-4-3-2 each of ReLU, leaky ReLU (slope 0.1) and tanh, preset "revisiting": Adam
+(``--optimizer sgd`` for plain SGD), batches of 256, 8000 epochs; random splits, or the paper's one
+(``--paper-split``). On the training samples: H(X) - I(X;T) of the float32 states themselves and in bins
+of 0.07; the share of samples on which a whole layer is exactly 0, of activations that are, and units
+that are 0 on every sample. A layer of float32 numbers can lose information without a flat part, too:
+where rounding merges states, as in saturated tanh units.
 
 Dims: dataset, activation, estimator, seed, epoch, layer; ``zero_state``, ``zero_activations``,
 ``dead_units`` without estimator.
@@ -23,6 +24,7 @@ Dims: dataset, activation, estimator, seed, epoch, layer; ``zero_state``, ``zero
 import dataclasses
 import itertools
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 from matplotlib.figure import Figure
@@ -44,13 +46,16 @@ from experiments.lab.revisiting import (
     RevisitingConfig,
     activation_trainings,
     dataset_arms,
+    measured_with_limits,
     provenance,
+    run_text,
 )
 from ibjax.analysis.intervals import mean_interval
 from ibjax.analysis.records import JointRecord, PlanesRecord
 from ibjax.mi import exact_mi
 from ibjax.presets import revisiting_estimators
 from ibjax.training import TrainConfig, make_model
+from ibjax.types import Record
 
 ACTIVATIONS = ("relu", "leaky_relu", "tanh")
 ESTIMATORS = EXACT, BINNED = ("exact", f"bins of {BIN_WIDTH}")
@@ -77,17 +82,27 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     )
 
 
-def planes_and_zeros(_: Task, training: TrainConfig) -> JointRecord:
+def planes_and_zeros(_: Task, training: TrainConfig) -> Record:
     """Return the record of the planes of exact states and in bins, and of exact zeros."""
     model = make_model(training)
-    estimators = {EXACT: exact_mi, BINNED: revisiting_estimators(training.activations, BIN_WIDTH)}
-    return JointRecord([PlanesRecord(model, estimators, rows="train"), ZerosRecord(model)])
+
+    def record_of(limits: Any) -> Record:
+        binned = revisiting_estimators(training.activations, BIN_WIDTH, limits)
+        planes = PlanesRecord(
+            model,
+            {EXACT: exact_mi, BINNED: binned},
+            rows="train",
+            validation_fraction=training.validation_fraction,
+        )
+        return JointRecord([planes, ZerosRecord(model)])
+
+    return measured_with_limits(training, record_of)
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     """Draw what is lost over training; tabulate, and say what follows."""
     lost = losses(results)
-    seeds = f"{results.sizes['seed']} seeds, {results.optimizer}"
+    seeds = run_text(results)
     figures = {
         f"lost_{name}.png": plot_invertibility(
             lost.assign(zero_state=results.zero_state).sel(dataset=name),

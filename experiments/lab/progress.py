@@ -21,7 +21,7 @@ SECONDS_BETWEEN_LINES = 60.0
 
 @contextmanager
 def progress_bar(arms: int) -> Iterator[Callable[[str], OnAdvance]]:
-    """Show arm, epoch, training loss and time left on standard error.
+    """Show arm, epoch, training loss, if it is recorded, and time left on standard error.
 
     A terminal shows a live bar. A file or pipe gets a line at the start of each arm, and further ones at
     most once a minute.
@@ -87,8 +87,10 @@ def _lines(arms: int) -> Callable[[str], OnAdvance]:
 
 
 def _position(arm: str, advance: Advance) -> str:
-    loss = np.mean(advance.records["train_loss"])
-    return f"{arm}: epoch {advance.epoch}, training loss {loss:.3f}"
+    text = f"{arm}: epoch {advance.epoch}"
+    if "train_loss" not in advance.records:
+        return text
+    return f"{text}, training loss {np.mean(advance.records['train_loss']):.3f}"
 
 
 def _time_left(seconds: float, share: float) -> str:

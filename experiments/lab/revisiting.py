@@ -7,16 +7,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import xarray as xr
 
 from experiments.lab.command import LabConfig
 from experiments.lab.tasks import Task, symmetric
-from experiments.lab.training import Arm
+from experiments.lab.training import Arm, train
+from experiments.lab.two_passes import TwoPassRecord
 from ibjax.analysis.records import PlaneRecord
-from ibjax.datasets import mnist, select_classes
-from ibjax.datasets.splits import num_training_samples
+from ibjax.datasets import mnist, revisiting_split, select_classes
+from ibjax.datasets.splits import hold_out, num_fitted_samples, num_training_samples
+from ibjax.losses import cross_entropy
+from ibjax.mi.conventions import is_bounded
+from ibjax.models import MLP
 from ibjax.presets import preset, revisiting_estimators
 from ibjax.training import TrainConfig, log_spaced_epochs, make_model
-from ibjax.types import Record
+from ibjax.types import ArrayLike, PyTree, Record, Samples, Split, Variable
 
 __all__ = [
     "BINNING",
@@ -27,10 +32,13 @@ __all__ = [
     "activation_trainings",
     "binned_plane",
     "dataset_arms",
+    "measured_with_limits",
     "mixed_trainings",
     "provenance",
+    "recorded_with_stops",
     "revisiting_training",
-    "stopping_epochs",
+    "run_text",
+    "validation_losses",
 ]
 
 # The paper's classes of MNIST, and the samples per class; 900 if only the test images are at hand.
@@ -44,11 +52,11 @@ FULL_EPOCHS, SMOKE_EPOCHS = 8000, 8
 # Numbers of first and later hidden layers in a mix, and the bins of experiments with one bin width.
 NUM_FIRST, NUM_LATER = 2, 3
 BIN_WIDTH = 0.07
-EDGES = "edges by activation: tanh [-1, 1], softmax [0, 1], relu from 0 without end"
+EDGES = (
+    "whole bins over the activation's range: tanh [-1, 1], softmax [0, 1], relu from 0 to the network's "
+    "largest activation of all recorded epochs, leaky_relu from its smallest"
+)
 BINNING = f"bins of {BIN_WIDTH}, edges by activation"
-
-# Largest number of epochs between records: the resolution of early stopping.
-STEP = 25
 
 # Samples of a smoke run: every 8th word, and the number of images per class.
 SMOKE_STEP, SMOKE_PER_CLASS = 8, 30
@@ -62,6 +70,8 @@ class RevisitingConfig(LabConfig):
     """Adam at a rate of 4e-4 as in the paper's code, or SGD as in its text, at 0.1."""
     datasets: tuple[Literal["symmetric", "mnist"], ...] = ("symmetric",)
     """The 12-bit symmetric task, MNIST's classes 1, 3 and 8, or both."""
+    paper_split: bool = False
+    """The paper's one split of the symmetric task for all seeds, instead of a random one for each."""
     train_split: Literal["train", "test"] = "train"
     """MNIST images to use: 1000 of each class of the training images, or 900 of the test images."""
     data: Path | None = None
@@ -71,6 +81,10 @@ class RevisitingConfig(LabConfig):
         super().__post_init__()
         if not self.datasets or len(set(self.datasets)) < len(self.datasets):
             raise ValueError(f"datasets: expected one or more, each once, got {self.datasets}")
+        if self.paper_split and self.datasets != ("symmetric",):
+            raise ValueError(
+                f"paper_split: expected with the symmetric task alone, got it with {self.datasets}"
+            )
 
     @property
     def cpu_lanes(self) -> int:
@@ -99,17 +113,20 @@ def revisiting_training(
 
     Args:
         config: options from the command line.
-        task: task that determines the output layer and the fraction of samples to train on.
+        task: task that determines the output layer and the split.
         activation: activation of the hidden layers, or one name for each.
         hidden: widths of the hidden layers.
         smoke_hidden: hidden widths in a smoke run, small because it mostly compiles, layer by layer.
     """
-    num_train = num_training_samples(task.num_samples, task.split["train_fraction"])
     options = preset("revisiting").training | OPTIMIZERS[config.optimizer] | task.split
+    num_train = len(revisiting_split().train)
+    if not config.paper_split:
+        num_train = num_training_samples(task.num_samples, options["train_fraction"])
+    num_fitted = num_fitted_samples(num_train, options["validation_fraction"])
     options |= {
         "widths": (*(smoke_hidden if config.smoke else hidden), task.num_classes),
         "activation": activation,
-        "batch_size": min(options["batch_size"], num_train),
+        "batch_size": min(options["batch_size"], num_fitted),
         "num_epochs": config.num_epochs,
     }
     return TrainConfig(**options)
@@ -160,24 +177,119 @@ def dataset_arms(
 
 def provenance(config: RevisitingConfig) -> dict[str, Any]:
     """Return the attributes, for ``train``, that all results of these experiments have."""
-    return {"preset": preset("revisiting").source, "optimizer": config.optimizer}
+    return {
+        "preset": preset("revisiting").source,
+        "optimizer": config.optimizer,
+        "split": "the paper's split" if config.paper_split else "random splits",
+    }
 
 
-def stopping_epochs(num_epochs: int) -> np.ndarray:
-    """Return recorded epochs for early stopping: log-spaced ones and every 25th."""
-    return np.union1d(log_spaced_epochs(num_epochs), np.arange(0, num_epochs, STEP))
+def run_text(results: xr.Dataset) -> str:
+    """Return seeds, optimizer and split for the titles of figures."""
+    return f"{results.sizes['seed']} seeds, {results.optimizer}, {results.split}"
+
+
+def measured_with_limits(training: TrainConfig, record_of: Callable[[Any], Record]) -> Record:
+    """Return a record whose bins end at the network's activations of all recorded epochs.
+
+    Args:
+        training: training configuration.
+        record_of: function from limits of the hidden layers' activations, or None, to the record, as in
+            ``TwoPassRecord``. Networks of bounded activations alone need no second pass.
+    """
+    if all(map(is_bounded, training.activations)):
+        return record_of(None)
+    return TwoPassRecord(make_model(training), record_of)
 
 
 def binned_plane(_: Task, training: TrainConfig) -> Record:
-    """Return a ``PlaneRecord`` of the training samples, with bins of ``BIN_WIDTH`` by activation."""
-    estimators = revisiting_estimators(training.activations, BIN_WIDTH)
-    return PlaneRecord(make_model(training), estimators, rows="train")
+    """Return the record of the training samples' plane, with bins of ``BIN_WIDTH`` by activation."""
+    return measured_with_limits(
+        training,
+        lambda limits: PlaneRecord(
+            make_model(training),
+            revisiting_estimators(training.activations, BIN_WIDTH, limits),
+            rows="train",
+            validation_fraction=training.validation_fraction,
+        ),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ValidationLossRecord(Record):
+    """Record of ``validation_loss``, the mean cross-entropy of the rows held out, nats.
+
+    Args:
+        model: the network.
+        validation_fraction: fraction of the training rows held out.
+    """
+
+    model: MLP
+    validation_fraction: float
+
+    def __call__(self, params: PyTree, data: Samples, split: Split) -> dict[str, Any]:
+        _, rows = hold_out(split.train, self.validation_fraction)
+        logits, _ = self.model.apply(params, data.x[rows].T, method="feature_major")
+        return {"validation_loss": cross_entropy(logits, data.y[rows]).mean()}
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """Description of the recorded variable."""
+        return {"validation_loss": Variable((), "nats", "validation cross-entropy")}
+
+    def __str__(self) -> str:
+        return "validation loss"
+
+
+def validation_losses(
+    config: RevisitingConfig,
+    arms: Mapping[tuple[str, ...], Arm],
+    *,
+    factors: tuple[str, ...],
+    source: str,
+    folder: Path | None = None,
+) -> xr.DataArray:
+    """Train every arm and return its validation loss after every epoch, (*factors, seed, epoch), nats.
+
+    Training again with other records gives the same networks, so that these losses tell beforehand which
+    epochs to record.
+
+    Args:
+        config: options from the command line.
+        arms: arms for ``train``; their records are not used.
+        factors: names of the leading dimensions.
+        source: source for ``train``.
+        folder: folder for checkpoints, or None.
+    """
+    loss_arms = {
+        levels: arm._replace(
+            record=ValidationLossRecord(make_model(arm.training), arm.training.validation_fraction)
+        )
+        for levels, arm in arms.items()
+    }
+    losses = train(
+        config,
+        loss_arms,
+        factors=factors,
+        source=source,
+        schedule=np.arange(config.num_epochs + 1),
+        folder=folder and folder / "losses",
+        derive=lambda levels, arm: arm.assign_coords(num_layers=((), len(arms[levels].training.widths))),
+    )
+    return losses.validation_loss
+
+
+def recorded_with_stops(num_epochs: int, stops: ArrayLike) -> np.ndarray:
+    """Return log-spaced epochs and those at which networks stop, for ``fit``."""
+    stops = np.asarray(stops)
+    return np.union1d(log_spaced_epochs(num_epochs), stops[stops >= 0])
 
 
 def _symmetric(config: RevisitingConfig) -> Task:
-    fraction = preset("revisiting").training["train_fraction"]
+    if config.paper_split:
+        return symmetric()._replace(split={"split": "revisiting"})
     task = symmetric(SMOKE_STEP if config.smoke else 1)
-    return task._replace(split={"train_fraction": fraction})
+    return task._replace(split={"train_fraction": preset("revisiting").training["train_fraction"]})
 
 
 def _mnist(config: RevisitingConfig) -> Task:

@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 
 from ibjax.datasets import symmetric_task
 from ibjax.datasets.linear_teacher import linear_teacher
-from ibjax.datasets.splits import num_training_samples
 from ibjax.training import TrainConfig
-from ibjax.training.data import DrawLabels
+from ibjax.training.data import DrawLabels, num_training_rows
 from ibjax.types import LabelledSamples
 
 __all__ = ["Task", "symmetric", "teacher"]
@@ -49,7 +48,7 @@ class Task(NamedTuple):
             return "no samples: exact", self.num_samples
         if rows == "all":
             return f"all {self.num_samples} inputs", self.num_samples
-        num_train = num_training_samples(self.num_samples, training.train_fraction)
+        num_train = num_training_rows(training, self.num_samples)
         count = num_train if rows == "train" else self.num_samples - num_train
         return f"the {'training' if rows == 'train' else 'test'} samples", count
 

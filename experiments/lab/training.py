@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 import xarray as xr
 
 from experiments.lab.command import LabConfig
 from experiments.lab.progress import progress_bar
 from experiments.lab.tasks import Task
+from experiments.lab.two_passes import TwoPassRecord, measured_history
+from ibjax.batching import default_lanes
 from ibjax.results import environment, history_to_dataset, stack_arms
 from ibjax.training import TrainConfig, fit
 from ibjax.types import ArrayLike, Record
@@ -23,7 +26,7 @@ class Arm(NamedTuple):
     Attributes:
         training: their training configuration.
         task: the task that they learn.
-        record: what is measured of them.
+        record: what is measured of them; a ``TwoPassRecord`` after training, for shared data alone.
         schedule: schedule of recorded epochs for ``fit``; None for that of the other arms.
     """
 
@@ -79,6 +82,16 @@ def train(
                 on_advance=on_advance_of(" ".join(levels) or "networks"),
                 **config.fit_options(folder, "_".join(levels) or "networks"),
             )
+            if isinstance(record, TwoPassRecord):
+                history = measured_history(
+                    history,
+                    record,
+                    training,
+                    task.data,
+                    split_seeds=(purpose_seeds or {}).get("split", np.asarray(config.seed_range)),
+                    lanes=_lanes(config, task) or default_lanes(jax.default_backend()),
+                )
+                record = record.record_of(None)
             arm = history_to_dataset(history, record, training.as_dict())
             datasets[levels] = arm if derive is None else derive(levels, arm)
     results = stack_arms(datasets, factors)

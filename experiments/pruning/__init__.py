@@ -11,17 +11,20 @@ Expect:   one pruning each: layers 7 to 10 go at once. tanh gains 0.3% of accura
           paper's accuracies are lower, before and after.
 
 50 networks each of tanh and relu, preset "revisiting": Adam (``--optimizer sgd`` for plain SGD), batches
-of 256, 8000 epochs. Step 0 has ten hidden layers, 12-10-7-5-4-3 and five more of 3 units. Training stops
-early, for want of a better validation loss for 300 epochs (``--patience``), read from the whole history.
-Until there the paths of neighbouring hidden layers are compared: root mean square distance over recorded
-epochs of their points (I(X;T), I(T;Y)), mean over networks. Layers at the end that are less than 1 bit
+of 256, 8000 epochs; random splits, or the paper's one (``--paper-split``). Step 0 has ten hidden layers,
+12-10-7-5-4-3 and five more of 3 units. Training stops early, at the first epoch whose validation loss
+(of the last fifth of the training samples, which updates do not use) is not below all before it
+(``--patience`` for more epochs), read from the loss after every epoch in a first training. Until there
+the paths of neighbouring hidden layers are compared: root mean square distance over recorded epochs of
+their points (I(X;T), I(T;Y)), mean over networks. Layers at the end that are less than 1 bit
 (``--threshold``) from the layer before them are removed, and the rest is trained anew from the same
 seeds, until no such layer is left. All networks of a step have the same layers. Those in which a layer
 is dead at the stop take no part in the decision, and are told apart in the accuracies.
 
-I(X;T), I(T;Y) on the training samples in bins of 0.07, with edges by activation.
+I(X;T), I(T;Y) on all training samples in bins of 0.07, with edges by activation.
 
-Dims: dataset, activation, step, seed, epoch, layer; steps that an activation does not need are NaN.
+Dims: dataset, activation, step, seed, epoch, layer; steps that an activation does not need are NaN, and
+so are epochs that a step did not record. ``stop``, an epoch: dataset, activation, step, seed.
 """
 
 import dataclasses
@@ -42,26 +45,30 @@ from experiments.lab.revisiting import (
     binned_plane,
     dataset_arms,
     provenance,
+    recorded_with_stops,
     revisiting_training,
-    stopping_epochs,
+    run_text,
+    validation_losses,
 )
 from experiments.pruning.analysis import (
     alive,
     hidden_distances,
     removable,
     stop_accuracy,
-    with_stop,
+    stop_epochs,
+    stop_positions,
 )
 from experiments.pruning.figures import plot_pruning
-from ibjax.analysis.intervals import mean_interval
+from ibjax.analysis.intervals import mean_interval, median_interval
 from ibjax.analysis.stopping import at_position, stopped_at
-from ibjax.checks import check_positive
+from ibjax.checks import as_whole, check_positive
 from ibjax.plots import plot_information_plane
 from ibjax.results import stack_arms
 
 ACTIVATIONS = ("tanh", "relu")
 HIDDEN, SMOKE_HIDDEN = (10, 7, 5, 4, 3, 3, 3, 3, 3, 3), (5, 3, 3)
 FACTORS = ("dataset", "activation", "step")
+SOURCE = "Revisiting the Information Plane (2019), figure 8, table 2"
 PAPER = {"tanh": (0.8768, 0.8780, 0.8732, 0.8805), "relu": (0.8780, 0.8646, 0.8805)}
 
 # The networks of one step by dataset, activation and step.
@@ -72,14 +79,14 @@ Arms = Mapping[tuple[str, str, str], xr.Dataset]
 class Config(RevisitingConfig):
     """Layers that move through the plane alike are removed: does the network do as well?"""
 
-    patience: int = 300
-    """Epochs without a better validation loss after which training stops."""
+    patience: int = 0
+    """Epochs without a better validation loss after which training stops; 0: at the first one."""
     threshold: float = 1.0
     """Distance of paths, bits, below which two layers are similar."""
 
     def __post_init__(self):
         super().__post_init__()
-        check_positive("patience", self.patience)
+        as_whole("patience", self.patience, at_least=0)
         check_positive("threshold", self.threshold)
 
 
@@ -113,18 +120,21 @@ def train_step(
     name, activation, step = levels
     config = dataclasses.replace(config, datasets=(name,))
     options = {"activation": activation, "hidden": hidden, "smoke_hidden": hidden}
+    arms = dataset_arms(
+        config,
+        lambda task: {(activation, step): revisiting_training(config, task, **options)},
+        binned_plane,
+    )
+    losses = validation_losses(config, arms, factors=FACTORS, source=SOURCE, folder=folder)
+    stops = stop_epochs(losses.isel(dict.fromkeys(FACTORS, 0)), config.patience)
     return train(
         config,
-        dataset_arms(
-            config,
-            lambda task: {(activation, step): revisiting_training(config, task, **options)},
-            binned_plane,
-        ),
+        arms,
         factors=FACTORS,
-        source="Revisiting the Information Plane (2019), figure 8, table 2",
-        schedule=stopping_epochs(config.num_epochs),
+        source=SOURCE,
+        schedule=recorded_with_stops(config.num_epochs, stops),
         folder=folder,
-        derive=lambda _, arm: with_stop(arm, config.patience),
+        derive=lambda _, arm: arm.assign(stop=stops),
         **provenance(config),
         binning=BINNING,
         estimator=f"revisiting_binned_mi(bin_width={BIN_WIDTH})",  # of all arms, trained one by one
@@ -141,29 +151,32 @@ def without_values(arm: xr.Dataset) -> xr.Dataset:
 
 
 def trained_arms(results: xr.Dataset) -> Arms:
-    """Return the arms of all steps that were trained."""
+    """Return the arms of all steps that were trained, at the epochs that they recorded."""
     arms = {}
     for levels in levels_of(results, FACTORS):
         arm = results.sel(levels)
-        if np.isfinite(arm.ixt).any():
-            arms[tuple(levels.values())] = arm
+        recorded = np.isfinite(arm.ixt).any(("seed", "layer"))
+        if recorded.any():
+            arms[tuple(levels.values())] = arm.isel(epoch=recorded.values)
     return arms
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     """Draw planes up to the stops, distances and accuracies; tabulate, and say what follows."""
     figures = {}
-    seeds = f"{results.sizes['seed']} seeds, {results.optimizer}, {results.binning}"
+    seeds = f"{run_text(results)}, {results.binning}"
     arms = trained_arms(results)
     for name in results.dataset.values:
         planes = results[["ixt", "ity"]].sel(dataset=name).copy(deep=True)
         distances, accuracies = ({level: [] for level in results.activation.values} for _ in range(2))
         for (dataset, activation, step), arm in arms.items():
             if dataset == name:
-                stop = np.where(alive(arm), arm.stop.values, -1)
+                stop = np.where(alive(arm), stop_positions(arm), -1)
                 for variable in planes:
                     cells = {"activation": activation, "step": step}
-                    planes[variable].loc[cells] = stopped_at(arm[variable], stop)
+                    stopped = stopped_at(arm[variable], stop)
+                    # Epochs that other steps recorded show the last one that this step did.
+                    planes[variable].loc[cells] = stopped.reindex(epoch=planes.epoch, method="ffill")
                 distances[activation].append(hidden_distances(arm))
                 accuracies[activation].append(stop_accuracy(arm))
         title = f"{name}, until early stopping, networks with no dead layer\n{seeds}"
@@ -185,7 +198,7 @@ def steps_table(arms: Arms, threshold: float) -> Table:
     """Tabulate by step layers, dead and diverged networks, accuracy at the stop, and the paper's."""
     rows, accuracies = [], {}
     for (name, activation, step), arm in arms.items():
-        all_accuracy = at_position(arm.test_accuracy, arm.stop.values).values
+        all_accuracy = at_position(arm.test_accuracy, stop_positions(arm)).values
         stops, accuracy = arm.stop.values >= 0, stop_accuracy(arm)
         steps = accuracies.setdefault((name, activation), [])
         change = accuracy - (steps[-1] if steps else accuracy)
@@ -200,6 +213,7 @@ def steps_table(arms: Arms, threshold: float) -> Table:
                 "removed_next": removable(arm, threshold),
                 "diverged": int((~stops).sum()),
                 "dead": int((stops & ~alive(arm)).sum()),
+                **interval_cells("stop", median_interval(arm.stop.values[stops])),
                 **interval_cells("accuracy", mean_interval(accuracy)),
                 "of_all": float(np.nanmean(all_accuracy)),
                 **interval_cells("change", mean_interval(change)),
@@ -207,8 +221,9 @@ def steps_table(arms: Arms, threshold: float) -> Table:
             }
         )
     note = (
-        "accuracy: of test samples at the stop, mean over networks with no dead layer; of_all: over all "
-        "that did not diverge; change: within seeds, from the step before; paper: of its one network"
+        "stop: median epoch; accuracy: of test samples at the stop, mean over networks with no dead "
+        "layer; of_all: over all that did not diverge; change: within seeds, from the step before; "
+        "paper: of its one network"
     )
     verdicts = [f"{', '.join(levels)}: {verdict(steps)}" for levels, steps in accuracies.items()]
     return table_of_rows("steps", rows, [note, *verdicts])

@@ -16,8 +16,9 @@ __all__ = [
     "removable",
     "similar_end_layers",
     "stop_accuracy",
+    "stop_epochs",
+    "stop_positions",
     "trajectory_distances",
-    "with_stop",
 ]
 
 
@@ -81,24 +82,36 @@ def similar_end_layers(distances: ArrayLike, threshold: float | int) -> int:
     return int(far[0]) if len(far) else len(distances)
 
 
-def with_stop(arm: xr.Dataset, patience: int) -> xr.Dataset:
-    """Add ``stop`` (seed,), positions on the axis of epochs."""
-    loss = arm.test_loss.transpose("seed", "epoch").values
-    stop = early_stopping(loss, arm.epoch.values, patience=patience)
-    attrs = {"units": "1", "long_name": "position on the axis of epochs; -1: diverged"}
-    return arm.assign(stop=("seed", stop, attrs))
+def stop_epochs(losses: xr.DataArray, patience: int) -> xr.DataArray:
+    """Return the epochs (seed,) at which training stops; -1 for diverged seeds.
+
+    Args:
+        losses: validation losses (seed, epoch) after every epoch. That of the untrained network does not
+            count.
+        patience: number of epochs without a better loss after which training stops.
+    """
+    trained = losses.isel(epoch=losses.epoch > 0).transpose("seed", "epoch")
+    positions = early_stopping(trained.values, trained.epoch.values, patience=patience)
+    stops = np.where(positions >= 0, trained.epoch.values[positions], -1)
+    attrs = {"units": "epochs", "long_name": "epoch at which training stops; -1: diverged"}
+    return xr.DataArray(stops, {"seed": losses.seed.values}, ("seed",), attrs=attrs)
+
+
+def stop_positions(arm: xr.Dataset) -> np.ndarray:
+    """Return the stops (seed,) as positions on the axis of epochs; -1 for diverged seeds."""
+    return np.where(arm.stop.values >= 0, np.searchsorted(arm.epoch.values, arm.stop.values), -1)
 
 
 def alive(arm: xr.Dataset) -> np.ndarray:
     """Return whether no hidden layer is constant at the stop, (seed,); False for diverged seeds."""
-    at_stop = at_position(_hidden(arm).ixt, arm.stop.values).transpose("seed", "layer")
+    at_stop = at_position(_hidden(arm).ixt, stop_positions(arm)).transpose("seed", "layer")
     return np.all(at_stop.values > 0, axis=1)
 
 
 def hidden_distances(arm: xr.Dataset) -> np.ndarray:
     """Return distances of neighbouring hidden layers, (seed, layer - 1), bits; NaN for dead networks."""
     hidden = _hidden(arm)
-    distances = trajectory_distances(hidden.ixt.values, hidden.ity.values, arm.stop.values)
+    distances = trajectory_distances(hidden.ixt.values, hidden.ity.values, stop_positions(arm))
     return np.where(alive(arm)[:, None], distances, np.nan)
 
 
@@ -110,7 +123,7 @@ def removable(arm: xr.Dataset, threshold: float) -> int:
 
 def stop_accuracy(arm: xr.Dataset) -> np.ndarray:
     """Return test accuracies at the stop, (seed,); NaN for dead networks."""
-    return np.where(alive(arm), at_position(arm.test_accuracy, arm.stop.values).values, np.nan)
+    return np.where(alive(arm), at_position(arm.test_accuracy, stop_positions(arm)).values, np.nan)
 
 
 def _hidden(arm: xr.Dataset) -> xr.Dataset:

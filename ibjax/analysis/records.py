@@ -10,7 +10,8 @@ import jax.numpy as jnp
 
 from ibjax.analysis._inputs import as_sequence, check_text
 from ibjax.analysis._networks import as_estimators, check_model
-from ibjax.checks import check_function, check_known, kind_of
+from ibjax.checks import check_function, check_known, check_number, kind_of
+from ibjax.datasets.splits import hold_out
 from ibjax.functions import by_value, describe_function
 from ibjax.losses import cross_entropy, output_units, two_logits
 from ibjax.models import MLP
@@ -27,6 +28,10 @@ QUALITY = {
     "train_accuracy": Variable((), "1", "training accuracy"),
     "test_accuracy": Variable((), "1", "test accuracy"),
 }
+VALIDATION = {
+    "validation_loss": Variable((), "nats", "validation cross-entropy"),
+    "validation_accuracy": Variable((), "1", "validation accuracy"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,35 +44,42 @@ class PlaneRecord(Record):
     scalars ``train_loss``, ``test_loss`` (mean cross-entropy, nats), ``train_accuracy`` and
     ``test_accuracy``.
 
+    With a ``validation_fraction``, the training loss and accuracy are those of the training rows that
+    updates use, and ``validation_loss`` and ``validation_accuracy`` those of the rows held out. With
+    ``rows="train"`` information is measured on both.
+
     Args:
         model: the network.
         estimator: function ``estimator(t, y) -> MI`` for one layer; or one for each layer, the output
             last. A ``functools.partial`` of plain options compares by their values.
         rows: samples on which information is measured: "all", "train" or "test".
+        validation_fraction: fraction of the training rows held out, that of the ``TrainConfig``.
 
     Raises:
         ValueError: for anything but an ``MLP``, unknown ``rows``, estimators that are not functions,
-            more or fewer of them than layers.
+            more or fewer of them than layers, a fraction outside [0, 1).
     """
 
     model: MLP
     estimator: Estimator | Sequence[Estimator]
     rows: str = "all"
+    validation_fraction: float = 0.0
 
     def __post_init__(self):
         check_model(self.model)
         check_known("rows", self.rows, ROWS)
+        _check_fraction(self)
         layer_estimators = as_estimators("estimator", self.estimator, len(self.model.widths))
         object.__setattr__(self, "estimator", tuple(map(by_value, layer_estimators)))
 
     def __call__(self, params: PyTree, data: Any, split: Split) -> dict[str, Any]:
-        planes = _measured(self.model, (self.estimator,), self.rows, params, data, split)
+        planes = _measured(self, (self.estimator,), params, data, split)
         return planes | {name: planes[name][0] for name in ("ixt", "ity")}
 
     @property
     def variables(self) -> dict[str, Variable]:
         """Descriptions of the recorded variables, by name."""
-        return _plane_variables(("layer",)) | QUALITY
+        return _plane_variables(("layer",)) | _quality_variables(self.validation_fraction)
 
     def __str__(self) -> str:
         return _describe_layers(self.estimator)
@@ -84,6 +96,7 @@ class PlanesRecord(Record):
         settings: names of the settings if every estimator measures in several: its ``MI`` then holds
             (setting,) arrays, and ``ixt`` and ``ity`` are (estimator, setting, layer).
         factor: name of the estimators' axis.
+        validation_fraction: as in ``PlaneRecord``.
 
     Raises:
         ValueError: as ``PlaneRecord``, for no estimators, and for names that are not texts.
@@ -94,10 +107,12 @@ class PlanesRecord(Record):
     rows: str = "all"
     settings: tuple[str, ...] = ()
     factor: str = "estimator"
+    validation_fraction: float = 0.0
 
     def __post_init__(self):
         check_model(self.model)
         check_known("rows", self.rows, ROWS)
+        _check_fraction(self)
         named = self.estimators
         if isinstance(named, tuple) and all(isinstance(p, tuple) and len(p) == 2 for p in named):
             named = dict(named)  # as they are kept, for dataclasses.replace
@@ -119,12 +134,13 @@ class PlanesRecord(Record):
 
     def __call__(self, params: PyTree, data: Any, split: Split) -> dict[str, Any]:
         estimators = tuple(layer_estimators for _, layer_estimators in self.estimators)
-        return _measured(self.model, estimators, self.rows, params, data, split)
+        return _measured(self, estimators, params, data, split)
 
     @property
     def variables(self) -> dict[str, Variable]:
         """Descriptions of the recorded variables, by name."""
-        return _plane_variables((*self.coords, "layer")) | QUALITY
+        variables = _plane_variables((*self.coords, "layer"))
+        return variables | _quality_variables(self.validation_fraction)
 
     @property
     def coords(self) -> dict[str, tuple[str, ...]]:
@@ -180,6 +196,16 @@ class JointRecord(Record):
         return "; ".join(map(str, self.records))
 
 
+def _check_fraction(record: PlaneRecord | PlanesRecord) -> None:
+    name = "validation_fraction"
+    check_number(name, record.validation_fraction, at_least=0, below=1)
+    object.__setattr__(record, name, float(record.validation_fraction))
+
+
+def _quality_variables(validation_fraction: float) -> dict[str, Variable]:
+    return QUALITY | VALIDATION if validation_fraction > 0 else QUALITY
+
+
 def _plane_variables(dims: tuple[str, ...]) -> dict[str, Variable]:
     return {
         "ixt": Variable(dims, "bits", "I(X;T)"),
@@ -193,9 +219,11 @@ def _describe_layers(layer_estimators) -> str:
     return ", ".join(dict.fromkeys(map(describe_function, layer_estimators)))
 
 
-def _measured(model, estimators, rows: str, params, data, split: Split) -> dict[str, Any]:
-    logits, hidden = model.apply(params, data.x.T, method="feature_major")
-    chosen = slice(None) if rows == "all" else getattr(split, rows)
+def _measured(
+    record: PlaneRecord | PlanesRecord, estimators, params: PyTree, data: Any, split: Split
+) -> dict[str, Any]:
+    logits, hidden = record.model.apply(params, data.x.T, method="feature_major")
+    chosen = slice(None) if record.rows == "all" else getattr(split, record.rows)
     layers = [t.T[chosen] for t in [*hidden, output_units(logits)]]
     measured = [
         [measure(t, data.y[chosen]) for measure, t in zip(layer_estimators, layers, strict=True)]
@@ -210,12 +238,14 @@ def _measured(model, estimators, rows: str, params, data, split: Split) -> dict[
         planes = [jnp.stack([getattr(mi, name) for mi in plane], -1) for plane in measured]
         return jnp.stack(planes)
 
+    fitted, held_out = hold_out(split.train, record.validation_fraction)
+    parts = {"train": fitted, "test": split.test}
+    if record.validation_fraction > 0:
+        parts["validation"] = held_out
     return {
         "ixt": stacked("ixt"),
         "ity": stacked("ity"),
         "num_varying": jnp.stack([(t != t[:1]).any(axis=0).sum(dtype=jnp.int32) for t in layers]),
-        "train_loss": loss[split.train].mean(),
-        "test_loss": loss[split.test].mean(),
-        "train_accuracy": correct[split.train].mean(),
-        "test_accuracy": correct[split.test].mean(),
+        **{f"{part}_loss": loss[rows].mean() for part, rows in parts.items()},
+        **{f"{part}_accuracy": correct[rows].mean() for part, rows in parts.items()},
     }

@@ -10,7 +10,7 @@ import xarray as xr
 
 from ibjax.analysis._inputs import as_numbers, as_positions, check_epochs
 from ibjax.analysis._labelled import check_labelled, check_same_seeds
-from ibjax.checks import check_number, check_positive
+from ibjax.checks import check_number
 from ibjax.types import ArrayLike
 
 __all__ = ["at_position", "early_stopping", "perfect_stopping", "stopped_at"]
@@ -25,22 +25,23 @@ def early_stopping(
 ) -> np.ndarray:
     """Find where training stops because the validation loss no longer improves.
 
-    This is the first recorded epoch ``patience`` epochs or more after the last one at which the loss
-    fell below all previous losses by more than ``min_decrease``, or the last recorded epoch if there is
-    none. The network is taken as it is then, not as it was at its best.
+    This is the first recorded epoch, without a better loss itself, that is ``patience`` epochs or more
+    after the last one at which the loss fell below all previous losses by more than ``min_decrease``, or
+    the last recorded epoch if there is none. The network is taken as it is then, not as it was at its
+    best.
 
     Args:
         loss: (seed, epoch) validation loss, nats.
         epochs: (epoch,) recorded epochs, increasing.
-        patience: number of epochs without a better loss.
+        patience: number of epochs without a better loss; 0 stops at the first such epoch.
         min_decrease: decrease of the loss beyond which it counts as better, nats.
 
     Returns:
         (seed,) positions on the axis of epochs; -1 for a seed with a loss that is not a number.
 
     Raises:
-        ValueError: for other shapes, epochs that do not increase, a patience that is not positive, a
-            ``min_decrease`` that is negative.
+        ValueError: for other shapes, epochs that do not increase, a patience or a ``min_decrease`` that
+            is negative.
 
     Example:
         >>> loss = np.array([[1.0, 0.5, 0.6, 0.7, 0.4]])
@@ -49,7 +50,7 @@ def early_stopping(
     """
     loss = as_numbers("loss", loss, "(seed, epoch)")
     epochs = check_epochs(epochs, "loss", loss)
-    check_positive("patience", patience)
+    check_number("patience", patience, at_least=0)
     check_number("min_decrease", min_decrease, at_least=0.0)
     best = np.full(len(loss), np.inf)
     best_epoch = np.full(len(loss), epochs[0])
@@ -59,7 +60,7 @@ def early_stopping(
         better = loss[:, i] < best - min_decrease
         best = np.where(better, loss[:, i], best)
         best_epoch = np.where(better, epoch, best_epoch)
-        halts = running & (epoch - best_epoch >= patience)
+        halts = running & ~better & (epoch - best_epoch >= patience)
         stop[halts] = i
         running &= ~halts
     return np.where(np.isfinite(loss).all(axis=1), stop, -1)

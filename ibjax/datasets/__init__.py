@@ -2,7 +2,12 @@
 
 from ibjax.datasets.linear_teacher import linear_teacher
 from ibjax.datasets.mnist import mnist
-from ibjax.datasets.splits import all_rows_split, first_rows_split, random_split
+from ibjax.datasets.splits import (
+    all_rows_split,
+    first_rows_split,
+    random_split,
+    revisiting_split,
+)
 from ibjax.datasets.subsets import select_classes
 from ibjax.datasets.symmetric import (
     draw_labels,
@@ -19,6 +24,7 @@ __all__ = [
     "mnist",
     "permute_labels",
     "random_split",
+    "revisiting_split",
     "select_classes",
     "soft_label_probability",
     "symmetric_task",

@@ -1,41 +1,60 @@
 """Binned estimators with the conventions of the papers' codes."""
 
+from typing import NamedTuple
+
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from ibjax.arrays import as_array, as_float32
-from ibjax.checks import as_whole, check_known, check_nonempty, check_positive, check_rank
+from ibjax.checks import (
+    as_whole,
+    check_finite,
+    check_known,
+    check_nonempty,
+    check_positive,
+    check_rank,
+    is_concrete,
+)
+from ibjax.mi._binnings import BY_WIDTH, TINY, checked_width
 from ibjax.mi.adaptive import adaptive_edges
 from ibjax.mi.binned import binned_mi
+from ibjax.tracing import own_settings
 from ibjax.types import MI, ArrayLike
 
 __all__ = [
     "IDNNS_EDGES",
+    "StretchedBins",
     "adaptive_binned_mi",
     "idnns_binned_mi",
+    "is_bounded",
     "revisiting_binned_mi",
     "revisiting_edges",
+    "stretched_bins",
 ]
 
 # The 2017 code's 30 edges make 29 bins; t == 1.0 has a bin of its own. Plain numbers, so that results
 # can name them.
 IDNNS_EDGES = (*np.linspace(-1, 1, 30, dtype=np.float32).tolist(), 2.0)
 
-# Lower and upper ends of activations by name; None where the bins start at 0 and have no end.
-RANGES: dict[str, tuple[float, float] | None] = {
+# Lower and upper ends of the bins of activations by name; None where they are the layer's own.
+RANGES: dict[str, tuple[float | None, float | None]] = {
     "tanh": (-1.0, 1.0),
     "softsign": (-1.0, 1.0),
     "sigmoid": (0.0, 1.0),
     "softmax": (0.0, 1.0),
-    "relu": None,
-    "linear": None,
-    "softplus": None,
-    "leaky_relu": None,
-    "elu": None,
-    "gelu": None,
+    "relu": (0.0, None),
+    "linear": (0.0, None),
+    "softplus": (0.0, None),
+    "leaky_relu": (None, None),
+    "elu": (None, None),
+    "gelu": (None, None),
 }
 
-# Largest number of bins of a bounded activation.
+# The last edge lies this much above the upper end, so that the largest activation is in the last bin.
+LAST_EDGE_SHIFT = 1e-4
+
+# Largest number of bins between edges.
 MOST_BINS = 1_000_000
 
 
@@ -95,25 +114,44 @@ def adaptive_binned_mi(t: ArrayLike, y: ArrayLike, *, bins: int | np.integer) ->
     return binned_mi(t, y, bins=adaptive_edges(t, bins=as_whole("bins", bins)))
 
 
+@own_settings()
 def revisiting_binned_mi(
-    t: ArrayLike, y: ArrayLike, *, activation: str = "tanh", bin_width: float | int = 0.07
+    t: ArrayLike,
+    y: ArrayLike,
+    *,
+    activation: str = "tanh",
+    bin_width: float | int = 0.07,
+    limits: ArrayLike | None = None,
 ) -> MI:
     """Compute ``binned_mi`` with the activation's bins of "Revisiting the Information Plane" (2019).
 
-    Bins have equal width and start at the activation's lower end, -1 for tanh and softsign, 0 for
-    sigmoid and softmax; they end at 1, which lies in the last bin. The paper bins ReLU from 0 to the
-    largest activation of all epochs. Here these bins start at 0 and have no upper end, which gives the
-    same bins without a second pass over the epochs. All other activations are binned likewise, also
-    below 0.
+    These are floor(range / ``bin_width``) bins, at least one, of equal width over the activation's
+    range, hence somewhat wider than ``bin_width``:
+
+    * tanh, softsign: [-1, 1]; sigmoid, softmax: [0, 1];
+    * relu, linear, softplus: from 0 to the largest activation, with all that is below 0 in the first
+      bin;
+    * others, such as leaky_relu: from the smallest to the largest activation.
+
+    The paper takes the largest and smallest activation over all recorded epochs; pass them as
+    ``limits``. By default they are those of ``t`` itself, so that the bins of unbounded activations
+    follow the layer: planes of several epochs then have different bins.
 
     Args:
         t: (n, width) activations.
         y: (n,) integer labels.
         activation: name of the layer's activation, or "softmax".
-        bin_width: width of the bins.
+        bin_width: width of the bins before they are stretched to the range.
+        limits: (2,) smallest and largest activation, which may be traced; activations beyond fall into
+            the outermost bins. Bounded activations ignore them.
 
     Returns:
-        ``MI(ixt, ity)``, bits. Bias and errors as in ``binned_mi``.
+        ``MI(ixt, ity)``, bits. Bias and errors as in ``binned_mi``. NaN for traced limits that are not
+        finite, or in the wrong order.
+
+    Raises:
+        ValueError: as ``binned_mi``; for an unknown activation, concrete limits that are not two finite
+            numbers in increasing order.
 
     Example:
         >>> t = np.array([[-1.0], [0.1], [0.2], [1.0]])
@@ -122,36 +160,135 @@ def revisiting_binned_mi(
         (1.5, 1.0)
 
     References:
-        Schiemer & Ye (2019).
+        Schiemer & Ye (2019), by their code.
     """
-    edges = revisiting_edges(activation, bin_width)
-    return binned_mi(t, y, bin_width=bin_width) if edges is None else binned_mi(t, y, bins=edges)
+    if is_bounded(activation):
+        return binned_mi(t, y, bins=revisiting_edges(activation, bin_width))
+    t = as_array("t", t)
+    check_rank("t", t, 2, "(n_samples, width)")
+    check_nonempty("t", t)
+    bins = stretched_bins(as_float32("t", t), activation, bin_width, limits)
+    return binned_mi(bins.t, y, bin_width=bins.bin_width)
 
 
-def revisiting_edges(activation: str, bin_width: float | int) -> np.ndarray | None:
-    """Return the float32 bin edges of ``revisiting_binned_mi``, or None if bins have no end.
+def revisiting_edges(
+    activation: str, bin_width: float | int, limits: ArrayLike | None = None
+) -> np.ndarray:
+    """Return the float32 bin edges of ``revisiting_binned_mi``; the last is moved up by 0.0001.
 
     Args:
         activation: name of the layer's activation, or "softmax".
-        bin_width: width of the bins; a bounded activation may have at most a million bins.
+        bin_width: width of the bins before they are stretched to the range, of which there may be at
+            most a million.
+        limits: (2,) smallest and largest activation; required for unbounded activations, and ignored
+            for others.
 
     Raises:
-        ValueError: for an unknown activation, a width that is not positive or too small.
+        ValueError: for an unknown activation, a width that is not positive or too small, an unbounded
+            activation without limits, limits that are not two finite numbers in increasing order.
 
     Example:
-        >>> revisiting_edges("sigmoid", 0.25).tolist()
-        [0.0, 0.25, 0.5, 0.75, 1.0]
-        >>> revisiting_edges("relu", 0.25) is None
-        True
+        >>> revisiting_edges("sigmoid", 0.3).round(4).tolist()
+        [0.0, 0.3333, 0.6667, 1.0001]
+        >>> revisiting_edges("relu", 0.3, limits=(0.0, 1.0)).round(4).tolist()
+        [0.0, 0.3333, 0.6667, 1.0001]
     """
     check_known("activation", activation, RANGES)
     check_positive("bin_width", bin_width)
-    limits = RANGES[activation]
-    if limits is None:
-        return None
-    low, high = limits
-    # Use a whole number of bins: up to rounding, the last one ends at the upper end or beyond.
-    count = int(np.ceil((high - low) / float(bin_width) - 1e-6))
+    low, high = RANGES[activation]
+    if low is None or high is None:
+        if limits is None:
+            wanted = f"smallest and largest activation of {activation}"
+            raise ValueError(f"limits: expected {wanted}, got None")
+        if not is_concrete(pair := _checked_limits(limits)):
+            raise ValueError("limits: expected known numbers, got traced values")
+        smallest, largest = np.asarray(pair, np.float32).tolist()
+        low = smallest if low is None else low
+        high = max(low, largest)
+    count = max(int((high - low) / float(bin_width)), 1)
     if count > MOST_BINS:
         raise ValueError(f"bin_width: expected {MOST_BINS} bins or fewer, got {bin_width}")
-    return (low + float(bin_width) * np.arange(count + 1)).astype(np.float32)
+    edges = np.linspace(low, high, count + 1)
+    edges[-1] += LAST_EDGE_SHIFT
+    return edges.astype(np.float32)
+
+
+def is_bounded(activation: str) -> bool:
+    """Return whether an activation has both ends of its bins by name.
+
+    Raises:
+        ValueError: for an unknown activation.
+    """
+    check_known("activation", activation, RANGES)
+    return None not in RANGES[activation]
+
+
+class StretchedBins(NamedTuple):
+    """A layer in a whole number of equal bins over the range of an unbounded activation.
+
+    Attributes:
+        t: (n, width) activations less the lower end of the range; those beyond the bins are moved into
+            the outermost ones.
+        bin_width: width of the bins, counted from 0; the number of bins times it is the range.
+        num_bins: number of bins, a whole float32 number.
+        lowest: lower end of the range.
+    """
+
+    t: Float[Array, "n width"]
+    bin_width: Float[Array, ""]
+    num_bins: Float[Array, ""]
+    lowest: Float[Array, ""]
+
+
+def stretched_bins(
+    t: Float[Array, "n width"], activation: str, bin_width: float | int, limits: ArrayLike | None
+) -> StretchedBins:
+    """Return the bins of ``revisiting_binned_mi`` for an unbounded activation, for ``binned_mi``.
+
+    All numbers are defined by float32 comparisons, so that they are the same eagerly and under ``jit``.
+
+    Args:
+        t: (n, width) float32 activations.
+        activation: name of an unbounded activation.
+        bin_width: width of the bins before they are stretched to the range.
+        limits: (2,) smallest and largest activation, which may be traced; None for those of ``t``.
+
+    Raises:
+        ValueError: as ``revisiting_binned_mi``.
+    """
+    check_positive("bin_width", bin_width)
+    if limits is None:
+        smallest, largest = t.min(), t.max()
+    else:
+        smallest, largest = as_float32("limits", _checked_limits(limits))
+    low = smallest if RANGES[activation][0] is None else jnp.float32(RANGES[activation][0])
+    span = jnp.where(smallest <= largest, jnp.maximum(largest - low, 0), jnp.nan)
+    num_bins = jnp.maximum(BY_WIDTH.index(span, checked_width(bin_width)), 1)
+    stretched = _largest_factor(span, num_bins)
+    # All activations of a constant layer are 0 in bins of any width.
+    usable_width = jnp.where(stretched >= TINY, stretched, jnp.where(jnp.isnan(span), jnp.nan, 1.0))
+    inside = jnp.clip(t - low, 0, (num_bins - 0.5) * stretched)
+    return StretchedBins(inside, usable_width, num_bins, low)
+
+
+def _largest_factor(product, whole):
+    """Return the largest float32 w with float32(w * whole) <= product, for product >= 0."""
+    # The quotient of a compiled program may be off by some units in the last place.
+    factor = product / whole
+    for _ in range(3):
+        factor = jnp.nextafter(factor, jnp.float32(-1))
+    for _ in range(6):
+        above = jnp.nextafter(factor, jnp.float32(np.inf))
+        factor = jnp.where(above * whole <= product, above, factor)
+    return factor
+
+
+def _checked_limits(limits):
+    """Return the smallest and the largest activation; concrete ones must be finite and in order."""
+    pair = as_array("limits", limits)
+    if np.shape(pair) != (2,):
+        raise ValueError(f"limits: expected smallest and largest activation, got shape {np.shape(pair)}")
+    check_finite("limits", pair)
+    if is_concrete(pair) and not pair[0] <= pair[1]:
+        raise ValueError(f"limits: expected them in increasing order, got {pair}")
+    return pair

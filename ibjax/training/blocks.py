@@ -14,6 +14,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
+from ibjax.datasets.splits import hold_out
 from ibjax.tracing import own_settings
 from ibjax.training.checkpoint import BlockCheckpoint, Saved, as_trees
 from ibjax.training.config import TrainConfig
@@ -172,7 +173,8 @@ def _resumed(run: Run, lanes: Lanes, data, saved: Saved | None, device) -> tuple
 @functools.partial(jax.jit, static_argnames=("recipe",))
 def _advance(lanes, data, epoch, num_epochs, recipe) -> TrainState:
     def advance_lane(lane):
-        samples, rows = samples_of(data, lane.drawn), lane.split.train
+        samples = samples_of(data, lane.drawn)
+        rows, _ = hold_out(lane.split.train, recipe.validation_fraction)
         return train_epochs(lane.state, lane.keys, samples, rows, epoch, num_epochs, recipe)
 
     return jax.vmap(advance_lane)(lanes)

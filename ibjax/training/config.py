@@ -23,7 +23,10 @@ OPTIMIZERS = {
 # Losses of feature-major outputs (k, n) and the samples' y: (n,) labels, or (k, n) numbers.
 LOSSES = {"cross_entropy": cross_entropy, "squared_error": squared_error}
 
-SPLITS = ("random", "first_rows", "all_rows")
+SPLITS = ("random", "first_rows", "all_rows", "revisiting")
+
+# Splits whose number of training rows is not a fraction of one's choice.
+FIXED_SPLITS = ("all_rows", "revisiting")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,14 +48,18 @@ class TrainConfig:
         batch_size: samples per step; None for full-batch gradient descent.
         num_epochs: number of passes over the training samples.
         split: "random" (a different one for each seed), "first_rows" (that of the 2017 code,
-            unshuffled), or "all_rows" (all for training, none for the test).
-        train_fraction: fraction of rows used for training; ignored for ``split="all_rows"``.
+            unshuffled), "all_rows" (all for training, none for the test), or "revisiting" (that of the
+            2019 code for the symmetric task, the same for all seeds).
+        train_fraction: fraction of rows used for training; ignored for the splits "all_rows" and
+            "revisiting".
+        validation_fraction: fraction of the training rows, the last of them, that updates do not use.
+            Records get all training rows, and divide them by ``ibjax.datasets.splits.hold_out``.
         shuffle: whether to draw a new order of the samples each epoch instead of keeping one order.
         noise_variance: variance of Gaussian noise added to every hidden layer in training.
 
     Raises:
         ValueError: for unknown names, numbers that are not positive, a negative decay or noise variance,
-            a fraction that is not between 0 and 1.
+            fractions that are not between 0 and 1.
     """
 
     widths: tuple[int, ...] = (10, 7, 5, 4, 3, 2)
@@ -68,6 +75,7 @@ class TrainConfig:
     train_fraction: float = 0.8
     shuffle: bool = True
     noise_variance: float = 0.0
+    validation_fraction: float = 0.0
 
     def __post_init__(self):
         widths = as_widths(self.widths)
@@ -81,7 +89,7 @@ class TrainConfig:
         check_known("loss", self.loss, LOSSES)
         check_known("split", self.split, SPLITS)
         check_flag("shuffle", self.shuffle)
-        fraction_limits = {} if self.split == "all_rows" else {"above": 0, "below": 1}
+        fraction_limits = {} if self.split in FIXED_SPLITS else {"above": 0, "below": 1}
         plain = {
             "widths": widths,
             "activation": activation,
@@ -91,6 +99,9 @@ class TrainConfig:
             "weight_decay": _as_float("weight_decay", self.weight_decay, at_least=0),
             "noise_variance": _as_float("noise_variance", self.noise_variance, at_least=0),
             "train_fraction": _as_float("train_fraction", self.train_fraction, **fraction_limits),
+            "validation_fraction": _as_float(
+                "validation_fraction", self.validation_fraction, at_least=0, below=1
+            ),
             "shuffle": bool(self.shuffle),
         }
         for name, value in plain.items():

@@ -18,10 +18,13 @@ from ibjax.checks import (
     kind_of,
 )
 from ibjax.datasets.splits import (
+    REVISITING_ROWS,
     all_rows_split,
     first_rows_split,
+    num_fitted_samples,
     num_training_samples,
     random_split,
+    revisiting_split,
 )
 from ibjax.training.config import TrainConfig
 from ibjax.types import LabelledSamples, PyTree, Samples, Split
@@ -32,6 +35,7 @@ __all__ = [
     "check_drawn_form",
     "checked_data",
     "checked_drawn",
+    "num_training_rows",
     "samples_of",
     "split_of",
 ]
@@ -135,13 +139,11 @@ def _check_form(config: TrainConfig, x: Any, y: Any) -> None:
     check_same_length("x", x, "y", y)
     if config.loss != "squared_error":
         check_integer("y", y)
-    num_samples = np.shape(x)[0]
-    num_train = num_samples
-    if config.split != "all_rows":
-        num_train = num_training_samples(num_samples, config.train_fraction)
-    if config.batch_size is not None and config.batch_size > num_train:
+    num_train = num_training_rows(config, np.shape(x)[0])
+    num_fitted = num_fitted_samples(num_train, config.validation_fraction)
+    if config.batch_size is not None and config.batch_size > num_fitted:
         raise ValueError(
-            f"batch_size: expected at most the {num_train} training samples, "
+            f"batch_size: expected at most the {num_fitted} training samples, "
             f"got {config.batch_size}; None takes all of them"
         )
 
@@ -176,10 +178,30 @@ def _is_array(drawn: Any, name: str) -> bool:
     return isinstance(getattr(drawn, name, None), jax.ShapeDtypeStruct)
 
 
+def num_training_rows(config: TrainConfig, num_samples: int) -> int:
+    """Return the number of training rows of every seed's split, validation rows included.
+
+    Raises:
+        ValueError: if a part of the split would be empty, and for the split "revisiting" of other data
+            than the symmetric task's 4096 rows.
+    """
+    if config.split == "all_rows":
+        return num_samples
+    if config.split == "revisiting":
+        if num_samples != REVISITING_ROWS:
+            raise ValueError(
+                f'split: expected data of {REVISITING_ROWS} rows for "revisiting", got {num_samples}'
+            )
+        return len(revisiting_split().train)
+    return num_training_samples(num_samples, config.train_fraction)
+
+
 def split_of(config: TrainConfig, key: Array, num_samples: int) -> Split:
     """Return a seed's training and test rows."""
     if config.split == "all_rows":
         return all_rows_split(num_samples)
+    if config.split == "revisiting":
+        return revisiting_split()
     if config.split == "first_rows":
         return first_rows_split(num_samples, config.train_fraction)
     return random_split(key, num_samples, config.train_fraction)

@@ -135,6 +135,7 @@ def fit(
             batch_size=config.batch_size,
             shuffle=config.shuffle,
             loss=LOSSES[config.loss],
+            validation_fraction=config.validation_fraction,
         )
         run = Run(
             recipe=recipe,

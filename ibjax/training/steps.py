@@ -43,6 +43,7 @@ class Recipe(NamedTuple):
     batch_size: int | None
     shuffle: bool
     loss: Callable[[Array, Array], Array] = cross_entropy
+    validation_fraction: float = 0.0
 
 
 def seed_keys(seed: Int[Array, ""]) -> Keys:

@@ -282,3 +282,23 @@ def test_several_estimators_have_names():
     for wrong in ({}, [binned_mi], binned_mi):
         with pytest.raises(ValueError, match="estimators: expected one or more estimators by name"):
             PlanesRecord(MODEL, wrong)
+
+
+def test_validation_rows_are_the_last_training_rows(params, data, split):
+    plain = PlaneRecord(MODEL, by_width, rows="train")
+    held = dataclasses.replace(plain, validation_fraction=0.25)
+    measured = held(params, data, split)
+    assert measured.keys() == held.variables.keys()
+    assert measured.keys() - plain.variables.keys() == {"validation_loss", "validation_accuracy"}
+    count = int(len(split.train) * 0.75)
+    parts = Split(split.train[:count], split.train[count:])
+    by_hand = plain(params, data, parts)
+    for quantity in ("loss", "accuracy"):
+        assert measured[f"train_{quantity}"] == by_hand[f"train_{quantity}"]
+        assert measured[f"validation_{quantity}"] == by_hand[f"test_{quantity}"]
+        assert measured[f"test_{quantity}"] == plain(params, data, split)[f"test_{quantity}"]
+    np.testing.assert_array_equal(measured["ixt"], plain(params, data, split)["ixt"])
+    planes = PlanesRecord(MODEL, {"width": by_width}, rows="train", validation_fraction=0.25)
+    assert planes(params, data, split)["validation_loss"] == measured["validation_loss"]
+    with pytest.raises(ValueError, match="validation_fraction: expected"):
+        PlaneRecord(MODEL, by_width, validation_fraction=1.0)

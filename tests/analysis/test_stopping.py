@@ -17,12 +17,12 @@ def stopped_by_hand(loss, epochs, patience, min_decrease=0.0):
     for i, (value, epoch) in enumerate(zip(loss, epochs, strict=True)):
         if value < best - min_decrease:
             best, best_epoch = value, epoch
-        if epoch - best_epoch >= patience:
+        elif epoch - best_epoch >= patience:
             return i
     return len(epochs) - 1
 
 
-@given(st.lists(st.integers(0, 9), min_size=8, max_size=8), st.integers(1, 60), st.integers(0, 2))
+@given(st.lists(st.integers(0, 9), min_size=8, max_size=8), st.integers(0, 60), st.integers(0, 2))
 def test_early_stopping_is_the_loops(loss, patience, min_decrease):
     curves = np.array([loss, loss[::-1]], float)
     options = {"patience": patience, "min_decrease": min_decrease}
@@ -35,6 +35,11 @@ def test_a_falling_loss_never_stops_and_a_rising_one_stops_after_the_patience():
     falling = np.linspace(1, 0, 8)
     loss = np.stack([falling, falling[::-1]])
     np.testing.assert_array_equal(early_stopping(loss, EPOCHS, patience=9), [7, 4])
+
+
+def test_no_patience_stops_at_the_first_loss_that_is_not_better():
+    loss = np.array([[5.0, 4, 3, 3, 1, 0, 0, 0]])
+    np.testing.assert_array_equal(early_stopping(loss, EPOCHS, patience=0), [3])
 
 
 def test_perfect_stopping_is_at_the_first_minimum():
@@ -71,7 +76,7 @@ def test_values_at_a_position_and_of_networks_stopped_there():
     [
         (np.zeros(3), 1, "loss: expected"),
         (np.zeros((2, 4)), 1, "epochs"),
-        (np.zeros((2, 3)), 0, "patience: expected"),
+        (np.zeros((2, 3)), -1, "patience: expected"),
     ],
 )
 def test_what_is_no_curve_or_patience_is_refused(loss, patience, message):

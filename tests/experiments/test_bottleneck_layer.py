@@ -20,18 +20,18 @@ def test_a_small_run_keeps_the_contract_and_reports_everything():
 
 
 def test_full_scale_is_the_default():
-    assert bottleneck_layer.HIDDEN == (3, 2, 12, 2)
+    assert bottleneck_layer.HIDDEN == (12, 3, 2, 12, 2)
     assert len(bottleneck_layer.Config().seed_range) == 50
 
 
 @pytest.fixture
 def made_up():
-    """By bins of 0.07 layer 3 shows 0.5 bits more than layer 2 in 6 of 8 networks, from epoch 100 on."""
+    """By bins of 0.07 layer 4 shows 0.5 bits more than layer 3 in 6 of 8 networks, from epoch 100 on."""
     factors = {"dataset": ("symmetric",), "activation": ("tanh",), "estimator": ESTIMATORS}
-    results = made_results(factors, layers=5)
-    results.ixt[..., 1], results.ixt[..., 2] = 4.0, 4.0
+    results = made_results(factors, layers=6)
+    results.ixt[..., 2], results.ixt[..., 3] = 4.0, 4.0
     late = results.epoch.values >= 100
-    results.ixt[0, 0, 0, :6, late, 2] = 4.5
+    results.ixt[0, 0, 0, :6, late, 3] = 4.5
     return results
 
 
@@ -45,7 +45,7 @@ def test_networks_that_seem_to_violate_are_counted(made_up):
 
 
 def test_exact_states_that_violate_are_called_wrong(made_up):
-    made_up.ixt[0, 0, 2, 0, -1, 2] = 5.0
+    made_up.ixt[0, 0, 2, 0, -1, 3] = 5.0
     _, (table, _) = bottleneck_layer.report(made_up)
     assert table.sentences[3].endswith("something is wrong with the measurement.")
 

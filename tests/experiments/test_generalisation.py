@@ -31,8 +31,8 @@ def made_up():
     results = made_results(
         {"dataset": ("symmetric",), "activation": ("tanh", "relu")}, binning="bins of 0.07"
     )
-    results.test_loss[:, 0] = 0.5 + np.where(PLACE > 20, 0.2, 0.01 * abs(PLACE - 20))
-    results.test_loss[:, 1] = 0.9 - 0.01 * PLACE
+    results.validation_loss[:, 0] = 0.5 + np.where(PLACE > 20, 0.2, 0.01 * abs(PLACE - 20))
+    results.validation_loss[:, 1] = 0.9 - 0.01 * PLACE
     results.ixt[:, 0, :, :, 1] = 6 - 2.0 * (PLACE > 10)
     results.ity[..., 1] = 0.5 + 0.4 * (PLACE > 5)
     return results
@@ -52,13 +52,13 @@ def test_the_verdict_says_whether_the_loss_rises_while_accuracy_holds(made_up):
 
 
 def test_a_rise_with_falling_accuracy_is_another_thing(made_up):
-    made_up.test_accuracy[:, 0, :, 30:] = 0.7
+    made_up.validation_accuracy[:, 0, :, 30:] = 0.7
     _, (loss, _, _) = generalisation.report(made_up)
     assert "does not follow; it does in 0% of 8" in loss.sentences[1]
 
 
 def test_a_diverged_seed_is_left_out(made_up):
-    made_up.test_loss[:, 0, 0, 30:] = np.nan
+    made_up.validation_loss[:, 0, 0, 30:] = np.nan
     _, (loss, phases, _) = generalisation.report(made_up)
     assert "of 7 networks" in loss.sentences[1]
     assert "2 (starts before in 100% of 7;" in phases.sentences[1]

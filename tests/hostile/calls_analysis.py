@@ -359,7 +359,11 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
     "datasets.symmetric": {"symmetric_score": {}},
     "presets": {
         "preset": {"name": "saxe"},
-        "revisiting_estimators": {"activations": ("tanh", "relu"), "bin_width": 0.1},
+        "revisiting_estimators": {
+            "activations": ("tanh", "relu"),
+            "bin_width": 0.1,
+            "limits": np.float32([[-1, 1], [0, 2]]),
+        },
     },
     "plots": {
         "animate_snapshots": {"plane": PLANE[["ixt", "ity"]], "title": "made up"},

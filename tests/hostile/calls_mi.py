@@ -39,9 +39,12 @@ CALLS: dict[str, tuple[Callable, dict[str, Any]]] = {
     "ibjax.mi.adaptive_binned_mi": (mi.adaptive_binned_mi, {**LAYER, "bins": 4}),
     "ibjax.mi.revisiting_binned_mi": (
         mi.revisiting_binned_mi,
-        {**LAYER, "activation": "relu", "bin_width": 0.125},
+        {**LAYER, "activation": "relu", "bin_width": 0.125, "limits": np.float32([-0.5, 1.75])},
     ),
-    "ibjax.mi.revisiting_edges": (mi.revisiting_edges, {"activation": "tanh", "bin_width": 0.125}),
+    "ibjax.mi.revisiting_edges": (
+        mi.revisiting_edges,
+        {"activation": "elu", "bin_width": 0.125, "limits": np.float32([-0.5, 1.75])},
+    ),
     "ibjax.mi.exact_mi": (mi.exact_mi, LAYER),
     "ibjax.mi.kde_mi": (mi.kde_mi, {**LAYER, "noise_variance": 0.125, "bound": "upper"}),
     "ibjax.mi.noisy_mi": (mi.noisy_mi, {**LAYER, "noise_variance": 0.125, "key": KEY, "num_draws": 2}),

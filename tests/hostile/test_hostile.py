@@ -36,6 +36,7 @@ ELSEWHERE = {
     "ibjax.datasets.all_rows_split": "tests/datasets/test_splits.py",
     "ibjax.datasets.first_rows_split": "tests/datasets/test_splits.py",
     "ibjax.datasets.random_split": "tests/datasets/test_splits.py",
+    "ibjax.datasets.revisiting_split": "tests/datasets/test_splits.py",
 }
 
 # Analyses take leading axes, epochs that are no whole numbers, and NaN for a seed that diverged

@@ -32,6 +32,8 @@ BAD_VALUES = [
     ("weight_decay", {"weight_decay": float("nan")}, "nan"),
     ("noise_variance", {"noise_variance": -0.1}, "-0.1"),
     ("noise_variance", {"noise_variance": float("nan")}, "nan"),
+    ("validation_fraction", {"validation_fraction": 1.0}, "1.0"),
+    ("validation_fraction", {"validation_fraction": -0.1}, "-0.1"),
 ]
 
 

@@ -8,7 +8,7 @@ import optax
 import pytest
 
 from ibjax.analysis.records import PlaneRecord
-from ibjax.datasets import first_rows_split, random_split
+from ibjax.datasets import first_rows_split, random_split, revisiting_split
 from ibjax.mi import binned_mi
 from ibjax.training import TrainConfig, fit, make_model, make_optimizer
 from ibjax.training.steps import Recipe, init_state, seed_keys
@@ -365,3 +365,39 @@ def test_a_part_without_samples_is_refused(train_fraction):
 def test_numpy_data_and_wider_dtypes_are_taken(straight):
     data = LabelledSamples(np.asarray(DATA.x, np.float64), np.asarray(DATA.y, np.uint8))
     assert_identical(all_of(quick_fit(CONFIG, data, seeds=SEEDS)), all_of(straight))
+
+
+def test_updates_do_not_use_the_rows_held_out_for_validation():
+    """Networks are those of the twin that trains on the first rows alone; records get all rows."""
+    config = dataclasses.replace(CONFIG, validation_fraction=0.2)
+    history = quick_fit(config, DATA, seeds=[11, 7], schedule=[0, 1], record=keep_all)
+    (keys, split, params), step = network_of(11), momentum_step(config)
+    np.testing.assert_array_equal(history.records["train"][0, 0], split.train)
+    args = keys, DATA, split.train[:32], 0, config.batch_size
+    expected = twin_epoch(params, *args, step=step)
+    assert_close(jax.tree.map(lambda x: x[0, 1], history.records["params"]), expected)
+
+
+def test_a_batch_is_at_most_the_rows_that_are_not_held_out():
+    config = dataclasses.replace(CONFIG, validation_fraction=0.2, batch_size=33)
+    with pytest.raises(ValueError, match="batch_size: expected at most the 32 training samples, got 33"):
+        quick_fit(config, DATA, seeds=SEEDS)
+
+
+def test_revisitings_split_needs_the_words_of_its_task():
+    config = dataclasses.replace(CONFIG, split="revisiting", train_fraction=5.0)
+    with pytest.raises(ValueError, match='split: expected data of 4096 rows for "revisiting", got 50'):
+        quick_fit(config, DATA, seeds=SEEDS)
+
+
+def test_revisitings_split_is_that_of_all_seeds():
+    config = dataclasses.replace(CONFIG, split="revisiting", num_epochs=1, batch_size=None)
+    data = LabelledSamples(np.eye(4096, 2, dtype=np.float32), np.zeros(4096, int))
+
+    def keep_rows(params, data, split):
+        return split
+
+    history = quick_fit(config, data, seeds=[1, 2], schedule=[0], record=keep_rows)
+    for part, expected in zip(history.records, revisiting_split(), strict=True):
+        for seed in range(2):
+            np.testing.assert_array_equal(part[seed, 0], expected)

@@ -31,6 +31,7 @@ def seen():
     data["histogram"] = (("activation", "shown", "layer", "bin"), np.full((2, 2, 3, 6), 0.0))
     data.histogram[:, :, :, :4] = 0.25
     data["lowest"] = (("activation", "layer"), np.array([[-1, -1, 0], [0, 0, 0.0]]))
+    data["bin_width"] = (("activation", "layer"), np.full((2, 3), 0.5))
     dims = ("activation", "seed", "shown", "layer", "width")
     data = data.assign(made(("error_ixt", "error_ity"), dims, (2, 5, 2, 3, 4)))
     return data.assign_coords(shown=[0, 100], width=[0.01, 0.1, 0.3, 1.0])

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.bin_histograms.records import BinsRecord, histogram_counts
+from experiments.bin_histograms.records import BinsRecord, seen_bins
 from ibjax.analysis.states import state_shares
-from ibjax.mi import revisiting_binned_mi
+from ibjax.mi import revisiting_binned_mi, revisiting_edges
 from ibjax.models import MLP
 from ibjax.types import LabelledSamples, Split
 
@@ -19,22 +19,27 @@ def entropy(labels):
     return -np.sum(p * np.log2(p))
 
 
-def test_counts_of_bounded_activations_are_numpys():
+def test_bins_of_bounded_activations_are_numpys():
     t = np.random.default_rng(0).uniform(-1, 1, (400, 3)).astype(np.float32)
     t[0] = [-1, 1, 0.5]
-    counts = histogram_counts(jnp.asarray(t), "tanh", 0.25, num_bins=12)
-    np.testing.assert_array_equal(counts[:8], np.histogram(t, np.linspace(-1, 1, 9))[0])
-    assert counts[8:].sum() == 0
+    bins = seen_bins(jnp.asarray(t), "tanh", 0.3, None)
+    assert (bins.num_bins, bins.lowest) == (6, -1)
+    assert bins.bin_width == pytest.approx(1 / 3)
+    counts = np.bincount(np.asarray(bins.index, int).ravel(), minlength=6)
+    np.testing.assert_array_equal(counts, np.histogram(t, revisiting_edges("tanh", 0.3))[0])
 
 
-def test_counts_without_an_upper_end_keep_what_is_beyond_in_the_last():
-    t = jnp.array([[0.0], [0.1], [0.6], [99.0]])
-    assert histogram_counts(t, "relu", 0.5, num_bins=4).tolist() == [2, 1, 0, 1]
-
-
-def test_fewer_bins_than_a_bounded_activation_has_are_refused():
-    with pytest.raises(ValueError, match="at least the 8 of tanh, got 7"):
-        histogram_counts(jnp.zeros((2, 1)), "tanh", 0.25, num_bins=7)
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+def test_bins_of_unbounded_activations_reach_to_the_limits(activation):
+    t = np.random.default_rng(0).uniform(-0.5, 3, (400, 3)).astype(np.float32)
+    t = np.maximum(t, 0) if activation == "relu" else t
+    limits = np.float32([-1, 4.2])
+    bins = seen_bins(jnp.asarray(t), activation, 0.3, limits)
+    edges = revisiting_edges(activation, 0.3, limits)
+    assert bins.num_bins == len(edges) - 1
+    assert bins.lowest == pytest.approx(edges[0])
+    counts = np.bincount(np.asarray(bins.index, int).ravel(), minlength=len(edges) - 1)
+    np.testing.assert_array_equal(counts, np.histogram(t, edges)[0])
 
 
 @pytest.mark.slow
@@ -66,8 +71,9 @@ def test_the_record_agrees_with_the_estimator_on_the_training_samples():
     )
     split = Split(jnp.arange(60), jnp.arange(60, 90))
     params = model.init(jax.random.key(0), data.x)
-    record = BinsRecord(model, 3, [0.3, 0.1], num_bins=64)
-    assert record == BinsRecord(model, 3, (0.3, 0.1), num_bins=64)
+    assert BinsRecord(model, 3, [0.3, 0.1]) == BinsRecord(model, 3, (0.3, 0.1))
+    limits = np.float32([[-1, 1], [0, 4]])
+    record = BinsRecord(model, 3, (0.3, 0.1), num_bins=64, limits=limits)
     both = record(params, data, split)
     assert both.keys() == record.variables.keys()
     seen = {name: values[0] for name, values in both.items()}
@@ -76,8 +82,10 @@ def test_the_record_agrees_with_the_estimator_on_the_training_samples():
     logits, hidden = model.apply(params, data.x)
     layers = [*hidden, jax.nn.softmax(logits)]
     names = (*model.activations, "softmax")
+    assert seen["num_bins"].tolist() == [6, 13, 3]
     for i, (name, t) in enumerate(zip(names, layers, strict=True)):
-        mi = revisiting_binned_mi(t[:60], data.y[:60], activation=name, bin_width=0.3)
+        options = {"activation": name, "bin_width": 0.3, "limits": np.float32([0, 4])}
+        mi = revisiting_binned_mi(t[:60], data.y[:60], **options)
         lost = seen["lost_pure"][i] + seen["lost_mixed"][i]
         assert float(np.log2(60) - lost) == pytest.approx(float(mi.ixt), abs=1e-4)
         label = entropy(data.y[:60]) - seen["lost_label"][i]
@@ -95,6 +103,7 @@ def test_a_layer_that_is_not_finite_has_no_counts_and_no_shares():
     measured = jax.jit(record)(params, data, split)  # as fit calls it; concrete NaN is refused
     seen = {name: values[0] for name, values in measured.items()}
     assert seen["counts"].sum(axis=1).tolist() == [15, 0]
+    assert seen["num_bins"].tolist() == [6, 0]
     for name in ("alone", "pure", "mixed", "lost_pure", "lost_mixed", "lost_label"):
         assert np.isnan(seen[name]).tolist() == [False, True]
 

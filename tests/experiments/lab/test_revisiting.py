@@ -11,8 +11,11 @@ from experiments.lab.revisiting import (
     dataset_arms,
     mixed_trainings,
     provenance,
-    stopping_epochs,
+    recorded_with_stops,
+    validation_losses,
 )
+from experiments.lab.two_passes import TwoPassRecord
+from ibjax.training import fit
 from tests.datasets.idx_files import write_mnist
 
 
@@ -37,7 +40,8 @@ def test_every_dataset_has_its_outputs_and_its_share_of_training_samples(digits)
     symmetric, mnist = arms.values()
     assert symmetric.training.widths == (4, 3, 2)
     assert mnist.training.widths == (4, 3, 3)
-    assert (symmetric.training.batch_size, mnist.training.batch_size) == (256, 45)
+    # Of 410 and 45 training samples a fifth is held out.
+    assert (symmetric.training.batch_size, mnist.training.batch_size) == (256, 36)
     assert (symmetric.task.one_by_one, mnist.task.one_by_one) == (False, True)
     assert sorted(np.unique(mnist.task.data.y)) == [0, 1, 2]
     results = train(
@@ -54,6 +58,7 @@ def test_every_dataset_has_its_outputs_and_its_share_of_training_samples(digits)
     assert "classes 1, 3, 8" in results.dataset_mnist
     assert results.measured_on == "the training samples"
     assert results.optimizer == "adam"
+    assert results.split == "random splits"
 
 
 def test_full_scale_is_the_papers():
@@ -63,8 +68,9 @@ def test_full_scale_is_the_papers():
     (arm,) = arms_of(config).values()
     training = arm.training
     assert training.widths == (10, 7, 5, 4, 3, 2)
-    assert (training.optimizer, training.learning_rate, training.init) == ("adam", 4e-4, "fan_out")
+    assert (training.optimizer, training.learning_rate, training.init) == ("adam", 4e-4, "glorot")
     assert (training.batch_size, training.num_epochs) == (256, 8000)
+    assert (training.split, training.validation_fraction) == ("random", 0.2)
     assert arm.task.num_samples == 4096
     assert arm.record.rows == "train"
 
@@ -83,10 +89,43 @@ def test_mixes_have_an_activation_for_the_first_and_one_for_later_layers():
     assert len(mixed.widths) == 6
 
 
-def test_stopping_can_be_read_every_25_epochs():
-    epochs = stopping_epochs(8000)
-    assert (epochs[0], epochs[-1]) == (0, 8000)
-    assert np.diff(epochs).max() == 25
+@pytest.mark.parametrize("smoke", [False, True])
+def test_the_papers_split_is_an_option_of_the_symmetric_task(smoke):
+    config = RevisitingConfig(paper_split=True, smoke=smoke)
+    (arm,) = arms_of(config).values()
+    assert arm.training.split == "revisiting"
+    assert arm.task.measured(arm.training, "train") == ("the training samples", 3276)
+    assert arm.training.batch_size == 256
+    assert provenance(config)["split"] == "the paper's split"
+    with pytest.raises(ValueError, match="paper_split: expected with the symmetric task alone"):
+        RevisitingConfig(paper_split=True, datasets=("symmetric", "mnist"))
+
+
+def test_only_unbounded_activations_need_a_second_pass():
+    config = RevisitingConfig(smoke=True)
+    relu, tanh = (arm.record for arm in arms_of(config, ("relu", "tanh")).values())
+    assert isinstance(relu, TwoPassRecord)
+    assert not isinstance(tanh, TwoPassRecord)
+    assert relu.rows == tanh.rows == "train"
+
+
+@pytest.mark.slow
+def test_validation_losses_are_those_of_every_epoch_of_the_same_networks():
+    config = RevisitingConfig(smoke=True, seeds=2, epochs=5)
+    arms = arms_of(config, ("tanh",))
+    losses = validation_losses(config, arms, factors=("dataset", "activation"), source="Nobody (2026)")
+    assert losses.dims == ("dataset", "activation", "seed", "epoch")
+    assert losses.epoch.values.tolist() == [0, 1, 2, 3, 4, 5]
+    ((training, task, record),) = arms.values()
+    history = fit(training, task.data, seeds=range(2), record=record, schedule=[0, 3])
+    expected = history.records["validation_loss"][:, :2]
+    np.testing.assert_allclose(losses[0, 0].sel(epoch=[0, 3]), expected, rtol=1e-5)
+
+
+def test_stops_are_recorded_beside_log_spaced_epochs():
+    epochs = recorded_with_stops(8000, [[7001, -1], [12, 5001]])
+    assert {0, 12, 5001, 7001, 8000} <= set(epochs.tolist())
+    assert epochs.min() == 0
 
 
 @pytest.mark.parametrize("datasets", [(), ("symmetric", "symmetric")])

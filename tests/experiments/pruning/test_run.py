@@ -18,7 +18,10 @@ def test_a_small_run_prunes_trains_anew_and_stops(small):
     assert small.step.values.tolist() == ["0", "1"]
     assert small.num_layers.sel(dataset="symmetric", activation="tanh").values.tolist() == [4, 2]
     second = small.sel(dataset="symmetric", activation="tanh", step="1")
-    assert np.isfinite(second.ixt.isel(layer=[0, 1])).all()
+    assert small.stop.dims == ("dataset", "activation", "step", "seed")
+    recorded = np.isfinite(second.ixt.isel(layer=0)).any("seed")
+    assert set(second.stop.values) <= set(second.epoch.values[recorded])
+    assert np.isfinite(second.ixt.isel(layer=[0, 1], epoch=recorded.values)).all()
     assert np.isnan(second.ixt.isel(layer=[2, 3])).all()
     figures, tables = pruning.report(small)
     assert set(figures) == {"planes_symmetric.png", "pruning_symmetric.png"}
@@ -53,9 +56,8 @@ def test_the_tables_say_what_pruning_costs(small):
 
 @pytest.mark.slow
 def test_dead_networks_take_no_part(small):
-    arm = small.sel(dataset="symmetric", activation="tanh", step="0").copy(deep=True)
+    arm = pruning.trained_arms(small)["symmetric", "tanh", "0"].copy(deep=True)
     arm.ixt[0, :, 1] = 0.0
-    arm["stop"] = arm.stop.astype(int)
     assert pruning.alive(arm).tolist() == [False, True, True]
     assert np.isnan(pruning.hidden_distances(arm)[0]).all()
     assert np.isnan(pruning.stop_accuracy(arm)).tolist() == [True, False, False]
@@ -64,7 +66,7 @@ def test_dead_networks_take_no_part(small):
 def test_full_scale_is_the_default():
     assert pruning.HIDDEN == (10, 7, 5, 4, 3, 3, 3, 3, 3, 3)
     config = pruning.Config()
-    assert (len(config.seed_range), config.patience, config.threshold) == (50, 300, 1.0)
-    for name in ("patience", "threshold"):
+    assert (len(config.seed_range), config.patience, config.threshold) == (50, 0, 1.0)
+    for name, value in (("patience", -1), ("threshold", 0.0)):
         with pytest.raises(ValueError, match=f"{name}: expected"):
-            pruning.Config(**{name: 0})
+            pruning.Config(**{name: value})
