@@ -167,9 +167,8 @@ def estimates_table(results: xr.Dataset) -> Table:
         columns[f"{name}_std"] = results[name].std("repeat")
         columns[f"{name}_width"] = (results[f"{name}_high"] - results[f"{name}_low"]).mean("repeat")
         columns[f"{name}_vacuous"] = results[f"{name}_vacuous"].mean("repeat")
-    columns |= methods(results).data_vars
     columns["coverage"] = inside(results).mean("repeat")
-    summary = xr.Dataset(columns).rename(num_samples="n")
+    summary = xr.Dataset(columns).assign(methods(results)).rename(num_samples="n")
     return table_of(
         "estimates",
         summary,

@@ -113,7 +113,7 @@ def sure_information(curves: xr.Dataset) -> xr.Dataset:
         return float(finite_sample_bounds(ixt, ity, **of).ity_low)
 
     points = np.array(
-        [[sure(*candidate, n) for candidate in zip(*candidates, strict=True)] for n in BOUND_SAMPLES]
+        [[sure(x, y, k, n) for x, y, k in zip(*candidates, strict=True)] for n in BOUND_SAMPLES]
     )  # (num_samples, candidate)
     best = points.argmax(axis=1)
     most = points.max(axis=1)

@@ -5,7 +5,7 @@ random; different networks reach the same performance with weights that are near
 are the weight vectors of a layer's units, so that single weights and units mean little.
 
 Command:  python -m experiments.weight_correlations
-Time:     about 5 minutes of CPU time, which 2 cores share
+Time:     about 10 minutes of CPU time, which 2 cores share
 Expect:   networks' weights as they are do not correlate, which is so of any; matched, tanh networks'
           do, most in the output, 0.86. Units of tanh layers 3 to 5 come to point along the same lines
           (by 0.15 to 0.38 more than random ones), those of layer 1 apart. relu: nearer to random.

@@ -1,6 +1,7 @@
 """Finite-sample bounds: their formula once more, their coverage, their scaling."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from ibjax.bottleneck import finite_sample_bounds
 from tests.bottleneck.joints import random_joint
 
 
-def sizes(cardinality_t, cardinality_y, num_samples):
+def sizes(cardinality_t, cardinality_y, num_samples) -> dict[str, Any]:
     return {
         "cardinality_t": cardinality_t,
         "cardinality_y": cardinality_y,

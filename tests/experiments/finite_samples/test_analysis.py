@@ -1,5 +1,7 @@
 """Information from samples: against the library's estimators, and its bias as theory has it."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -68,7 +70,7 @@ def test_counts_that_are_none_are_refused(counts, message):
         sample_information(counts, HARD)
 
 
-SIZES = {"cardinality_t": 2, "cardinality_y": 2}
+SIZES: dict[str, Any] = {"cardinality_t": 2, "cardinality_y": 2}
 
 
 def test_least_samples_is_the_least():
