@@ -93,8 +93,8 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     verdicts = [verdict(results, end, activation) for activation in results.activation.values]
     dead = sum(int(dead_seeds(results.sel(activation=name)).sum()) for name in results.activation.values)
     note = (
-        f"Networks that diverged, left out: {int(results.diverged.sum())}. With a hidden layer of one "
-        f"state at the end ({results.binning}), kept: {dead}."
+        f"Networks that diverged, left out: {int(results.diverged.sum())}. With a hidden layer "
+        f"constant at the end, kept: {dead}."
     )
     return figures, [table_of("weight_correlations", end, [*verdicts, note])]
 

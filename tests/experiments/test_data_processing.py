@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+import xarray as xr
 
 from experiments import data_processing
 from ibjax.analysis.data_processing import violation_summary
@@ -20,11 +21,13 @@ def made_up(violating):
     if violating:
         ixt[0, names.index(violating), :3, 1, 2] = ixt[0, names.index(violating), :3, 1, 1] + 0.5
     ity = 1 - 0.1 * (ixt * 0 + [1, 2, 3])
-    return results_of(
+    results = results_of(
         {"ixt": ixt, "ity": ity, "diverged": np.zeros((2, 2, 6), bool)},
         {"activation": ["tanh", "relu"], "estimator": names},
         epochs=[0, 10, 100],
     )
+    # As recorded, without estimator.
+    return results.assign(num_varying=xr.ones_like(results.ixt[:, 0].drop_vars("estimator"), int))
 
 
 def test_without_violations_everyone_obeys():

@@ -22,7 +22,7 @@ def test_a_small_run_keeps_the_contract_and_reports_everything():
 
 def test_full_scale_is_the_default():
     assert len(full_batch_rates.Config().seed_range) == 50
-    assert full_batch_rates.FULL.epochs == 16_000
+    assert full_batch_rates.FULL.epochs == 6000
 
 
 def test_early_gains_are_taken_at_equal_rate_times_epoch():

@@ -29,6 +29,7 @@ def made_up(rise):
     return xr.Dataset(
         {
             "ixt": (OWN, 1 + within),
+            "num_varying": (OWN, np.ones(within.shape, int)),
             "within": (OWN, within),
             "matched": (PAIR, matched),
             "unmatched": (PAIR, matched - 0.3),
@@ -80,9 +81,9 @@ def test_the_verdict_names_layers_that_are_not_random(rise, expected):
 
 def test_report_has_first_and_last_epoch_of_every_layer():
     results = made_up(0.2)
-    results.ixt[1, 0, -1, 1] = 0
+    results.num_varying[1, 0, -1, 1] = 0
     figures, (table,) = weight_correlations.report(results)
-    assert table.sentences[-1].endswith("(bins of 0.07), kept: 1.")
+    assert table.sentences[-1].endswith("With a hidden layer constant at the end, kept: 1.")
     assert set(figures) == {"weight_correlations.png"}
     assert len(table.frame) == 2 * 2 * 3
     assert len(table.sentences) == 3
