@@ -51,6 +51,8 @@ ALLOWED = {
     ("ibjax.mi.discrete_p_value", "num_states_x", "float"): "a whole number",
     ("ibjax.mi.discrete_p_value", "num_states_y", "float"): "a whole number",
     ("ibjax.information_plane", "epochs", "none"): "0, 1, 2, ...",
+    ("ibjax.mi.revisiting_binned_mi", "limits", "none"): "those of the layer itself",
+    ("ibjax.presets.revisiting_estimators", "limits", "none"): "those of the layer itself",
     ("ibjax.mi.subsample_std", "num_subsamples", "one_entry"): "several numbers",
     ("ibjax.mi.edge_mi", "cell_width", "list"): "of x and of y",
     ("ibjax.mi.edge_info", "cell_width", "list"): "of x and of y",
