@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ibjax.arrays import as_array
-from ibjax.checks import check_known, kind_of
+from ibjax.checks import check_finite, check_known, check_positive, kind_of
 from ibjax.mi import binned_mi, idnns_binned_mi, kde_mi, revisiting_binned_mi, revisiting_edges
 from ibjax.mi.conventions import IDNNS_EDGES, is_bounded
 from ibjax.types import ArrayLike, Estimator
@@ -68,6 +68,7 @@ def revisiting_estimators(
     """
     if isinstance(activations, str | bytes) or not isinstance(activations, Sequence):
         raise ValueError(f"activations: expected a sequence of names, got {kind_of(activations)}")
+    check_positive("bin_width", bin_width)
     layer_limits = [None] * len(activations)
     if limits is not None:
         array = as_array("limits", limits)
@@ -75,11 +76,12 @@ def revisiting_estimators(
             raise ValueError(
                 f"limits: expected shape ({len(activations)}, 2), got shape {np.shape(array)}"
             )
+        check_finite("limits", array)
         layer_limits = list(array)
     estimators = []
     for name, own in zip((*activations, "softmax"), (*layer_limits, None), strict=True):
-        # Any limits will do to check the name and the width.
-        revisiting_edges(name, bin_width, None if is_bounded(name) else (0.0, 0.0))
+        if is_bounded(name):
+            revisiting_edges(name, bin_width)  # raises for too many bins
         options = {} if own is None or is_bounded(name) else {"limits": own}
         estimators.append(
             functools.partial(

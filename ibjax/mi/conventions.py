@@ -202,7 +202,10 @@ def revisiting_edges(
             raise ValueError(f"limits: expected {wanted}, got None")
         if not is_concrete(pair := _checked_limits(limits)):
             raise ValueError("limits: expected known numbers, got traced values")
-        smallest, largest = np.asarray(pair, np.float32).tolist()
+        with np.errstate(over="ignore"):  # overflow is refused
+            narrow = np.asarray(pair, np.float32)
+        check_finite("limits", narrow)
+        smallest, largest = narrow.tolist()
         low = smallest if low is None else low
         high = max(low, largest)
     count = max(int((high - low) / float(bin_width)), 1)
@@ -262,7 +265,8 @@ def stretched_bins(
     else:
         smallest, largest = as_float32("limits", _checked_limits(limits))
     low = smallest if RANGES[activation][0] is None else jnp.float32(RANGES[activation][0])
-    span = jnp.where(smallest <= largest, jnp.maximum(largest - low, 0), jnp.nan)
+    usable = (smallest <= largest) & jnp.isfinite(t).all()  # a clip would hide infinity
+    span = jnp.where(usable, jnp.maximum(largest - low, 0), jnp.nan)
     num_bins = jnp.maximum(BY_WIDTH.index(span, checked_width(bin_width)), 1)
     stretched = _largest_factor(span, num_bins)
     # All activations of a constant layer are 0 in bins of any width.
