@@ -5,7 +5,7 @@ or a random walk, around a mean curve. In null worlds the mean curve does not fa
 others it falls by a known number of bits. For each world one row of Markdown: in how many of 100 draws
 the interval lies above the truth, and below it, how often it covers it, its mean length, and the bias of
 the estimate. An interval passes a null world if neither share exceeds 3.5%, another world if it covers
-the truth in 93 to 97%.
+the truth in 93 to 97%; if it covers it more often it is conservative.
 
 Compression is compared by four rules: each seed's own peak (``own``), the peak of the mean over the
 other seeds (``others``), that of the other half in a single halving (``half``), and the library's
@@ -13,7 +13,7 @@ average over halvings (``halvings``). Beyond it: compression after fitting, up t
 own, paired differences between arms, falls of I(T;Y), correlations, and medians. Humps without a plateau
 show the bias of a peak as flat as the noise: they neither pass nor fail. Run::
 
-    python -m benchmarks.calibration [--worlds 2000] [--seeds 5 10 50] [--seed 0]
+    python -m benchmarks.calibration [--worlds 2000] [--seeds 5 10 50] [--only TEXT] [--seed 0]
 """
 
 import argparse
@@ -73,11 +73,12 @@ class Rates(NamedTuple):
         """Share of draws whose interval holds the truth."""
         return 1 - self.above - self.below
 
-    def passes(self, null: bool) -> bool:
-        """Whether the shares are within the stated limits, for a null world or another."""
-        if null:
-            return max(self.above, self.below) <= MOST_EXCLUDED
-        return LEAST_COVERED <= self.covers <= MOST_COVERED
+    def verdict(self, null: bool) -> str:
+        """Say whether the shares are within the stated limits, for a null world or another."""
+        excluded = max(self.above, self.below) > MOST_EXCLUDED
+        if excluded if null else self.covers < LEAST_COVERED:
+            return "FAILS"
+        return "passes" if null or self.covers <= MOST_COVERED else "conservative"
 
 
 def independent(rng: np.random.Generator, num_seeds: int) -> np.ndarray:
@@ -150,7 +151,7 @@ OTHER_WORLDS = {
     "fall of 0.1 bits": World(rise_and_fall(0.1), 0.1),
     "fall of 0.5 bits": World(rise_and_fall(0.5), 0.5),
     "fall of 2 bits": World(rise_and_fall(2.0), 2.0),
-    "fall of 0.5 bits, unequal variances": World(rise_and_fall(0.5, spread=0.4), 0.5),
+    "fall of 0.5 bits, unequal variances": World(rise_and_fall(0.5, spread=0.3), 0.5),
     "fall of 0.5 bits, delays of 15 epochs": World(DELAYED, fall_of_mean(DELAYED)),
     "hump of 0.1 bits": World(hump(0.1), 0.1, judged=False),
     "hump of 2 bits": World(hump(2.0), 2.0, judged=False),
@@ -303,24 +304,25 @@ def cases(num_seeds: int) -> list[Case]:
 
 def row(case: Case, num_seeds: int, rate: Rates) -> list[object]:
     """Return a row of the table."""
-    verdict = ("passes" if rate.passes(case.null) else "FAILS") if case.judged else ""
+    verdict = rate.verdict(case.null) if case.judged else ""
     shares = [f"{100 * share:.1f}" for share in (rate.above, rate.below, rate.covers)]
     return [case.name, num_seeds, case.rule, *shares, f"{rate.length:.3f}", f"{rate.bias:+.3f}", verdict]
 
 
 def main() -> None:
-    """Print the table; exit with 1 unless all judged intervals pass."""
+    """Print the table; exit with 1 if a judged interval fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--worlds", type=int, default=2000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[5, 10, 50])
+    parser.add_argument("--only", default="", help="only worlds whose name contains this text")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     rows, passed = [], []
     for num_seeds in options.seeds:
-        for case in cases(num_seeds):
+        for case in (case for case in cases(num_seeds) if options.only in case.name):
             rate = rates(case.statistic, num_seeds, case.truth, options.worlds, options.seed)
             rows.append(row(case, num_seeds, rate))
-            passed.append(rate.passes(case.null) or not case.judged)
+            passed.append(not case.judged or rate.verdict(case.null) != "FAILS")
     print(timing.table(HEADER, rows))
     raise SystemExit(0 if all(passed) else 1)
 

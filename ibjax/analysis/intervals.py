@@ -188,7 +188,9 @@ def rank_correlation(a: ArrayLike, b: ArrayLike) -> Interval:
     """Spearman's rank correlation with its 95% interval; pairs with NaN are left out and counted.
 
     The interval is Fisher's, arctanh(rho) +- 1.96 sqrt((1 + rho^2 / 2) / (n - 3)), with the variance of
-    Bonett & Wright (2000). NaN for fewer than four pairs, and where a or b is constant.
+    Bonett & Wright (2000). A correlation of 1 or -1 would have an interval of no length: its inner
+    limit is that of a correlation half a step of the ranks nearer to 0, 1 - 6 / (n^3 - n). NaN for fewer
+    than four pairs, and where a or b is constant.
 
     Args:
         a: (seed,) one number per seed.
@@ -207,9 +209,9 @@ def rank_correlation(a: ArrayLike, b: ArrayLike) -> Interval:
     ranks = scipy.stats.rankdata(a), scipy.stats.rankdata(b)
     rho = float(np.clip(np.corrcoef(*ranks)[0, 1], -1, 1))
     half = scipy.stats.norm.ppf(0.975) * np.sqrt((1 + rho**2 / 2) / (count - 3))
-    with np.errstate(divide="ignore"):
-        low, high = np.tanh(np.arctanh(rho) + np.array([-half, half]))
-    return Interval(rho, float(low), float(high), count)
+    most = 1 - 6 / (count**3 - count)
+    low, high = np.tanh(np.arctanh(np.clip(rho, -most, most)) + np.array([-half, half]))
+    return Interval(rho, min(float(low), rho), max(float(high), rho), count)
 
 
 def jackknife_interval(pairs: ArrayLike, level: float | int = 0.95) -> Interval:

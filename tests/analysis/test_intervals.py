@@ -140,7 +140,11 @@ def test_interval_of_the_correlation_covers_the_truth():
 
 def test_correlations_that_are_not_known():
     one_to_five = np.arange(5.0)
-    assert rank_correlation(one_to_five, 2 * one_to_five)[:3] == pytest.approx((1, 1, 1))
+    same = rank_correlation(one_to_five, 2 * one_to_five)
+    half = 1.959964 * np.sqrt(1.5 / 2)
+    assert same[:3] == pytest.approx((1, np.tanh(np.arctanh(0.95) - half), 1))
+    opposite = rank_correlation(one_to_five, -one_to_five)
+    assert (opposite.low, opposite.high) == pytest.approx((-1, -same.low))
     for a, b in ((one_to_five[:3], one_to_five[:3]), (one_to_five, np.ones(5))):
         assert np.isnan(rank_correlation(a, b)[:3]).all()
 

@@ -16,7 +16,7 @@ def judged(num_seeds):
     return [case for case in cases(num_seeds) if case.judged]
 
 
-def test_shares_and_what_passes():
+def test_shares_and_what_they_say():
     low_high = iter([(1.0, 2.0), (-2.0, -1.0), (-1.0, 1.0), (0.5, 1.0)])
 
     def statistic(rng, num_seeds):
@@ -26,10 +26,11 @@ def test_shares_and_what_passes():
     rate = rates(statistic, 5, 0.0, 4, seed=0)
     assert rate == Rates(above=0.5, below=0.25, length=1.125, bias=0.1875)
     assert rate.covers == 0.25
-    assert Rates(0.035, 0.035, 1.0, 0.0).passes(null=True)
-    assert not Rates(0.036, 0.0, 1.0, 0.0).passes(null=True)
-    assert Rates(0.036, 0.0, 1.0, 0.0).passes(null=False)
-    assert not Rates(0.01, 0.01, 1.0, 0.0).passes(null=False)
+    assert Rates(0.035, 0.035, 1.0, 0.0).verdict(null=True) == "passes"
+    assert Rates(0.036, 0.0, 1.0, 0.0).verdict(null=True) == "FAILS"
+    assert Rates(0.036, 0.0, 1.0, 0.0).verdict(null=False) == "passes"
+    assert Rates(0.05, 0.03, 1.0, 0.0).verdict(null=False) == "FAILS"
+    assert Rates(0.01, 0.01, 1.0, 0.0).verdict(null=False) == "conservative"
 
 
 def test_students_interval_of_normal_numbers_is_calibrated():
