@@ -136,7 +136,7 @@ def difference_table(results: xr.Dataset) -> Table:
     rows = []
     for activation in ACTIVATIONS:
         arms = [results.sel(activation=activation, optimizer=name) for name in OPTIMIZERS]
-        rows += layer_rows(optimizer_difference(*arms), activation=activation)
+        rows += layer_rows(optimizer_difference(arms[0], arms[1]), activation=activation)
     summary = compression_summary(results)
     note = (
         f"compress: by intervals that hold for all {summary.num_intervals} layers and arms at once; "
