@@ -90,7 +90,7 @@ def _halves(known: np.ndarray) -> np.ndarray:
 
 def _half_means(values: np.ndarray, halves: np.ndarray) -> np.ndarray:
     """Average curves over the seeds of each half, (seed, epoch) -> (halving, half, epoch)."""
-    known = halves.any(axis=0).any(axis=0)
+    known = np.asarray(halves.any(axis=(0, 1)))
     with np.errstate(invalid="ignore"):
         mean = halves.astype(float) @ np.where(known[:, None], values, 0.0)
         return mean / halves.sum(axis=2, keepdims=True)
