@@ -242,10 +242,9 @@ def plane_phases(arm: xr.Dataset) -> xr.Dataset:
         arm: Dataset with ``ixt`` and ``ity`` (seed, epoch, layer), bits.
 
     Returns:
-        Dataset (seed, layer): ``peak``, the maximum of I(X;T)'s running median, and ``lost``, how far it
-        has fallen from it at the end, bits (never negative; ``compression_summary`` decides whether a
-        layer compresses); ``peak_epoch``, ``fitting_end``, ``compression_start`` and
-        ``compression_end``, epochs, NaN as in the functions of these names and where a seed diverged.
+        Dataset (seed, layer): ``peak``, the maximum of I(X;T)'s running median, bits; ``peak_epoch``,
+        ``fitting_end``, ``compression_start`` and ``compression_end``, epochs, NaN as in the functions of
+        these names and where a seed diverged.
 
     Raises:
         ValueError: for other variables or dims.
@@ -256,7 +255,6 @@ def plane_phases(arm: xr.Dataset) -> xr.Dataset:
     peak_epoch = epochs[np.nan_to_num(smooth).argmax(axis=1)]
     columns = {
         "peak": (smooth.max(axis=1), "bits"),
-        "lost": (smooth.max(axis=1) - smooth[:, -1], "bits"),
         "peak_epoch": (np.where(np.isfinite(smooth[:, -1]), peak_epoch, np.nan), "epochs"),
         "fitting_end": (by_layer(fitting_end, arm, "ity"), "epochs"),
         "compression_start": (by_layer(compression_start, arm, "ixt"), "epochs"),

@@ -160,7 +160,6 @@ def test_phases_of_the_plane_of_made_curves():
     phases = plane_phases(results_of({"ixt": ixt, "ity": ity}, epochs=epochs))
     expected = {
         "peak": [6, 5],
-        "lost": [2, 0],
         "peak_epoch": [100, 0],
         "fitting_end": [30, np.nan],
         "compression_start": [100, np.nan],
