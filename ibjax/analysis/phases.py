@@ -243,8 +243,8 @@ def plane_phases(arm: xr.Dataset) -> xr.Dataset:
 
     Returns:
         Dataset (seed, layer): ``peak``, the maximum of I(X;T)'s running median, bits; ``peak_epoch``,
-        ``fitting_end``, ``compression_start`` and ``compression_end``, epochs, NaN as in the functions of
-        these names and where a seed diverged.
+        ``fitting_end``, ``compression_start`` and ``compression_end``, epochs, NaN as in the functions
+        of these names and where a seed diverged.
 
     Raises:
         ValueError: for other variables or dims.
