@@ -7,7 +7,7 @@ as well, and relu networks compress under neither.
 
 Command:  python -m experiments.sgd_vs_bgd
 Time:     4 to 8 minutes on 2 cores, 1.4 GB; benchmarks/RESULTS.md says where they go
-Expect:   tanh: hidden layers 2 to 5 compress under both, by up to 4.7 bits; relu: no hidden layer does
+Expect:   tanh: hidden layers 2 to 5 compress under both, by up to 4.6 bits; relu: no hidden layer does
           under SGD, and full-batch descent hardly learns at its rate (experiments.full_batch_rates);
           linear: layers 4 and 5 by less than a bit, under both.
 

@@ -25,6 +25,9 @@ from ibjax.plots.axes import (
 # Number of names side by side in a legend below the panels.
 LEGEND_COLUMNS = 9
 
+# Layers whose mean changes by less in all arms would be flat lines.
+FLAT_BITS = 0.2
+
 __all__ = ["plot_compression", "plot_compression_table", "plot_curves"]
 
 
@@ -32,6 +35,9 @@ def plot_compression(
     plane: xr.Dataset, *, row: str | None = None, compare: str | None = None, title: str = ""
 ) -> Figure:
     """Plot I(X;T) against the epoch, per layer, with a 95% band over seeds; arms share axes.
+
+    Layers whose mean over seeds changes by less than 0.2 bits in all arms have no panel; the title names
+    them.
 
     Args:
         plane: Dataset with ``ixt`` of dims ``([row], [compare], seed, epoch, layer)``.
@@ -44,7 +50,8 @@ def plot_compression(
     """
     used = facets(row=row, compare=compare)
     check_results("plane", plane, {"ixt": (*used, "seed", "epoch", "layer")})
-    rows, arms, layers = levels(plane, row), levels(plane, compare), plane.layer.values
+    rows, arms, last = levels(plane, row), levels(plane, compare), plane.layer.values[-1]
+    flat, layers = _flat_and_moving_layers(plane)
     looks = arm_looks(len(arms))
     figure = Figure(figsize=(2.5 * len(layers) + 0.5, 2.4 * len(rows) + 0.7), layout="constrained")
     axes = figure.subplots(len(rows), len(layers), squeeze=False, sharex=True, sharey="row")
@@ -56,15 +63,29 @@ def plot_compression(
                 draw_band(ax, ixt, "epoch", colour, joined("", arm), style)
             epoch_axis(ax, plane)
             if i == 0:
-                ax.set_title(f"layer {layer}" + (" (softmax)" if layer == layers[-1] else ""))
+                ax.set_title(f"layer {layer}" + (" (softmax)" if layer == last else ""))
         axes[i, 0].set_ylabel(joined("\n", r, "I(X;T) [bits]"))
     label_epochs(axes)
     if compare is not None:
         handles, names = axes[0, 0].get_legend_handles_labels()
         look = {"title": compare.replace("_", " "), "fontsize": "small", "ncols": LEGEND_COLUMNS}
         figure.legend(handles, names, loc="outside lower center", **look)
+    if len(flat):
+        note = f"changes by less than {FLAT_BITS} bits: layer {', '.join(map(str, flat))}"
+        title = f"{title}; {note}" if title else note
     add_title(figure, title)
     return figure
+
+
+def _flat_and_moving_layers(plane: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Tell layers that hardly change in any arm from the others; all are shown if none changes."""
+    mean = plane.ixt.mean("seed")
+    change = mean.max("epoch") - mean.min("epoch")
+    most = change.max([d for d in change.dims if d != "layer"])
+    flat = (most < FLAT_BITS).values
+    if flat.all():
+        flat = np.zeros_like(flat)
+    return plane.layer.values[flat], plane.layer.values[~flat]
 
 
 def plot_curves(

@@ -23,6 +23,15 @@ def test_compression_draws_arms_on_the_same_axes(planes):
     assert rendered(figure).startswith(b"\x89PNG")
 
 
+def test_layers_that_hardly_change_have_no_panel(planes):
+    flat = planes.assign(ixt=planes.ixt.where(planes.layer != 1, 12.0))
+    figure = plot_compression(flat, row="activation", compare="optimizer", title="arms")
+    assert [ax.get_title() for ax in figure.axes[:2]] == ["layer 2", "layer 3 (softmax)"]
+    assert figure.get_suptitle() == "arms; changes by less than 0.2 bits: layer 1"
+    still = planes.assign(ixt=xr.full_like(planes.ixt, 12.0))
+    assert len(plot_compression(still, row="activation", compare="optimizer").axes) == 2 * 3
+
+
 @pytest.fixture
 def estimators():
     rng = np.random.default_rng(1)
@@ -53,8 +62,7 @@ def test_table_of_compression_writes_what_is_sure_in_bold(estimators):
     summary = xr.Dataset(
         {
             "compression": amount,
-            "compression_low": amount - 1,
-            "compression_high": amount + 1,
+            "compresses": amount > 1,
         },
         {**estimators.drop_vars(["ixt", "seed", "epoch"]).coords, "layer": [1, 2, 3]},
     )
@@ -70,7 +78,7 @@ def test_table_of_compression_writes_what_is_sure_in_bold(estimators):
         assert len(texts) == 6 * 3
         for place, value in np.ndenumerate(values.reshape(6, 3)):
             assert texts[place].get_text() == f"{value:.1f}"
-            assert texts[place].get_fontweight() == ("bold" if abs(value) > 1 else "normal")
+            assert texts[place].get_fontweight() == ("bold" if value > 1 else "normal")
     assert "[bits]" in bar.get_ylabel()
     assert rendered(figure).startswith(b"\x89PNG")
 
