@@ -137,17 +137,17 @@ def difference_table(results: xr.Dataset) -> Table:
     for activation in ACTIVATIONS:
         arms = [results.sel(activation=activation, optimizer=name) for name in OPTIMIZERS]
         rows += layer_rows(optimizer_difference(arms[0], arms[1]), activation=activation)
-    summary = compression_summary(results)
     note = (
-        f"compress: by intervals that hold for all {summary.num_intervals} layers and arms at once; "
-        "after fitting: from the peak since the layer's I(T;Y) has made nine tenths of its gain"
+        "compress: by intervals that hold for all layers and arms at once; after fitting: from the peak "
+        "since the layer's I(T;Y) has made nine tenths of its gain"
     )
-    verdicts = [verdict(results, summary.sel(activation=a), a) for a in ACTIVATIONS]
+    verdicts = [verdict(results, activation) for activation in ACTIVATIONS]
     return table_of_rows("sgd_minus_bgd", rows, [*verdicts, note])
 
 
-def verdict(results: xr.Dataset, summary: xr.Dataset, activation: str) -> str:
+def verdict(results: xr.Dataset, activation: str) -> str:
     """Say what follows for one activation, and what does not, from the intervals of hidden layers."""
+    summary = compression_summary(results).sel(activation=activation)
     arms = {name: results.sel(activation=activation, optimizer=name) for name in OPTIMIZERS}
     hidden = {"layer": slice(0, -1)}
     compressing = {}

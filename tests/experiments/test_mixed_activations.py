@@ -40,7 +40,7 @@ def made_up():
 
 
 def test_effects_are_those_put_in(made_up):
-    found = mixed_activations.effects(mixed_activations.outcomes(made_up)).mean("seed")
+    found = mixed_activations.effects(mixed_activations.outcomes(made_up)).mean(["halving", "seed"])
     own = found.sel(dataset="symmetric")
     first, later = own.sel(effect="first"), own.sel(effect="later")
     np.testing.assert_allclose(first.compression, [0, 0, 0, 2, 0, 0], atol=0.01)

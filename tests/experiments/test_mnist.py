@@ -65,7 +65,7 @@ def test_the_table_says_what_compresses_and_what_cannot_be_seen(planes):
     blind = "; of layer 1, always at the ceiling, nothing follows."
     assert table.sentences[:2] == [
         f"tanh, kde: hidden layers that compress: none{blind}",
-        f"tanh, bins: hidden layers that compress: 2 by 2.01 bits{blind}",
+        f"tanh, bins: hidden layers that compress: 2 by {seen.compression:.2f} bits{blind}",
     ]
 
 

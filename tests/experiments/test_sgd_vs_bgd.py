@@ -170,15 +170,17 @@ RISES = np.array([1.0, 2.0, 3.0, 4.0])
 FALLS = np.array([1.0, 4.0, 3.0, 2.0])
 
 
-def made_up(sgd, bgd):
-    """Results of 6 seeds and 3 layers with these curves of I(X;T), nearly, in all arms."""
+def made_up(sgd, bgd, fitted=1):
+    """Results of 6 seeds and 3 layers with these curves, nearly, in all arms, fitted at that epoch."""
     epochs, layers = len(sgd), 3
     noise = 0.01 * np.random.default_rng(0).normal(size=(3, 2, 6, epochs, layers))
     curves = np.stack([sgd, bgd])[None, :, None, :, None] + noise
     loss = np.broadcast_to(np.array([0.7, 0.5, 0.3, 0.1]), (3, 2, 6, epochs))
     factors = {"activation": ["tanh", "relu", "linear"], "optimizer": ["sgd", "bgd"]}
     varying = np.ones(curves.shape, int)
-    variables = {"ixt": curves, "num_varying": varying, "train_loss": loss, "train_accuracy": 1 - loss}
+    ity = np.broadcast_to(np.where(np.arange(epochs) < fitted, 0.1, 0.9)[:, None], curves.shape)
+    variables = {"ixt": curves, "ity": ity, "num_varying": varying}
+    variables |= {"train_loss": loss, "train_accuracy": 1 - loss}
     return results_of(variables, factors, epochs=range(epochs))
 
 
@@ -192,6 +194,15 @@ def test_verdict_says_what_the_intervals_say():
     assert "Only SGD compresses, at equal training loss too" in only
     neither = sgd_vs_bgd.verdict(made_up(RISES, RISES), "tanh")
     assert "training does not compress" in neither
+
+
+def test_a_fall_before_the_labels_are_fitted_is_told_apart():
+    untrained = np.array([4.0, 4.0, 2.0, 2.0])
+    sentence = sgd_vs_bgd.verdict(made_up(FALLS, untrained, fitted=2), "tanh")
+    assert "layers 1, 2 compress under SGD (by up to 2.0" in sentence
+    assert "layers 1, 2 compress under BGD (by up to 2.0" in sentence
+    assert "bits), after fitting none." in sentence
+    assert "Only SGD compresses" in sentence
 
 
 def test_of_arms_that_have_not_learnt_nothing_follows():

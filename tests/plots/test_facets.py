@@ -36,9 +36,7 @@ def numbers(**variables):
 
 PLANE = numbers(ixt="seed epoch layer", ity="seed epoch layer")
 LOSSES = numbers(train_loss="seed epoch", test_loss="seed epoch")
-TABLE = numbers(
-    compression="estimator layer", compression_low="estimator layer", compression_high="estimator layer"
-)
+TABLE = numbers(compression="estimator layer", compresses="estimator layer")
 RISES = numbers(share="variable estimator epoch pair", excess="variable estimator epoch pair")
 SHARES = numbers(
     **dict.fromkeys(["std", *(f"{x}{end}" for x in "ab" for end in ("", "_low", "_high"))], "arm layer")

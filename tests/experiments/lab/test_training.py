@@ -150,8 +150,8 @@ def test_each_arm_is_derived_from_its_own_levels_and_raw_records():
 
     arms = {}
     for activation in ("tanh", "relu"):
-        training, task, record = arm_of(activation)
-        arms[(activation,)] = Arm(training, task, JointRecord([record, InputsRecord()]))
+        arm = arm_of(activation)
+        arms[(activation,)] = arm._replace(record=JointRecord([arm.record, InputsRecord()]))
     results = train(CONFIG, arms, factors=("activation",), source="none", derive=derive)
     sizes = {"seed": 2, "epoch": 3, "input": 64}
     assert seen == {("tanh",): sizes, ("relu",): sizes}
