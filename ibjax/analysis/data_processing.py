@@ -15,6 +15,7 @@ from ibjax.analysis._inputs import as_integers, as_numbers, check_broadcast
 from ibjax.analysis._labelled import check_results
 from ibjax.analysis.compression import ROUNDING_BITS
 from ibjax.analysis.intervals import mean_interval
+from ibjax.checks import check_number
 from ibjax.types import ArrayLike
 
 __all__ = ["ROUNDING_BITS", "dpi_violations", "share_interval", "violation_summary"]
@@ -46,16 +47,19 @@ def dpi_violations(information: ArrayLike) -> np.ndarray:
     return np.where(rise > ROUNDING_BITS, rise, np.where(np.isnan(rise), np.nan, 0.0))
 
 
-def share_interval(count: ArrayLike, total: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Return the exact 95% interval (Clopper & Pearson 1934) of a proportion, ``count`` of ``total``.
+def share_interval(
+    count: ArrayLike, total: ArrayLike, level: float | int = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the exact interval (Clopper & Pearson 1934) of a proportion, ``count`` of ``total``.
 
     Args:
         count: (...) numbers of cases, whole.
         total: (...) numbers of trials; for 0 nothing is known, and the interval is [0, 1].
+        level: confidence level of the interval, between 0 and 1.
 
     Raises:
-        ValueError: for numbers that are negative or not whole, shapes that do not broadcast, and counts
-            above the total.
+        ValueError: for numbers that are negative or not whole, shapes that do not broadcast, counts
+            above the total, and a level outside (0, 1).
 
     Example:
         >>> [round(float(end), 3) for end in share_interval(np.array(0), np.array(50))]
@@ -67,28 +71,31 @@ def share_interval(count: ArrayLike, total: ArrayLike) -> tuple[np.ndarray, np.n
     check_broadcast(count=count, total=total)
     if (count > total).any():
         raise ValueError(f"count: expected at most the total, got {count.tolist()} of {total.tolist()}")
-    beta = scipy.stats.beta
-    low = np.where(count > 0, beta.ppf(0.025, np.maximum(count, 1), total - count + 1), 0.0)
-    high = np.where(count < total, beta.ppf(0.975, count + 1, np.maximum(total - count, 1)), 1.0)
+    check_number("level", level, above=0.0, below=1.0)
+    beta, tail = scipy.stats.beta, (1 - level) / 2
+    low = np.where(count > 0, beta.ppf(tail, np.maximum(count, 1), total - count + 1), 0.0)
+    high = np.where(count < total, beta.ppf(1 - tail, count + 1, np.maximum(total - count, 1)), 1.0)
     return low, high
 
 
-def violation_summary(plane: xr.Dataset) -> xr.Dataset:
+def violation_summary(plane: xr.Dataset, level: float | int = 0.95) -> xr.Dataset:
     """Summarise where, how often and by how much the inequality is violated.
 
     Args:
         plane: Dataset with ``ixt`` and ``ity`` of dims ``(factors..., seed, epoch, layer)``, bits, with
             the output as the last layer; NaN where a seed has diverged.
+        level: confidence level of each interval. For the largest of several, such as those of all epochs
+            and pairs, ``intervals.simultaneous_level`` gives one at which all hold at once.
 
     Returns:
         Dataset over ``(variable, factors..., epoch, pair)``: ``excess``, the mean violation over seeds
-        (0 for those without), with ``excess_low`` and ``excess_high`` (95%), and ``largest``, the
+        (0 for those without), with ``excess_low`` and ``excess_high``, and ``largest``, the
         largest over seeds, bits; ``share``, the fraction of seeds that violate it, with ``share_low``
         and ``share_high``; and ``num_seeds``. Coordinates: ``variable``, "ixt" or "ity"; ``pair``, "1-2"
         for layers 1 and 2. The limits are NaN if fewer than two seeds are known.
 
     Raises:
-        ValueError: for other variables or dims, and fewer than two layers.
+        ValueError: for other variables or dims, fewer than two layers, a level outside (0, 1).
     """
     check_results("plane", plane, dict.fromkeys(VARIABLES, ("seed", "epoch", "layer")), factors=True)
     layers = plane.layer.values
@@ -97,9 +104,9 @@ def violation_summary(plane: xr.Dataset) -> xr.Dataset:
     for name in VARIABLES:
         values = plane[name].transpose("seed", ..., "epoch", "layer")
         excess = dpi_violations(values.values)  # (seed, factors..., epoch, pair)
-        interval = mean_interval(excess)
+        interval = mean_interval(excess, level=level)
         count = (excess > 0).sum(axis=0)
-        low, high = share_interval(count, interval.num_seeds)
+        low, high = share_interval(count, interval.num_seeds, level)
         known = interval.num_seeds > 0
         columns = {
             "excess": (interval.estimate, "bits"),

@@ -65,3 +65,18 @@ def test_without_a_network_nothing_is_known():
     assert (found.num_seeds == 0).all()
     assert np.isnan(found.excess).all()
     assert np.isnan(found.share).all()
+
+
+def test_intervals_widen_with_the_level():
+    plain, wide = (share_interval(3, 50, level) for level in (0.95, 0.999))
+    interval = scipy.stats.binomtest(3, 50).proportion_ci(0.999, "exact")
+    assert wide == pytest.approx((interval.low, interval.high))
+    assert wide[0] < plain[0] < plain[1] < wide[1]
+    with pytest.raises(ValueError, match="level: expected"):
+        share_interval(3, 50, 1.0)
+    rng = np.random.default_rng(0)
+    plane = results_of({"ixt": rng.random((9, 2, 3)), "ity": rng.random((9, 2, 3))}, epochs=[0, 1])
+    plain, wide = (violation_summary(plane, level) for level in (0.95, 0.999))
+    assert (wide.excess_low < plain.excess_low).all()
+    assert (wide.share_high >= plain.share_high).all()
+    assert wide.excess.equals(plain.excess)

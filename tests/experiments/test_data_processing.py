@@ -54,7 +54,7 @@ def test_report_draws_and_lists_what_is_violated():
     assert set(figures) == {"violations.png", "along_layers_ixt.png", "along_layers_ity.png"}
     (row,) = table.frame.itertuples(index=False)
     assert row[:5] == ("tanh", "ixt", "bins of 0.3", "2-3", "10")
-    assert len(table.sentences) == 5
+    assert len(table.sentences) == 6
 
 
 def test_exact_is_of_the_float32_numbers():

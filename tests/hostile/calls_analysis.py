@@ -184,8 +184,8 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
     },
     "analysis.data_processing": {
         "dpi_violations": {"information": FALLING},
-        "share_interval": {"count": np.array([0, 3]), "total": np.array([50, 50])},
-        "violation_summary": {"plane": PLANES},
+        "share_interval": {"count": np.array([0, 3]), "total": np.array([50, 50]), "level": 0.9},
+        "violation_summary": {"plane": PLANES, "level": 0.9},
     },
     "analysis.encoders": {
         "class_encoder": {"states": STATES, "classes": CLASSES},
