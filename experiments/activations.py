@@ -24,7 +24,17 @@ from pathlib import Path
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import Arm, LabConfig, Scale, Table, main, scale_of, table_of, train
+from experiments.lab import (
+    Arm,
+    LabConfig,
+    Scale,
+    Table,
+    compresses_note,
+    main,
+    scale_of,
+    table_of,
+    train,
+)
 from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.records import PlanesRecord
 from ibjax.plots import plot_compression_table, plot_information_plane
@@ -83,7 +93,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
                 results.sel(activation=shown), row="estimator", column="activation", title=title
             )
     verdicts = [verdict(summary, activation) for activation in results.activation.values]
-    return figures, [table_of("compression", summary, verdicts)]
+    return figures, [table_of("compression", summary, [compresses_note(summary), *verdicts])]
 
 
 def verdict(summary: xr.Dataset, activation: str) -> str:

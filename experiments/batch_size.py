@@ -86,9 +86,13 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[lab.Table]]:
     starts = xr.apply_ufunc(median_interval, results.diffusion, vectorize=True, **dims)
     names = ("diffusion", "diffusion_low", "diffusion_high", "diffuse")
     summary = summary.assign(dict(zip(names, starts, strict=True))).drop_vars("num_layers")
-    note = "compression: bits; diffusion: median epoch of its start, over the seeds (diffuse) with one"
+    diffusion = "diffusion: median epoch of its start, over the seeds (diffuse) with one"
+    note = f"{lab.compresses_note(summary)}; {diffusion}"
     verdicts = [verdict(results, *levels) for levels in itertools.product(ACTIVATIONS, RATES)]
-    return figures, [lab.table_of("layers", summary, [note, *verdicts]), lab.seeds_table(results)]
+    return figures, [
+        lab.table_of("layers", summary, [note, *verdicts]),
+        lab.seeds_table(results),
+    ]
 
 
 def verdict(results: xr.Dataset, activation: str, rate: str) -> str:

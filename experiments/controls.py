@@ -40,6 +40,7 @@ from experiments.lab import (
     LabConfig,
     Scale,
     Table,
+    compresses_note,
     interval_text,
     layer_rows,
     main,
@@ -134,7 +135,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     verdicts = [verdict(results, summary, activation) for activation in ACTIVATIONS]
     quality = ("train_loss", "train_accuracy", "test_accuracy")
     return figures, [
-        table_of("compression", summary, verdicts),
+        table_of("compression", summary, [compresses_note(summary), *verdicts]),
         differences_table(results),
         seeds_table(results, quality),
     ]

@@ -29,7 +29,17 @@ import jax.numpy as jnp
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import Arm, LabConfig, Scale, Table, main, scale_of, table_of, train
+from experiments.lab import (
+    Arm,
+    LabConfig,
+    Scale,
+    Table,
+    compresses_note,
+    main,
+    scale_of,
+    table_of,
+    train,
+)
 from ibjax.analysis.compression import compression_summary
 from ibjax.analysis.records import PlanesRecord
 from ibjax.functions import describe_function
@@ -147,7 +157,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
         ),
     }
     verdicts = [verdict(summary, activation) for activation in ACTIVATIONS]
-    return figures, [table_of("compression", summary, verdicts)]
+    return figures, [table_of("compression", summary, [compresses_note(summary), *verdicts])]
 
 
 def verdict(summary: xr.Dataset, activation: str) -> str:

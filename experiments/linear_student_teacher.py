@@ -38,6 +38,7 @@ from experiments.lab import (
     LabConfig,
     Scale,
     Table,
+    compresses_note,
     interval_cells,
     layer_rows,
     main,
@@ -192,7 +193,7 @@ def compression_table(results: xr.Dataset) -> Table:
             "A network that generalises need not compress. That compression never helps one does not "
             "follow; nor anything about inputs some of which matter more: here all are alike."
         )
-    return table_of_rows("compression", rows, sentences)
+    return table_of_rows("compression", rows, [compresses_note(summaries), *sentences])
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ from experiments.lab import (
     Scale,
     Table,
     Task,
+    compresses_note,
     layer_rows,
     main,
     scale_of,
@@ -187,7 +188,7 @@ def compression_table(results: xr.Dataset) -> Table:
         "share of seeds and epochs with I(X;T) within 1% of log2 of the number of images, "
         f"{np.log2(results.num_samples):.2f} bits, where the estimate shows that number alone"
     )
-    return table_of_rows("compression", rows, [*verdicts, note])
+    return table_of_rows("compression", rows, [*verdicts, note, compresses_note(summaries)])
 
 
 def at_ceiling(arm: xr.Dataset, num_samples: int) -> xr.DataArray:

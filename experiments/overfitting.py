@@ -39,6 +39,7 @@ from experiments.lab import (
     LabConfig,
     Scale,
     Table,
+    compresses_note,
     interval_cells,
     layer_rows,
     main,
@@ -216,7 +217,7 @@ def compression_table(results: xr.Dataset) -> Table:
         summary = summaries.sel(condition=name).isel(layer=slice(int(arm.num_layers)))
         levels = {"network": arm.network.item(), "condition": name}
         rows += layer_rows(summary.rename(num_seeds="seeds"), **levels)
-    return table_of_rows("compression", rows)
+    return table_of_rows("compression", rows, [compresses_note(summaries)])
 
 
 def together_table(results: xr.Dataset) -> Table:

@@ -32,6 +32,7 @@ from experiments.lab import (
     LabConfig,
     Scale,
     Table,
+    compresses_note,
     layer_rows,
     main,
     scale_of,
@@ -128,7 +129,7 @@ def compression_table(results: xr.Dataset) -> Table:
             shown[f"{optimizer} alive"] = compression_summary(arm.isel(seed=~dead))
         for name, seeds in shown.items():
             rows += layer_rows(seeds, activation=activation, optimizer=name)
-    return table_of_rows("compression", rows)
+    return table_of_rows("compression", rows, [compresses_note(summary)])
 
 
 def difference_table(results: xr.Dataset) -> Table:
@@ -137,12 +138,7 @@ def difference_table(results: xr.Dataset) -> Table:
     for activation in ACTIVATIONS:
         arms = [results.sel(activation=activation, optimizer=name) for name in OPTIMIZERS]
         rows += layer_rows(optimizer_difference(arms[0], arms[1]), activation=activation)
-    note = (
-        "compress: by intervals that hold for all layers and arms at once; after fitting: from the peak "
-        "since the layer's I(T;Y) has made nine tenths of its gain"
-    )
-    verdicts = [verdict(results, activation) for activation in ACTIVATIONS]
-    return table_of_rows("sgd_minus_bgd", rows, [*verdicts, note])
+    return table_of_rows("sgd_minus_bgd", rows, [verdict(results, a) for a in ACTIVATIONS])
 
 
 def verdict(results: xr.Dataset, activation: str) -> str:

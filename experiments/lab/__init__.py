@@ -4,6 +4,7 @@ from experiments.lab.command import LabConfig, main
 from experiments.lab.scale import Scale, scale_of
 from experiments.lab.tables import (
     Table,
+    compresses_note,
     interval_cells,
     interval_text,
     layer_rows,
@@ -21,6 +22,7 @@ __all__ = [
     "Scale",
     "Table",
     "Task",
+    "compresses_note",
     "interval_cells",
     "interval_text",
     "layer_rows",
