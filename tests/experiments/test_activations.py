@@ -41,7 +41,7 @@ def test_report_draws_the_papers_activations_and_the_others():
         "other_activations.png",
     }
     assert len(table.frame) == 3 * 2 * 3
-    assert len(table.sentences) == 3
+    assert len(table.sentences) == 4
 
 
 @pytest.mark.slow

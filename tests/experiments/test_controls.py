@@ -75,7 +75,7 @@ def test_report_draws_every_control_but_the_one_that_is_equal_by_construction():
     assert set(figures) == {"compression_of_controls.png", "information_plane.png"}
     assert len(compression.frame) == 2 * 7 * 3
     assert "shuffled" not in compression.frame.control.values
-    assert len(compression.sentences) == 2
+    assert len(compression.sentences) == 3
     assert len(differences.frame) == 2 * 5 * 3
     known = differences.frame.at_equal_loss.notna().groupby(differences.frame.control).all()
     assert known[known].index.tolist() == ["5%, random labels", "random labels"]

@@ -43,7 +43,7 @@ def test_the_table_says_who_sees_compression(results):
     (seen,) = table.frame[table.frame.compression_low > 0.05].itertuples(index=False)
     assert seen[:5] == ("tanh", "noisy", "coarse", 2, "n=2")
     assert seen.compression == pytest.approx(2, abs=0.05)
-    tanh, relu = table.sentences
+    _, tanh, relu = table.sentences
     assert tanh.startswith("tanh: of 6 estimators 1 see a hidden layer compress: noisy (n=2).")
     assert relu.startswith("relu: of 6 estimators 0 see a hidden layer compress: none.")
 
