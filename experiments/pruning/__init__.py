@@ -71,6 +71,9 @@ FACTORS = ("dataset", "activation", "step")
 SOURCE = "Revisiting the Information Plane (2019), figure 8, table 2"
 PAPER = {"tanh": (0.8768, 0.8780, 0.8732, 0.8805), "relu": (0.8780, 0.8646, 0.8805)}
 
+# Other thresholds to compare with, bits.
+THRESHOLDS = (0.25, 0.5, 1.0, 2.0)
+
 # The networks of one step by dataset, activation and step.
 Arms = Mapping[tuple[str, str, str], xr.Dataset]
 
@@ -191,7 +194,8 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
             paper=PAPER if name == "symmetric" else {},
             title=f"{name}, {seeds}: networks with no dead layer, mean with 95% interval",
         )
-    return figures, [steps_table(arms, results.threshold), distances_table(arms)]
+    tables = [steps_table(arms, results.threshold), thresholds_table(arms), distances_table(arms)]
+    return figures, tables
 
 
 def steps_table(arms: Arms, threshold: float) -> Table:
@@ -239,6 +243,17 @@ def verdict(accuracies: list[np.ndarray]) -> str:
         f"{len(accuracies) - 1} prunings; accuracy changes by {interval_text(change, 4)} within the "
         f"{int(change.num_seeds)} seeds that are alive in the first and the last step: pruning {cost}."
     )
+
+
+def thresholds_table(arms: Arms) -> Table:
+    """Tabulate by step how many end layers other thresholds would have removed."""
+    rows = []
+    for levels, arm in arms.items():
+        counts = {f"at_{threshold}": removable(arm, threshold) for threshold in THRESHOLDS}
+        hidden = {"hidden": int(arm.num_layers) - 1}
+        rows.append({**dict(zip(FACTORS, levels, strict=True)), **hidden, **counts})
+    note = "at_1.0: end layers whose distance from the one before is less than 1 bit, and so on"
+    return table_of_rows("thresholds", rows, [note])
 
 
 def distances_table(arms: Arms) -> Table:

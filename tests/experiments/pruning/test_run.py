@@ -25,7 +25,7 @@ def test_a_small_run_prunes_trains_anew_and_stops(small):
     assert np.isnan(second.ixt.isel(layer=[2, 3])).all()
     figures, tables = pruning.report(small)
     assert set(figures) == {"planes_symmetric.png", "pruning_symmetric.png"}
-    assert [table.name for table in tables] == ["steps", "distances"]
+    assert [table.name for table in tables] == ["steps", "thresholds", "distances"]
 
 
 @pytest.mark.slow
@@ -33,7 +33,7 @@ def test_steps_that_an_activation_does_not_need_are_empty(small):
     made = small.copy(deep=True)
     for name in ("ixt", "ity"):
         made[name].loc[{"activation": "relu", "step": "1"}] = np.nan
-    _, (steps, _) = pruning.report(made)
+    _, (steps, *_) = pruning.report(made)
     arms = steps.frame[["activation", "step"]].to_numpy().tolist()
     assert arms == [["tanh", "0"], ["tanh", "1"], ["relu", "0"]]
     assert steps.sentences[-1].endswith("nothing is removed.")
@@ -45,7 +45,10 @@ def test_the_tables_say_what_pruning_costs(small):
     gain = np.array([0.05, 0.06, 0.07])
     made.test_accuracy.loc[{"step": "0"}] = 0.9
     made.test_accuracy.loc[{"step": "1"}] = 0.9 + gain[:, None]
-    _, (steps, _) = pruning.report(made)
+    _, (steps, thresholds, _) = pruning.report(made)
+    assert (thresholds.frame["at_1.0"] == steps.frame.removed_next).all()
+    counts = thresholds.frame[[f"at_{x}" for x in pruning.THRESHOLDS]].to_numpy()
+    assert (np.diff(counts.astype(int), axis=1) >= 0).all()
     tanh = steps.frame[steps.frame.activation == "tanh"]
     assert tanh[["hidden", "removed_next"]].to_numpy().tolist() == [[3, 2], [1, 0]]
     assert tanh.accuracy[1] == pytest.approx(0.96)
