@@ -103,14 +103,15 @@ def stop_positions(arm: xr.Dataset) -> np.ndarray:
 
 
 def alive(arm: xr.Dataset) -> np.ndarray:
-    """Return whether no hidden layer is constant at the stop, (seed,); False for diverged seeds."""
-    at_stop = at_position(_hidden(arm).ixt, stop_positions(arm)).transpose("seed", "layer")
+    """Return (seed,): whether all hidden layers have a unit that varies at the stop; False if none."""
+    varying = _hidden(arm, "num_varying").num_varying
+    at_stop = at_position(varying, stop_positions(arm)).transpose("seed", "layer")
     return np.all(at_stop.values > 0, axis=1)
 
 
 def hidden_distances(arm: xr.Dataset) -> np.ndarray:
     """Return distances of neighbouring hidden layers, (seed, layer - 1), bits; NaN for dead networks."""
-    hidden = _hidden(arm)
+    hidden = _hidden(arm, "ixt", "ity")
     distances = trajectory_distances(hidden.ixt.values, hidden.ity.values, stop_positions(arm))
     return np.where(alive(arm)[:, None], distances, np.nan)
 
@@ -126,6 +127,6 @@ def stop_accuracy(arm: xr.Dataset) -> np.ndarray:
     return np.where(alive(arm), at_position(arm.test_accuracy, stop_positions(arm)).values, np.nan)
 
 
-def _hidden(arm: xr.Dataset) -> xr.Dataset:
+def _hidden(arm: xr.Dataset, *variables: str) -> xr.Dataset:
     count = int(arm.num_layers) - 1
-    return arm[["ixt", "ity"]].isel(layer=slice(0, count)).transpose("seed", "epoch", "layer")
+    return arm[[*variables]].isel(layer=slice(0, count)).transpose("seed", "epoch", "layer")

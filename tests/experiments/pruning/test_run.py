@@ -46,7 +46,8 @@ def test_the_tables_say_what_pruning_costs(small):
     made.test_accuracy.loc[{"step": "0"}] = 0.9
     made.test_accuracy.loc[{"step": "1"}] = 0.9 + gain[:, None]
     _, (steps, thresholds, _) = pruning.report(made)
-    assert (thresholds.frame["at_1.0"] == steps.frame.removed_next).all()
+    arms = pruning.trained_arms(made).values()
+    assert thresholds.frame["at_0.5"].tolist() == [pruning.removable(arm, 0.5) for arm in arms]
     counts = thresholds.frame[[f"at_{x}" for x in pruning.THRESHOLDS]].to_numpy()
     assert (np.diff(counts.astype(int), axis=1) >= 0).all()
     tanh = steps.frame[steps.frame.activation == "tanh"]
@@ -60,7 +61,7 @@ def test_the_tables_say_what_pruning_costs(small):
 @pytest.mark.slow
 def test_dead_networks_take_no_part(small):
     arm = pruning.trained_arms(small)["symmetric", "tanh", "0"].copy(deep=True)
-    arm.ixt[0, :, 1] = 0.0
+    arm.num_varying[0, :, 1] = 0
     assert pruning.alive(arm).tolist() == [False, True, True]
     assert np.isnan(pruning.hidden_distances(arm)[0]).all()
     assert np.isnan(pruning.stop_accuracy(arm)).tolist() == [True, False, False]
