@@ -136,7 +136,8 @@ def phase_table(arms: dict[str, xr.Dataset], phases: dict[str, xr.Dataset]) -> T
     note = (
         "final_snr: median over seeds of the SNR at the end; diffuse: seeds whose SNR falls below 1 for "
         "good, and the median epoch of that; compresses: by more than "
-        f"{NEGLIGIBLE_BITS} bits, by intervals that hold for all the arm's layers at once; lose_bits: seeds that end as much below their own largest "
+        f"{NEGLIGIBLE_BITS} bits, by intervals that hold for all the arm's layers at once; lose_bits: "
+        "seeds that end as much below their own largest "
         "I(X;T), as some do by chance alone, and the median epoch at which a tenth of it is lost"
     )
     return table_of_rows("phases", rows, [note])

@@ -103,7 +103,7 @@ def stop_positions(arm: xr.Dataset) -> np.ndarray:
 
 
 def alive(arm: xr.Dataset) -> np.ndarray:
-    """Return (seed,): whether all hidden layers have a unit that varies at the stop; False without one."""
+    """Return (seed,): whether all hidden layers have a varying unit at the stop; False without one."""
     varying = _hidden(arm, "num_varying").num_varying
     at_stop = at_position(varying, stop_positions(arm)).transpose("seed", "layer")
     return np.all(at_stop.values > 0, axis=1)
