@@ -26,6 +26,7 @@ __all__ = [
 
 # Random halvings of the seeds over which a statistic is averaged. More hardly shorten its interval.
 NUM_HALVINGS = 20
+MOST_SEEDS = 10**6
 
 
 class Interval(NamedTuple):
@@ -113,9 +114,9 @@ def halvings(num_seeds: int) -> np.ndarray:
         (halving, seed) bool: whether a seed is in the first half, which has ``num_seeds // 2``.
 
     Raises:
-        ValueError: for a number that is not whole and positive.
+        ValueError: for a number that is not whole, positive and at most a million.
     """
-    num_seeds = as_whole("num_seeds", num_seeds)
+    num_seeds = as_whole("num_seeds", num_seeds, at_most=MOST_SEEDS)
     rng = np.random.RandomState(0)
     positions = np.array([rng.permutation(num_seeds) for _ in range(NUM_HALVINGS)])
     return positions < num_seeds // 2

@@ -141,8 +141,7 @@ OPTIONS = {"option": (("estimator", "setting"), [["a", "b"], ["c", "d"]])}
 CURVES = made(ixt="activation estimator setting seed epoch").assign_coords(OPTIONS)
 TABLE = made(
     compression="activation estimator setting layer",
-    compression_low="activation estimator setting layer",
-    compression_high="activation estimator setting layer",
+    compresses="activation estimator setting layer",
 ).assign_coords(OPTIONS)
 ESTIMATES = made(
     ixt="activation estimator seed epoch layer", ity="activation estimator seed epoch layer"
