@@ -193,7 +193,7 @@ FLAT = {
     "relu": lambda t: t == 0,
     "softplus": lambda t: t < -np.log(0.9),  # 1 - exp(-t)
     "elu": lambda t: t < -0.9,  # 1 + t below 0
-    "leaky_relu": lambda t: t < 0,  # 0.1 below 0
+    "leaky_relu": lambda t: np.zeros_like(t),  # 0.1 below 0: a tenth, no less
     "linear": lambda t: np.zeros_like(t),
 }
 
