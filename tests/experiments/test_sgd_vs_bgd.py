@@ -153,7 +153,7 @@ def test_killed_and_resumed_equals_straight(tmp_path):
 
 @pytest.mark.slow
 def test_the_claim_at_reduced_size(tmp_path):
-    config = sgd_vs_bgd.Config(seeds=8, epochs=2000, out=tmp_path)
+    config = sgd_vs_bgd.Config(seeds=12, epochs=3000, out=tmp_path)
     results = sgd_vs_bgd.run(config)
     _, tables = sgd_vs_bgd.report(results)
     difference = next(table for table in tables if table.name == "sgd_minus_bgd")
