@@ -64,6 +64,7 @@ def test_counts_agree_with_the_curve_in_any_order():
         assert (curve.num_clusters[last], curve.num_clusters[last - 1]) == (before, after)
 
 
+@pytest.mark.slow
 def test_a_curve_without_splits_has_none():
     p_xy = symmetric_channel(0.1)
     found = bifurcations(p_xy, information_curve(p_xy, [0.5, 1.0]))

@@ -57,6 +57,7 @@ def test_report_draws_and_lists_what_is_violated():
     assert len(table.sentences) == 6
 
 
+@pytest.mark.slow
 def test_exact_is_of_the_float32_numbers():
     t = jax.random.normal(jax.random.key(0), (500, 2))
     t = t.at[::5].set(t[1::5])  # equal rows

@@ -37,6 +37,7 @@ def saturated_layer():
     return t, np.asarray(data.y)
 
 
+@pytest.mark.slow
 def test_published_binnings(saturated_layer):
     """digitize over 30 edges: 29 bins and one for t == 1.0 alone; floor(t / 0.07): a width."""
     t, y = saturated_layer

@@ -148,6 +148,7 @@ def test_classes_are_not_cut():
 # The cap.
 
 
+@pytest.mark.slow
 def test_isolated_samples_reach_the_cap_and_are_reported():
     x, y = gaussian(0.0, 200)
     info = edge_info(x, y, key=KEY, cell_width=1e-5)
@@ -158,6 +159,7 @@ def test_isolated_samples_reach_the_cap_and_are_reported():
     assert info.capped == 1
 
 
+@pytest.mark.slow
 def test_default_cap_changes_nothing():
     x, y = gaussian(0.9, 200)
     free, capped = (edge_info(x, y, key=KEY, cap=cap) for cap in (40.0, None))

@@ -64,6 +64,7 @@ def test_binary_channel(sigma, nats):
     assert bounds[0] <= info.ixt <= bounds[1]
 
 
+@pytest.mark.slow
 def test_tanh_unit_compresses_by_saturation():
     x = np.array([-1.5, -0.5, 0.5, 1.5])
     found = []

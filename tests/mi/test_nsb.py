@@ -11,6 +11,7 @@ def test_nsb_of_three_samples():
     assert entropy_twin([2, 1], "nsb") == pytest.approx(0.8497, abs=5e-5)
 
 
+@pytest.mark.slow
 def test_nsb_as_published_by_another_library():
     """The two examples of ndd's README, whose integrals are accurate to 5e-6."""
     counts = [7, 3, 5, 8, 9, 1, 3, 3, 1, 0, 2, 5, 2, 11, 4, 23, 5, 0, 8, 0]

@@ -99,6 +99,7 @@ def test_arrays_of_64_bits_are_taken(plain, set_option):
     assert_same_bits(got, plain["batches"])
 
 
+@pytest.mark.slow
 def test_a_run_resumes_under_other_settings(tmp_path, set_option):
     one = quick_fit(CONFIG, DATA, seeds=[0, 1], checkpoint_dir=tmp_path)
     for name, value in SETTINGS:

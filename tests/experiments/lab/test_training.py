@@ -134,6 +134,7 @@ def test_a_factor_of_datasets_has_attributes_of_each():
     assert "num_samples" not in results.attrs
 
 
+@pytest.mark.slow
 def test_without_factors_there_is_one_arm():
     results = train(CONFIG, {(): arm_of()}, factors=(), source="none")
     assert results.ixt.dims == ("seed", "epoch", "layer")
@@ -174,6 +175,7 @@ def test_labels_and_purpose_seeds_go_to_fit():
     assert np.ptp(own.ixt.isel(epoch=0).values, axis=0).max() > 0
 
 
+@pytest.mark.slow
 def test_checkpoints_are_kept_by_arm(tmp_path):
     arms = {(a, "sgd"): arm_of(a) for a in ("tanh", "relu")}
     train(CONFIG, arms, factors=("activation", "optimizer"), source="none", folder=tmp_path / "many")
