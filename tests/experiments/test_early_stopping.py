@@ -95,5 +95,5 @@ def test_the_claim_at_reduced_size():
     """Most of tanh's compression comes after early stopping."""
     results = early_stopping.run(early_stopping.Config(seeds=6, epochs=4000))
     arm = results.sel(dataset="symmetric", activation="tanh")
-    amounts = early_stopping.compression_until_stops(arm).sel(layer=5).mean("seed")
+    amounts = early_stopping.compression_until_stops(arm).sel(layer=5).mean(["halving", "seed"])
     assert float(amounts.sel(stopping="early stopping")) < float(amounts.sel(stopping="all epochs"))
