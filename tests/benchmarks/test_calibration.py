@@ -5,11 +5,10 @@ import pytest
 
 from benchmarks.calibration import Rates, cases, rates
 from ibjax.analysis.intervals import Interval, mean_interval
-from tests.marks import slow
 
-NUM_WORLDS = 400
+NUM_WORLDS = 300
 # Three standard errors of a share of 3% or of 95% in so many worlds.
-CHANCE = {"excluded": 0.026, "covered": 0.033}
+CHANCE = {"excluded": 0.030, "covered": 0.038}
 
 
 def judged(num_seeds):
@@ -48,7 +47,7 @@ def test_a_peak_that_all_others_choose_is_not_calibrated(num_seeds):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("num_seeds", [slow(5), 10, slow(50)])
+@pytest.mark.parametrize("num_seeds", [10, 50])
 def test_intervals_of_the_library_hold(num_seeds):
     failing = {}
     for case in judged(num_seeds):
