@@ -54,6 +54,8 @@ FULL, SMOKE = Scale(epochs=300), Scale(epochs=60)
 LAYERS = {1: "hidden layer", 2: "output"}
 PARTS = {"all": "ixt", "relevant": "ixt_relevant", "irrelevant": "ixt_irrelevant"}
 
+LIMITS = ("compression", "compression_low", "compression_high")
+
 
 @dataclasses.dataclass(frozen=True)
 class Config(LabConfig):
@@ -106,10 +108,10 @@ def parts_table(results: xr.Dataset) -> Table:
     for part, variable in PARTS.items():
         information = results[variable].transpose("seed", "epoch", "layer")
         start = information.isel(epoch=0, drop=True)
-        summary = compression_summary(results, variable).drop_vars("num_seeds")
+        summary = compression_summary(results, variable)[["peak", "peak_epoch", "final", *LIMITS]]
         rise = mean_interval((information.sel(epoch=summary.peak_epoch) - start).values)
         limits = {"rise": rise.estimate, "rise_low": rise.low, "rise_high": rise.high}
-        summary = summary.rename({f"compression{end}": f"fall{end}" for end in ("", "_low", "_high")})
+        summary = summary.rename({name: name.replace("compression", "fall") for name in LIMITS})
         summary = summary.assign({name: ("layer", values) for name, values in limits.items()})
         rows += layer_rows(summary.assign(start=start.mean("seed")), inputs=part)
     columns = "layer inputs start peak peak_epoch final fall fall_low fall_high".split()
