@@ -116,7 +116,7 @@ def test_validation_losses_are_those_of_every_epoch_of_the_same_networks():
     losses = validation_losses(config, arms, factors=("dataset", "activation"), source="Nobody (2026)")
     assert losses.dims == ("dataset", "activation", "seed", "epoch")
     assert losses.epoch.values.tolist() == [0, 1, 2, 3, 4, 5]
-    ((training, task, record),) = arms.values()
+    ((training, task, record, _),) = arms.values()
     history = fit(training, task.data, seeds=range(2), record=record, schedule=[0, 3])
     expected = history.records["validation_loss"][:, :2]
     np.testing.assert_allclose(losses[0, 0].sel(epoch=[0, 3]), expected, rtol=1e-5)
