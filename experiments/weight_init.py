@@ -4,7 +4,7 @@ Claim: "Revisiting the Information Plane" (2019), appendix B: the planes of netw
 ReLU depend on their initial weights.
 
 Command:  python -m experiments.weight_init
-Time:     14 minutes on 2 cores
+Time:     about 14 minutes on 2 cores, by that of fewer networks
 Expect:   initial weights alone account for 38% to 96% of the variance where tests find them, in layers
           3 to 6 above all, with standard deviations up to 1.7 bits; the data, at fixed weights, account
           for the rest.

@@ -196,11 +196,11 @@ def layers_table(results: xr.Dataset) -> Table:
 def verdict(arm: xr.Dataset, compressed: xr.DataArray) -> str:
     """Say which layers have compressed by each stop, and what training on gains."""
     parts = []
+    level = simultaneous_level(compressed.sizes["stopping"] * compressed.sizes["layer"])
     for stopping in STOPPING:
         layers = []
         for layer in arm.layer.values:
             falls = compressed.sel(stopping=stopping, layer=layer).values
-            level = simultaneous_level(compressed.sizes["stopping"] * compressed.sizes["layer"])
             if halving_interval(falls, level).low > NEGLIGIBLE_BITS:
                 layers.append(f"{layer} by {interval_text(halving_interval(falls))}")
         epoch = interval_text(median_interval(stop_epochs(arm, stopping)), 0)

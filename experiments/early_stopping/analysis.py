@@ -1,10 +1,12 @@
 """Stops of training, and what layers have compressed until then."""
 
+import functools
 import itertools
 
 import numpy as np
 import xarray as xr
 
+from experiments.lab.revisiting import stop_positions, stopping_epochs
 from ibjax.analysis.compression import compression_at
 from ibjax.analysis.data_processing import share_interval
 from ibjax.analysis.intervals import Interval
@@ -31,15 +33,14 @@ def epochs_of_stops(losses: xr.DataArray, patience: int) -> xr.DataArray:
             network does not count.
         patience: number of epochs without a better loss after which training stops early.
     """
-    trained = losses.isel(epoch=losses.epoch > 0).transpose(..., "seed", "epoch")
-    epochs = trained.epoch.values
-    by_seed = trained.values.reshape(-1, len(epochs))
-    early, perfect = early_stopping(by_seed, epochs, patience=patience), perfect_stopping(by_seed)
-    positions = np.stack([early, perfect, np.where(perfect >= 0, len(epochs) - 1, -1)])
-    stops = np.where(positions >= 0, epochs[positions], -1).reshape(-1, *trained.shape[:-1])
-    kept = trained.isel(epoch=0, drop=True)
-    coords = {"stopping": list(STOPPING), **{d: kept[d].values for d in kept.dims}}
-    return xr.DataArray(stops, coords, ("stopping", *kept.dims)).transpose(..., "stopping", "seed")
+    rules = (
+        functools.partial(early_stopping, patience=patience),
+        lambda by_seed, _: perfect_stopping(by_seed),
+        lambda by_seed, epochs: np.where(perfect_stopping(by_seed) >= 0, len(epochs) - 1, -1),
+    )
+    stops = [stopping_epochs(losses, rule) for rule in rules]
+    by_stopping = xr.concat(stops, xr.DataArray(list(STOPPING), dims="stopping", name="stopping"))
+    return by_stopping.transpose(..., "stopping", "seed")
 
 
 def with_stops(arm: xr.Dataset, stops: xr.DataArray) -> xr.Dataset:
@@ -49,8 +50,7 @@ def with_stops(arm: xr.Dataset, stops: xr.DataArray) -> xr.Dataset:
         arm: Dataset with ``epoch``.
         stops: epochs (stopping, seed), -1 for diverged seeds.
     """
-    epochs = stops.transpose("stopping", "seed").values
-    positions = np.where(epochs >= 0, np.searchsorted(arm.epoch.values, epochs), -1)
+    positions = stop_positions(arm, stops.transpose("stopping", "seed").values)
     attrs = {"units": "1", "long_name": "position on the axis of epochs; -1: diverged"}
     return arm.assign(stop=(("stopping", "seed"), positions, attrs)).assign_coords(
         stopping=list(STOPPING)

@@ -38,6 +38,8 @@ __all__ = [
     "recorded_with_stops",
     "revisiting_training",
     "run_text",
+    "stop_positions",
+    "stopping_epochs",
     "validation_losses",
 ]
 
@@ -277,6 +279,30 @@ def validation_losses(
         derive=lambda levels, arm: arm.assign_coords(num_layers=((), len(arms[levels].training.widths))),
     )
     return losses.validation_loss
+
+
+def stopping_epochs(
+    losses: xr.DataArray, rule: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> xr.DataArray:
+    """Return the epochs at which training stops by a rule, (factors..., seed); -1 for diverged seeds.
+
+    Args:
+        losses: validation losses (factors..., seed, epoch) after every epoch. That of the untrained
+            network does not count.
+        rule: function of (seed, epoch) losses and (epoch,) epochs that returns (seed,) positions on the
+            axis of epochs, -1 for none, as those of ``ibjax.analysis.stopping``.
+    """
+    trained = losses.isel(epoch=losses.epoch > 0).transpose(..., "seed", "epoch")
+    epochs = trained.epoch.values
+    positions = rule(trained.values.reshape(-1, len(epochs)), epochs)
+    stops = np.where(positions >= 0, epochs[positions], -1).reshape(trained.shape[:-1])
+    attrs = {"units": "epochs", "long_name": "epoch at which training stops; -1: diverged"}
+    return trained.isel(epoch=0, drop=True).copy(data=stops).drop_attrs().assign_attrs(attrs)
+
+
+def stop_positions(arm: xr.Dataset, stops: np.ndarray) -> np.ndarray:
+    """Return epochs of stops as positions on the axis of epochs, which has them all; -1 for none."""
+    return np.where(stops >= 0, np.searchsorted(arm.epoch.values, stops), -1)
 
 
 def recorded_with_stops(num_epochs: int, stops: ArrayLike) -> np.ndarray:

@@ -28,6 +28,7 @@ so are epochs that a step did not record. ``stop``, an epoch: dataset, activatio
 """
 
 import dataclasses
+import functools
 import itertools
 import json
 from collections.abc import Mapping
@@ -48,6 +49,8 @@ from experiments.lab.revisiting import (
     recorded_with_stops,
     revisiting_training,
     run_text,
+    stop_positions,
+    stopping_epochs,
     validation_losses,
 )
 from experiments.pruning.analysis import (
@@ -55,12 +58,10 @@ from experiments.pruning.analysis import (
     hidden_distances,
     removable,
     stop_accuracy,
-    stop_epochs,
-    stop_positions,
 )
 from experiments.pruning.figures import plot_pruning
 from ibjax.analysis.intervals import mean_interval, median_interval
-from ibjax.analysis.stopping import at_position, stopped_at
+from ibjax.analysis.stopping import at_position, early_stopping, stopped_at
 from ibjax.checks import as_whole, check_positive
 from ibjax.plots import plot_information_plane
 from ibjax.results import stack_arms
@@ -129,7 +130,8 @@ def train_step(
         binned_plane,
     )
     losses = validation_losses(config, arms, factors=FACTORS, source=SOURCE, folder=folder)
-    stops = stop_epochs(losses.isel(dict.fromkeys(FACTORS, 0)), config.patience)
+    rule = functools.partial(early_stopping, patience=config.patience)
+    stops = stopping_epochs(losses.isel(dict.fromkeys(FACTORS, 0), drop=True), rule)
     return train(
         config,
         arms,
@@ -174,7 +176,7 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
         distances, accuracies = ({level: [] for level in results.activation.values} for _ in range(2))
         for (dataset, activation, step), arm in arms.items():
             if dataset == name:
-                stop = np.where(alive(arm), stop_positions(arm), -1)
+                stop = np.where(alive(arm), stop_positions(arm, arm.stop.values), -1)
                 for variable in planes:
                     cells = {"activation": activation, "step": step}
                     stopped = stopped_at(arm[variable], stop)
@@ -202,7 +204,7 @@ def steps_table(arms: Arms, threshold: float) -> Table:
     """Tabulate by step layers, dead and diverged networks, accuracy at the stop, and the paper's."""
     rows, accuracies = [], {}
     for (name, activation, step), arm in arms.items():
-        all_accuracy = at_position(arm.test_accuracy, stop_positions(arm)).values
+        all_accuracy = at_position(arm.test_accuracy, stop_positions(arm, arm.stop.values)).values
         stops, accuracy = arm.stop.values >= 0, stop_accuracy(arm)
         steps = accuracies.setdefault((name, activation), [])
         change = accuracy - (steps[-1] if steps else accuracy)

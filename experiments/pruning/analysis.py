@@ -3,10 +3,11 @@
 import numpy as np
 import xarray as xr
 
+from experiments.lab.revisiting import stop_positions
 from ibjax.analysis._inputs import as_numbers, as_positions
 from ibjax.analysis._labelled import check_same_seeds
 from ibjax.analysis.intervals import mean_interval
-from ibjax.analysis.stopping import at_position, early_stopping
+from ibjax.analysis.stopping import at_position
 from ibjax.checks import check_finite, check_positive, check_same_length
 from ibjax.types import ArrayLike
 
@@ -16,8 +17,6 @@ __all__ = [
     "removable",
     "similar_end_layers",
     "stop_accuracy",
-    "stop_epochs",
-    "stop_positions",
     "trajectory_distances",
 ]
 
@@ -82,37 +81,19 @@ def similar_end_layers(distances: ArrayLike, threshold: float | int) -> int:
     return int(far[0]) if len(far) else len(distances)
 
 
-def stop_epochs(losses: xr.DataArray, patience: int) -> xr.DataArray:
-    """Return the epochs (seed,) at which training stops; -1 for diverged seeds.
-
-    Args:
-        losses: validation losses (seed, epoch) after every epoch. That of the untrained network does not
-            count.
-        patience: number of epochs without a better loss after which training stops.
-    """
-    trained = losses.isel(epoch=losses.epoch > 0).transpose("seed", "epoch")
-    positions = early_stopping(trained.values, trained.epoch.values, patience=patience)
-    stops = np.where(positions >= 0, trained.epoch.values[positions], -1)
-    attrs = {"units": "epochs", "long_name": "epoch at which training stops; -1: diverged"}
-    return xr.DataArray(stops, {"seed": losses.seed.values}, ("seed",), attrs=attrs)
-
-
-def stop_positions(arm: xr.Dataset) -> np.ndarray:
-    """Return the stops (seed,) as positions on the axis of epochs; -1 for diverged seeds."""
-    return np.where(arm.stop.values >= 0, np.searchsorted(arm.epoch.values, arm.stop.values), -1)
-
-
 def alive(arm: xr.Dataset) -> np.ndarray:
     """Return (seed,): whether all hidden layers have a varying unit at the stop; False without one."""
     varying = _hidden(arm, "num_varying").num_varying
-    at_stop = at_position(varying, stop_positions(arm)).transpose("seed", "layer")
+    at_stop = at_position(varying, stop_positions(arm, arm.stop.values)).transpose("seed", "layer")
     return np.all(at_stop.values > 0, axis=1)
 
 
 def hidden_distances(arm: xr.Dataset) -> np.ndarray:
     """Return distances of neighbouring hidden layers, (seed, layer - 1), bits; NaN for dead networks."""
     hidden = _hidden(arm, "ixt", "ity")
-    distances = trajectory_distances(hidden.ixt.values, hidden.ity.values, stop_positions(arm))
+    distances = trajectory_distances(
+        hidden.ixt.values, hidden.ity.values, stop_positions(arm, arm.stop.values)
+    )
     return np.where(alive(arm)[:, None], distances, np.nan)
 
 
@@ -124,7 +105,9 @@ def removable(arm: xr.Dataset, threshold: float) -> int:
 
 def stop_accuracy(arm: xr.Dataset) -> np.ndarray:
     """Return test accuracies at the stop, (seed,); NaN for dead networks."""
-    return np.where(alive(arm), at_position(arm.test_accuracy, stop_positions(arm)).values, np.nan)
+    return np.where(
+        alive(arm), at_position(arm.test_accuracy, stop_positions(arm, arm.stop.values)).values, np.nan
+    )
 
 
 def _hidden(arm: xr.Dataset, *variables: str) -> xr.Dataset:

@@ -3,13 +3,13 @@
 Estimated is the fall of the mean curve: the largest mean of I(X;T) over networks, over epochs, minus the
 mean at the end. Each seed's own peak minus its final I(X;T) is never negative, so its interval excludes
 0 even for noise. A peak chosen by all other seeds is nearly the same epoch for all of them, so Student's
-interval excludes 0 in 20 to 38 of 100 runs without compression. Here the seeds are halved at random; the
-epoch at which the mean of one half peaks is applied to the seeds of the other half, and estimate and
-interval are averaged over the halvings (``halving_interval``). ``benchmarks.calibration`` simulates
-them: without compression, each limit excludes 0 in at most 3.5 of 100 runs.
+interval excludes 0 in a quarter of runs without compression or more. Here the seeds are halved at
+random; the epoch at which the mean of one half peaks is applied to the seeds of the other half, and
+estimate and interval are averaged over the halvings (``halving_interval``). ``benchmarks.calibration``
+simulates them.
 
-Bias: a half that takes an epoch beside the peak makes the fall too small, never too large, by up to
-0.02 bits in the simulated peaks that are as flat as the seeds' noise.
+Bias: a half that takes an epoch beside the peak makes the fall too small, never too large; this shows
+where the peak is as flat as the seeds' noise.
 """
 
 from collections.abc import Callable
@@ -161,8 +161,7 @@ def compression_after_fitting(ixt: ArrayLike, ity: ArrayLike, epochs: ArrayLike)
     halves = _halves(np.isfinite(ixt).all(axis=1) & np.isfinite(ity).all(axis=1))
     mean, mean_ity = _half_means(ixt, halves), _half_means(ity, halves)
     fitted = fitting_end(mean_ity.reshape(-1, len(epochs)), epochs).reshape(*mean.shape[:2], 1)
-    with np.errstate(invalid="ignore"):
-        before = epochs < fitted  # nowhere, where there is nothing to fit
+    before = epochs < fitted  # nowhere, where there is nothing to fit
     peak = _chosen_by_other_half(halves, _peaks(np.where(before, -np.inf, mean)))
     return _falls(ixt, peak, np.full(len(ixt), len(epochs) - 1))
 

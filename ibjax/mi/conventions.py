@@ -188,9 +188,9 @@ def revisiting_edges(
             activation without limits, limits that are not two finite numbers in increasing order.
 
     Example:
-        >>> revisiting_edges("sigmoid", 0.3).round(4).tolist()
+        >>> [round(float(edge), 4) for edge in revisiting_edges("sigmoid", 0.3)]
         [0.0, 0.3333, 0.6667, 1.0001]
-        >>> revisiting_edges("relu", 0.3, limits=(0.0, 1.0)).round(4).tolist()
+        >>> [round(float(edge), 4) for edge in revisiting_edges("relu", 0.3, limits=(0.0, 1.0))]
         [0.0, 0.3333, 0.6667, 1.0001]
     """
     check_known("activation", activation, RANGES)

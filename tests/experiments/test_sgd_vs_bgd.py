@@ -153,6 +153,7 @@ def test_killed_and_resumed_equals_straight(tmp_path):
 
 @pytest.mark.slow
 def test_the_claim_at_reduced_size(tmp_path):
+    # Full batches compress after fitting by intervals for 36 layers and arms: 8 seeds would be too few.
     config = sgd_vs_bgd.Config(seeds=12, epochs=3000, out=tmp_path)
     results = sgd_vs_bgd.run(config)
     _, tables = sgd_vs_bgd.report(results)

@@ -219,7 +219,8 @@ def test_a_diverged_seed_is_flagged_and_leaves_the_others_alone():
     for name, values in history.records.items():
         assert np.isfinite(values[~bad]).all(), name
         assert np.isfinite(values[:, 0]).all(), name  # nothing is wrong with the untrained network
-        assert np.isnan(values[bad, 1:]).all(), name
+        if name != "num_varying":  # whole numbers
+            assert np.isnan(values[bad, 1:]).all(), name
     # Bit for bit what they are without bad company.
     healthy = np.flatnonzero(~bad)
     alone = several(seeds=[seeds[i] for i in healthy])

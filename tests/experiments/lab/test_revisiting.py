@@ -1,5 +1,7 @@
 """The tasks of "Revisiting", and their training."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -12,11 +14,15 @@ from experiments.lab.revisiting import (
     mixed_trainings,
     provenance,
     recorded_with_stops,
+    stop_positions,
+    stopping_epochs,
     validation_losses,
 )
 from experiments.lab.two_passes import TwoPassRecord
+from ibjax.analysis.stopping import early_stopping
 from ibjax.training import fit
 from tests.datasets.idx_files import write_mnist
+from tests.made import results_of
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +126,17 @@ def test_validation_losses_are_those_of_every_epoch_of_the_same_networks():
     history = fit(training, task.data, seeds=range(2), record=record, schedule=[0, 3])
     expected = history.records["validation_loss"][:, :2]
     np.testing.assert_allclose(losses[0, 0].sel(epoch=[0, 3]), expected, rtol=1e-5)
+
+
+def test_stops_are_epochs_after_which_the_loss_is_not_better():
+    loss = np.array([[0.0, 5, 4, 4, 3], [0.0, 5, 4, 3, 2], [0.0, 5, np.nan, 3, 2]])
+    losses = results_of({"validation_loss": loss[None]}, {"dataset": ["a"]}, epochs=range(5))
+    rule = functools.partial(early_stopping, patience=0)
+    stops = stopping_epochs(losses.validation_loss, rule)
+    assert stops.dims == ("dataset", "seed")
+    assert stops.values.tolist() == [[3, 4, -1]]
+    arm = results_of({"ixt": np.ones((3, 3, 1))}, epochs=(0, 3, 4))
+    assert stop_positions(arm, stops.values).tolist() == [[1, 2, -1]]
 
 
 def test_stops_are_recorded_beside_log_spaced_epochs():

@@ -7,11 +7,8 @@ from hypothesis import strategies as st
 
 from experiments.pruning.analysis import (
     similar_end_layers,
-    stop_epochs,
-    stop_positions,
     trajectory_distances,
 )
-from tests.made import results_of
 
 
 def by_hand(ixt, ity, stop):
@@ -64,12 +61,3 @@ def test_bad_distances_are_refused(distances, threshold, message):
 def test_planes_of_different_shapes_are_refused():
     with pytest.raises(ValueError, match="ixt, ity: expected"):
         trajectory_distances(np.zeros((2, 3, 4)), np.zeros((2, 3, 3)), np.array([0, 0]))
-
-
-def test_stops_are_epochs_after_which_the_loss_is_not_better():
-    loss = np.array([[0.0, 5, 4, 4, 3], [0.0, 5, 4, 3, 2], [0.0, 5, np.nan, 3, 2]])
-    losses = results_of({"loss": loss}, epochs=range(5)).loss
-    stops = stop_epochs(losses, patience=0)
-    assert stops.values.tolist() == [3, 4, -1]
-    arm = results_of({"ixt": np.ones((3, 3, 1))}, epochs=(0, 3, 4)).assign(stop=stops)
-    assert stop_positions(arm).tolist() == [1, 2, -1]
