@@ -144,6 +144,7 @@ def test_gradient_equals_that_of_a_plain_network(activations, x, y):
         np.testing.assert_allclose(g, e, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_gradient_equals_finite_differences(x, y):
     widths, activations = (4, 3, 2), ("tanh", "softplus")
     params = random_params(widths, 5)

@@ -121,6 +121,7 @@ def test_permuted_keeps_the_entries_in_the_drawn_order(network):
         assert (np.diff(np.ravel(moved)[order]) >= 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("control", [rotated, permuted])
 def test_controls_of_many_networks_are_those_of_each(network, control):
     params, data, _ = network

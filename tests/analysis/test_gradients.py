@@ -93,6 +93,7 @@ def test_mean_and_deviation_equal_a_slow_loop(params, data, split):
     )
 
 
+@pytest.mark.slow
 def test_squared_error_of_numbers(params, data, split):
     y = np.random.default_rng(2).normal(size=(NUM_SAMPLES, 3))
     samples = Numbers(data.x, jnp.asarray(y, jnp.float32))
@@ -103,6 +104,7 @@ def test_squared_error_of_numbers(params, data, split):
     np.testing.assert_allclose(std, [np.sqrt(g.var(axis=0).sum()) for g in grads], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_samples_left_over_are_not_used(params, data, split):
     def statistics(changed_row):
         x = np.array(data.x)

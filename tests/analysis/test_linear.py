@@ -124,6 +124,7 @@ def test_the_teacher_itself_reaches_the_bound(data):
     assert mi.ity == pytest.approx(gaussian_ib_bound([rho2], [float(mi.ixt)]).ity[0], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_parts_of_a_layer_that_looks_at_one_part_only(data):
     w = jnp.concatenate([jnp.ones((NUM_RELEVANT, 3)), jnp.zeros((D - NUM_RELEVANT, 3))])
     relevant, irrelevant = linear.parts_mi(w, NUM_RELEVANT, noise_variance=NOISE)
@@ -137,6 +138,7 @@ def test_parts_of_a_layer_that_looks_at_one_part_only(data):
 # Error.
 
 
+@pytest.mark.slow
 def test_error_is_that_of_new_samples(data, params):
     n, rng = 400_000, np.random.default_rng(4)
     x = rng.normal(size=(n, D)) / D**0.5
@@ -147,6 +149,7 @@ def test_error_is_that_of_new_samples(data, params):
     assert squares.mean() == pytest.approx(expected, abs=5 * squares.std() / n**0.5)
 
 
+@pytest.mark.slow
 def test_maps_are_what_the_layers_do(params):
     x = jnp.asarray(np.random.default_rng(5).normal(size=(7, D)), jnp.float32)
     outputs, hidden = MODEL.apply(params, x)

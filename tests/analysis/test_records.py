@@ -72,7 +72,7 @@ def test_losses_are_in_nats(data, split):
     assert got["test_loss"] == pytest.approx(np.log(3), rel=1e-6)
 
 
-@pytest.mark.parametrize("rows", ["all", slow("train"), "test"])
+@pytest.mark.parametrize("rows", [slow("all"), slow("train"), "test"])
 @pytest.mark.parametrize("estimator", [slow(binned_mi, id="bins"), pytest.param(by_width, id="width")])
 def test_information_is_the_estimators_of_each_layers_activations(params, data, split, rows, estimator):
     got = PlaneRecord(MODEL, estimator, rows=rows)(params, data, split)
@@ -98,6 +98,7 @@ def test_information_of_other_rows_is_another(params, data, split):
     assert (values[1] != values[2]).any()
 
 
+@pytest.mark.slow
 def test_noise_of_training_is_not_measured(params, data, split):
     noisy = MLP(MODEL.widths, MODEL.activations, noise_variance=0.5)
     quiet = PlaneRecord(MODEL, binned_mi)(params, data, split)
@@ -115,7 +116,7 @@ def test_a_network_that_is_not_finite_has_nan_everywhere(params, data, split):
         assert np.isnan(value).all(), name
 
 
-@pytest.mark.parametrize("rows", ["all", "test"])
+@pytest.mark.parametrize("rows", ["all", slow("test")])
 def test_units_that_vary_are_counted_over_the_samples_measured(data, split, rows):
     params = jax.tree.map(jnp.zeros_like, MODEL.init(jax.random.key(0), data.x))
     first, second = (params["params"][f"layer_{i}"] for i in (1, 2))
@@ -151,6 +152,7 @@ def test_a_setting_can_be_replaced():
     assert dataclasses.replace(PlaneRecord(MODEL, by_width), rows="test").rows == "test"
 
 
+@pytest.mark.slow
 def test_equal_records_share_a_program(params, data, split):
     traces = []
 
@@ -227,6 +229,7 @@ def test_one_output_is_a_sigmoid_unit(data, split):
     np.testing.assert_allclose(got["ixt"][1], by_width(jnp.asarray(unit), binary.y).ixt, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_each_layer_may_have_an_estimator_of_its_own(params, data, split):
     widths = (0.1, 0.25, 0.5)
     own = tuple(functools.partial(binned_mi, bin_width=w) for w in widths)
@@ -254,6 +257,7 @@ class FirstBias(Record):
         return {"bias": Variable(("unit",), "1", "bias")}
 
 
+@pytest.mark.slow
 def test_a_joint_record_measures_what_its_parts_measure(params, data, split):
     plane = PlaneRecord(MODEL, by_width, rows="train")
     joint = JointRecord([plane, FirstBias()])

@@ -105,6 +105,7 @@ def test_binned_gaussian_approaches_the_analytic_curve_from_below(rho):
     assert (gaps[2] / beta).max() < 0.025
 
 
+@pytest.mark.slow
 def test_hard_labels_have_a_degenerate_curve():
     """Y is a function of X: above beta = 1 the best T is Y itself, H(Y) for H(Y)."""
     p_xy = np.zeros((6, 2))
@@ -116,6 +117,7 @@ def test_hard_labels_have_a_degenerate_curve():
     assert curve.num_clusters.tolist() == [1, 2, 2]
 
 
+@pytest.mark.slow
 def test_independent_variables_give_one_cluster():
     curve = information_curve(np.outer([0.2, 0.3, 0.5], [0.4, 0.6]), [0.5, 5.0, 500.0])
     assert curve.num_clusters.tolist() == [1, 1, 1]

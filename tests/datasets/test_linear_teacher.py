@@ -47,6 +47,7 @@ def test_irrelevant_inputs_have_no_weight():
     np.testing.assert_array_equal(data.teacher[:30], same.teacher[:30])
 
 
+@pytest.mark.slow
 def test_seeds_differ_in_everything():
     first, second = draw(0, num_samples=5), draw(1, num_samples=5)
     for a, b in zip(first[:3], second[:3], strict=True):

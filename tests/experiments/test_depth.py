@@ -69,6 +69,7 @@ def test_epochs_needed_are_those_of_the_last_hidden_layer_the_output_and_the_los
     np.testing.assert_allclose(needed.relative, needed.started / needed.learnt)
 
 
+@pytest.mark.slow
 def test_the_verdict_says_what_the_intervals_say(made_up):
     _, (table, seeds) = depth.report(made_up)
     note, *verdicts = table.sentences

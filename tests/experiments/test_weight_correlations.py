@@ -111,6 +111,7 @@ def p_values(networks):
     return rank_p_value(observed, rotated_null(networks, signs=True)[1])
 
 
+@pytest.mark.slow
 def test_p_values_of_independent_collinear_networks_are_uniform(monkeypatch):
     monkeypatch.setattr(analysis, "NUM_ROTATIONS", 19)
     rng = np.random.default_rng(0)

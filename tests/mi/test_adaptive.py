@@ -64,6 +64,7 @@ def test_bins_hold_equally_many_distinct_activations():
     assert counts.max() - counts.min() <= 1
 
 
+@pytest.mark.slow
 def test_zeros_of_relu_share_a_bin():
     """However many zeros there are, the edges are those of the other activations."""
     t = random_layer(0)[0]
@@ -111,6 +112,7 @@ def test_constant_layer_is_one_state(value):
     assert (float(mi.ixt), float(mi.ity)) == (0.0, 0.0)
 
 
+@pytest.mark.slow
 def test_fewer_values_than_bins_get_a_bin_each():
     t = np.float32([[-1.0], [0.25], [0.5], [7.0]])
     for bins in (4, 30):
@@ -139,6 +141,7 @@ def test_information_is_the_twins():
     assert twin.num_states > 10
 
 
+@pytest.mark.slow
 def test_one_unit_without_ties_has_log2_bins_bits():
     t = np.random.default_rng(0).normal(size=(640, 1))
     mi = binned_mi(t, np.zeros(640, int), bins=adaptive_edges(t, bins=32))

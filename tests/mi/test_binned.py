@@ -272,6 +272,7 @@ def test_distinct_states_give_exactly_log2_n(n, width):
     assert binned_mi(t, np.arange(n) % 2, bin_width=0.01).ixt == np.float32(np.log2(n))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_never_more_than_the_layer_or_the_labels_have(seed):
     t, y = random_layer(seed)

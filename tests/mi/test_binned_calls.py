@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ibjax.mi import binned_mi
+from tests.marks import slow
 from tests.mi.test_binned import EDGES, random_layer
 
 # --------------------------------------------------------------------------------------------------
@@ -33,7 +34,7 @@ def lanes_of_layers(num_lanes):
     return [jnp.stack(parts) for parts in zip(*map(random_layer, range(num_lanes)), strict=True)]
 
 
-@pytest.mark.parametrize("kind", BY)
+@pytest.mark.parametrize("kind", [slow("edges"), "width"])
 def test_jit_eager_vmap_and_loop_agree_bit_for_bit(kind):
     t, y = lanes_of_layers(4)
     estimate, binnings = BY[kind]

@@ -105,6 +105,7 @@ def test_expectation_at_independence_of_two_by_two_values():
     assert (p * np.asarray(mi)).sum() / BITS == pytest.approx(0.0276872, abs=1e-7)
 
 
+@pytest.mark.slow
 def test_mean_at_independence_of_four_by_four_values():
     x, y = np.random.default_rng(0).integers(0, 4, (2, 2000, 100))
     mi = np.asarray(jax.vmap(discrete_mi)(jnp.asarray(x), jnp.asarray(y))) / BITS
@@ -195,6 +196,7 @@ def test_constant_variable_has_no_information(correction):
     assert discrete_mi(x, np.zeros(N, int), correction=correction) == pytest.approx(0.0, abs=within)
 
 
+@pytest.mark.slow
 def test_corrected_results_may_be_negative_and_are_not_clipped():
     x, y = pairs([[50, 50], [50, 50]])
     assert discrete_mi(x, y) == 0.0

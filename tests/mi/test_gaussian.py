@@ -118,6 +118,7 @@ def test_large_offsets_cost_no_more_than_the_digits_they_take():
     assert gaussian_mi(x, y) == pytest.approx(twin(x, y), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_is_symmetric_and_does_not_depend_on_order():
     x, y = dependent(np.random.default_rng(1), 60, 3, 2, noise=0.3)
     rows = np.random.default_rng(2).permutation(60)
@@ -195,6 +196,7 @@ def test_columns_that_add_nothing_change_nothing():
     assert gaussian_mi(y, wider) == pytest.approx(expected, abs=2e-5)
 
 
+@pytest.mark.slow
 def test_one_hot_labels_count_one_column_less():
     rng = np.random.default_rng(9)
     labels = rng.integers(0, 4, 200)
@@ -212,6 +214,7 @@ def test_perfect_dependence_reaches_the_ceiling_and_stays_finite():
     assert np.isfinite(gaussian_mi(x, x))
 
 
+@pytest.mark.slow
 def test_smallest_number_of_samples_is_finite():
     x, y = np.random.default_rng(11).normal(size=(2, 6))
     assert np.isfinite(gaussian_mi(x[:3], y[:3]))
@@ -243,6 +246,7 @@ def test_jit_and_vmap_agree_with_eager():
     np.testing.assert_allclose(of_lanes(x, y), jnp.stack(loop), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_traces_once_for_equal_shapes():
     traces = []
 

@@ -141,6 +141,7 @@ def test_mean_and_spread_as_published():
     assert 0.018 < got.std(ddof=1) < 0.048
 
 
+@pytest.mark.slow
 def test_many_dimensions_are_far_too_low():
     x, y = (v[0].astype(np.float32) for v in sparse(np.random.default_rng(0), 25))
     assert 0.0 < ksg_mi(x, y) * NAT < 0.3  # of 1.021651
@@ -308,6 +309,7 @@ def test_what_is_not_a_number(samples, variant, bad):
             estimator(*(v[1] for v in spoilt))
 
 
+@pytest.mark.slow
 def test_memory_is_bounded():
     x = jax.ShapeDtypeStruct((60_000, 1), jnp.float32)
     compiled = jax.jit(ksg_mi).lower(x, x).compile()

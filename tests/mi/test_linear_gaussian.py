@@ -58,6 +58,7 @@ def test_parallel_channels_add_up():
     assert f(np.diag(gains), np.diag(variances), 1.0) == pytest.approx(truth, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_saturates_at_the_inputs_of_the_narrowest_layer():
     """Each halving of the noise's deviation adds 1 bit a unit of the bottleneck, and nothing else."""
     kernels, covariance = random_problem(np.random.default_rng(0), [12, 3, 2, 12])
@@ -107,6 +108,7 @@ def test_one_kernel_or_several_of_the_same_product():
         assert f(weights, covariance, 0.1) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_estimate_from_samples_agrees():
     kernels, covariance = random_problem(np.random.default_rng(3), [3, 2])
     rng = np.random.default_rng(4)
@@ -133,6 +135,7 @@ def test_repeated_units_and_inputs_of_rank_one(noise_variance):
     assert bits == pytest.approx(truth, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_constant_inputs_carry_nothing():
     covariance = np.diag([2.0, 0.0, 1.0])
     kernel = np.random.default_rng(5).normal(size=(3, 3))

@@ -28,6 +28,7 @@ from ibjax.mi import (
     variational_info,
 )
 from ibjax.types import MI
+from tests.marks import slow
 from tests.oracles import entropy_bits
 
 KEY = jax.random.key(0)
@@ -104,6 +105,7 @@ def test_traced_subnormal_numbers_keep_their_differences():
         assert float(jax.jit(f)(x, y)) == pytest.approx(expected, abs=2e-4)
 
 
+@pytest.mark.slow
 def test_units_of_weights_and_noise_cancel():
     w = RNG.normal(size=(3, 2))
     f = linear_gaussian_mi
@@ -201,7 +203,7 @@ def test_shuffles_see_what_the_estimate_sees():
 # Sizes, labels and what an estimate says of itself.
 
 
-@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16, np.int32, np.uint64])
+@pytest.mark.parametrize("kind", [np.uint8, *map(slow, (np.int8, np.int16, np.int32, np.uint64))])
 @pytest.mark.usefixtures("as_users")
 def test_sizes_of_few_bits_do_not_overflow(kind):
     t = np.tanh(X)
@@ -240,6 +242,7 @@ def test_labels_of_64_bits_are_told_apart_where_they_are_traced():
         assert float(jax.jit(lambda x: edge_mi(x, x, key=KEY))(x)) == pytest.approx(1.5, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_labels_for_counts_are_warned_of():
     digits = np.arange(1000) % 10
     with pytest.warns(UserWarning, match=r"entropy: 1000 whole numbers from 0 to 9.*numpy.bincount"):

@@ -77,6 +77,7 @@ def test_independence_is_unbiased_and_not_clipped():
     assert (got < 0).any()
 
 
+@pytest.mark.slow
 def test_separated_classes_give_the_entropy_of_the_labels():
     labels = np.repeat([0, 1], [100, 50])
     x = np.random.default_rng(4).normal(size=(150, 3)) + 1000 * labels[:, None]
@@ -147,6 +148,7 @@ def test_copies_give_plug_in_estimate():
     assert ross_mi(x, labels) == pytest.approx(nats / NAT, abs=1e-5)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(-2, 2), st.integers(0, 4)), min_size=12, max_size=12))
 @settings(max_examples=40, deadline=None)
 def test_lattices(points):

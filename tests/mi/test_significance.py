@@ -87,6 +87,7 @@ def test_p_values_are_valid_under_independence():
         assert abs(share - level) < 4 * np.sqrt(level * (1 - level) / lanes)
 
 
+@pytest.mark.slow
 def test_ties_count_against_dependence():
     x, y = gaussian(0.5, (30,))
     constant = shuffle_test(lambda x, y: jnp.float32(2.5), x, y, key=KEY, num_shuffles=9)
@@ -223,6 +224,7 @@ def test_is_the_scatter_over_data_sets(rho):
     assert 0.12 < stds.std() / stds.mean() < 0.3
 
 
+@pytest.mark.slow
 def test_layer_estimators_and_labels():
     rng = np.random.default_rng(2)
     labels = rng.integers(0, 3, 120)

@@ -105,6 +105,7 @@ def test_minibatches_take_every_sample_once_an_epoch():
             np.testing.assert_allclose(step, grad, atol=0.02 * np.abs(grad).max() + 2e-3)
 
 
+@pytest.mark.slow
 def test_shared_numbers_train_as_drawn_ones_do():
     task = draw(jax.random.key(5))
     shared = quick_fit(CONFIG, LabelledSamples(np.asarray(task.x), np.asarray(task.y, np.float64)))
@@ -155,6 +156,7 @@ def test_unknown_losses_are_refused():
         TrainConfig(loss="mse")
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_other_drawn_samples_is_refused(tmp_path):
     """Told by the samples: functions with options fixed share a name."""
 

@@ -286,6 +286,7 @@ def test_progress_adds_up_to_one(straight, seeds_per_batch):
             assert sorted(got.reshape(5, -1).tolist()) == sorted(e.reshape(5, -1).tolist())
 
 
+@pytest.mark.slow
 def test_fractions_are_epochs_times_seeds():
     advances = []
     quick_fit(CONFIG, DATA, seeds=[0, 1], on_advance=advances.append)
@@ -369,6 +370,7 @@ def test_numpy_data_and_wider_dtypes_are_taken(straight):
     assert_identical(all_of(quick_fit(CONFIG, data, seeds=SEEDS)), all_of(straight))
 
 
+@pytest.mark.slow
 def test_updates_do_not_use_the_rows_held_out_for_validation():
     """Networks are those of the twin that trains on the first rows alone; records get all rows."""
     config = dataclasses.replace(CONFIG, validation_fraction=0.2)
@@ -392,6 +394,7 @@ def test_revisitings_split_needs_the_words_of_its_task():
         quick_fit(config, DATA, seeds=SEEDS)
 
 
+@pytest.mark.slow
 def test_revisitings_split_is_that_of_all_seeds():
     config = dataclasses.replace(CONFIG, split="revisiting", num_epochs=1, batch_size=None)
     data = LabelledSamples(np.eye(4096, 2, dtype=np.float32), np.zeros(4096, int))

@@ -217,7 +217,7 @@ def gradients_only() -> optax.GradientTransformation:
 @pytest.mark.parametrize(
     ("num_train", "batch_size", "shuffle"),
     [
-        (10, 4, True),
+        slow(10, 4, True),
         slow(10, 4, False),
         slow(300, 7, True),
         (600, None, True),
@@ -256,7 +256,7 @@ def test_without_shuffling_every_epoch_has_the_same_order():
         slow(optax.adam(0.01), 8, id="adam"),
         slow(optax.adam(0.01), None, id="full adam"),
         slow(optax.chain(optax.add_decayed_weights(0.05), optax.sgd(RATE)), 8, id="decay"),
-        pytest.param(optax.adamw(0.01, weight_decay=0.1), None, id="full adamw"),
+        slow(optax.adamw(0.01, weight_decay=0.1), None, id="full adamw"),
     ],
 )
 def test_optimizers_equal_optax_applied_by_hand(optimizer, batch_size):
@@ -316,6 +316,7 @@ def test_every_batch_and_epoch_has_its_own_noise():
     assert np.abs(output_gradient(run(network, fixed, 1))).min() > 1e-3
 
 
+@pytest.mark.slow
 def test_every_block_of_the_full_batch_has_its_own_noise():
     recipe = make_recipe(None, optimizer=gradients_only(), noise_variance=1.0)
     network = silent_network(recipe, [0] * 256 + [1] * 256)

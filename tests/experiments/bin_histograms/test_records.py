@@ -19,6 +19,7 @@ def entropy(labels):
     return -np.sum(p * np.log2(p))
 
 
+@pytest.mark.slow
 def test_bins_of_bounded_activations_are_numpys():
     t = np.random.default_rng(0).uniform(-1, 1, (400, 3)).astype(np.float32)
     t[0] = [-1, 1, 0.5]

@@ -19,6 +19,7 @@ def drawn(n, repeats):
     return np.random.default_rng(0).multinomial(n, P_XY.ravel(), repeats).reshape(repeats, 4, 2)
 
 
+@pytest.mark.slow
 def test_hard_encoders_have_the_library_s_estimates_and_corrections():
     counts = drawn(60, 1)[0]
     x, y = (index.repeat(counts.ravel()) for index in np.divmod(np.arange(8), 2))

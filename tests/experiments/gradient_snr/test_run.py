@@ -106,6 +106,7 @@ def test_verdicts_say_what_the_intervals_say(made_up):
     assert tanh.fall_per_nat == pytest.approx(np.log10(0.4 / 0.0002) - 1, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_thresholds_are_compared_for_layers_that_compress(made_up):
     """The made-up ratio falls from 4 to 0.2 at once, at every level; more loss is later."""
     _, (_, _, thresholds, _) = gradient_snr.report(made_up)

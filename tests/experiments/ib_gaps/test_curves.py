@@ -26,6 +26,7 @@ def test_the_noisy_score_has_44_classes_and_about_equal_levels():
     assert len(np.unique(sufficient_statistic(p_cy))) == 43  # the two lowest are far below all limits
 
 
+@pytest.mark.slow
 def test_few_clusters_leave_the_curve_of_the_noisy_score(noisy_score):
     assert noisy_score.split_clusters.values[:3].tolist() == [2, 3, 4]
     for k in (2, 3, 4):
@@ -37,6 +38,7 @@ def test_few_clusters_leave_the_curve_of_the_noisy_score(noisy_score):
         assert float(forced.forced_loss[-1]) > 0.05
 
 
+@pytest.mark.slow
 def test_what_is_sure_is_the_optimum_less_the_margin():
     computed = curves.information_curves(binary(), np.geomspace(1, 300, 12))
     sure = curves.sure_information(computed)

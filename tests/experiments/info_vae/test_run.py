@@ -49,6 +49,7 @@ def test_the_verdict_follows_the_divergence_as_the_floor_falls(growth, says):
     assert "I_q 0.90 (0.90 to 0.90) bits" in others
 
 
+@pytest.mark.slow
 def test_report_draws_both_encoders_and_counts_what_collapsed():
     results = made_up(0.3)
     results.information[0, 1, 2, :2] = 0.001

@@ -142,6 +142,7 @@ def test_without_factors_there_is_one_arm():
     assert json.loads(results.arms)[""]["activation"] == "tanh"
 
 
+@pytest.mark.slow
 def test_each_arm_is_derived_from_its_own_levels_and_raw_records():
     seen = {}
 
@@ -192,6 +193,7 @@ def test_progress_names_the_arms(capsys):
     assert "networks: compiling" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("backend", "lanes"), [("cpu", 1), ("gpu", 2)])
 def test_wide_inputs_are_trained_one_by_one_on_a_cpu(monkeypatch, backend, lanes):
     asked = {}

@@ -42,6 +42,7 @@ def two_passes():
     return results_of(TwoPassRecord(MODEL, binned))
 
 
+@pytest.mark.slow
 def test_records_without_limits_are_those_of_one_pass():
     estimators = {"wide": functools.partial(binned_mi, bin_width=0.5), "usual": binned_mi}
     record = PlanesRecord(MODEL, estimators, rows="train", validation_fraction=0.25)
@@ -79,6 +80,7 @@ def test_bins_are_those_of_each_networks_own_limits(two_passes):
                 assert float(got.ity) == pytest.approx(float(expected.ity), abs=0.04)
 
 
+@pytest.mark.slow
 def test_another_seeds_split_is_measured_where_it_is_trained_on():
     options = {"purpose_seeds": {"split": np.array([7, 7, 8])}}
     record = PlaneRecord(MODEL, binned_mi, rows="train")
