@@ -6,6 +6,7 @@ and nonlinearities run on vectors of 2 to 12 numbers.
 """
 
 import functools
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,7 +24,7 @@ from ibjax.checks import as_whole, check_known, check_number, check_rank, kind_o
 from ibjax.numerics import product
 from ibjax.types import ArrayLike, PyTree
 
-__all__ = ["ACTIVATIONS", "INITS", "MLP", "as_names", "as_widths", "merge_linear"]
+__all__ = ["ACTIVATIONS", "INITS", "MLP", "as_names", "as_widths", "merge_linear", "num_outputs", "takes_train"]
 
 # Slope of leaky ReLU below 0, that of the code of "Revisiting the Information Plane" (2019).
 LEAKY_SLOPE = 0.1
@@ -111,6 +112,8 @@ class MLP(nn.Module):
             code.
         noise_variance: variance of the Gaussian noise added to every hidden layer in training (needs an
             rng named "noise").
+        dropout_rate: probability with which each hidden unit is set to 0 in training (needs an rng named
+            "dropout").
 
     Raises:
         ValueError: for unknown names, or a number of activations that is not the number of hidden
@@ -121,12 +124,14 @@ class MLP(nn.Module):
     activations: tuple[str, ...]
     kernel_init: str = "fan_in"
     noise_variance: float = 0.0
+    dropout_rate: float = 0.0
 
     def __post_init__(self):
         self.widths = as_widths(self.widths)
         self.activations = as_names("activations", self.activations)
         check_known("init", self.kernel_init, INITS)
         check_number("noise_variance", self.noise_variance, at_least=0)
+        check_number("dropout_rate", self.dropout_rate, at_least=0, below=1)
         if len(self.activations) != len(self.widths) - 1:
             raise ValueError(
                 f"activations: expected one for each of the {len(self.widths) - 1} hidden layers, "
@@ -137,7 +142,10 @@ class MLP(nn.Module):
     def __call__(
         self, x: ArrayLike, *, train: bool = False
     ) -> tuple[Float[Array, "n k"], list[Float[Array, "n width"]]]:
-        """Return logits (n, k) and hidden activations [(n, width), ...]; noise only in training."""
+        """Return logits (n, k) and hidden activations [(n, width), ...].
+
+        There is noise and dropout only in training.
+        """
         x = as_float32("x", x)
         check_rank("x", x, 2, "(n_samples, n_inputs)")
         logits, hidden = self.feature_major(x.T, train=train)
@@ -145,16 +153,26 @@ class MLP(nn.Module):
 
     @nn.compact
     def feature_major(
-        self, h: Float[Array, "d n"], *, train: bool = False
+        self,
+        h: Float[Array, "d n"],
+        *,
+        train: bool = False,
+        noise_variance: Float[Array, ""] | None = None,
     ) -> tuple[Float[Array, "k n"], list[Float[Array, "width n"]]]:
-        """Apply the network to feature-major arrays: ``__call__`` on transposed arrays."""
+        """Apply the network to feature-major arrays: ``__call__`` on transposed arrays.
+
+        ``noise_variance`` takes the place of the network's own, if that is not 0, and may be traced.
+        """
+        variance = self.noise_variance if noise_variance is None else noise_variance
         hidden_init, output_init = INITS[self.kernel_init]
         hidden = []
         for i, (width, name) in enumerate(zip(self.widths, self.activations, strict=False), 1):
             h = ACTIVATIONS[name](Affine(width, hidden_init, name=f"layer_{i}")(h))
             if train and self.noise_variance > 0:
                 noise = jax.random.normal(self.make_rng("noise"), h.shape, h.dtype)
-                h = h + self.noise_variance**0.5 * noise
+                h = h + variance**0.5 * noise
+            if train and self.dropout_rate > 0:
+                h = nn.Dropout(self.dropout_rate, deterministic=False)(h)
             hidden.append(h)
         output = Affine(self.widths[-1], output_init, name=f"layer_{len(self.widths)}")
         return output(h), hidden
@@ -195,12 +213,45 @@ def _affine_backward(residuals, dz):
 _affine.defvjp(_affine_forward, _affine_backward)
 
 
+def num_outputs(model: nn.Module, input_shape: tuple[int, ...]) -> int:
+    """Return the number of a network's outputs for inputs of this shape, without computing any.
+
+    Args:
+        model: an ``MLP``, or another module that returns logits (n, k) and a list of hidden activations.
+        input_shape: shape of one input.
+
+    Raises:
+        ValueError: for modules that return anything else, and for those with more than parameters, such
+            as batch statistics.
+    """
+    if isinstance(model, MLP):
+        return model.widths[-1]
+    inputs = jax.ShapeDtypeStruct((2, *input_shape), jnp.float32)
+    outputs, variables = jax.eval_shape(model.init_with_output, jax.random.key(0), inputs)
+    pair = isinstance(outputs, tuple) and len(outputs) == 2 and isinstance(outputs[1], list | tuple)
+    if not pair or np.shape(outputs[0])[:1] != (2,) or np.ndim(outputs[0]) != 2:
+        raise ValueError(
+            "model: expected a module that returns logits (n, k) and a list of hidden activations, got "
+            f"one that returns {kind_of(outputs)}"
+        )
+    if others := sorted(set(variables) - {"params"}):
+        raise ValueError(
+            f"model: expected a module with parameters only, got the collections {', '.join(others)}"
+        )
+    return outputs[0].shape[1]
+
+
+def takes_train(model: nn.Module) -> bool:
+    """Return whether a module is told by an argument ``train`` that it is in training."""
+    return "train" in inspect.signature(type(model).__call__).parameters
+
+
 def merge_linear(model: MLP, num_inputs: int) -> tuple[MLP, Callable[[PyTree], PyTree]]:
     """Merge linear layers: return a shallower network with the same outputs, and a map of parameters.
 
     A linear layer and the next one form a single affine map, whose kernel is the product of theirs. They
     are merged if that takes fewer multiplications per sample (not around a bottleneck) and there is no
-    noise in between. In training, the gradient of ``model`` is that of the shallower network, pulled
+    noise or dropout in between. In training, the gradient of ``model`` is that of the shallower network, pulled
     back through the map of parameters: the same steps up to rounding, without a linear layer's work on
     samples.
 
@@ -213,10 +264,11 @@ def merge_linear(model: MLP, num_inputs: int) -> tuple[MLP, Callable[[PyTree], P
         the identity if nothing can be merged.
     """
     fans = [as_whole("num_inputs", num_inputs)]  # fan-ins of the remaining layers
+    quiet = model.noise_variance == 0 and model.dropout_rate == 0
     merges = []  # for each hidden layer, whether it is merged into the next
     for width, name, after in zip(model.widths, model.activations, model.widths[1:], strict=False):
         fewer = fans[-1] * after <= (fans[-1] + after) * width
-        merges.append(name == "linear" and model.noise_variance == 0 and fewer)
+        merges.append(name == "linear" and quiet and fewer)
         if not merges[-1]:
             fans.append(width)
     activations = [name for name, merge in zip(model.activations, merges, strict=True) if not merge]

@@ -18,9 +18,10 @@ from jaxtyping import Array, Float
 from ibjax.batching import blocks_of_seeds
 from ibjax.models import MLP
 from ibjax.training import TrainConfig
+from ibjax.training.arguments import checked_devices
 from ibjax.training.blocks import training_settings
 from ibjax.training.data import checked_data, split_of
-from ibjax.training.devices import on_devices
+from ibjax.training.devices import run_tasks
 from ibjax.training.steps import seed_keys
 from ibjax.types import ArrayLike, History, LabelledSamples, PyTree, Record, Split, Variable
 
@@ -101,12 +102,14 @@ def measured_history(
     """
     kept, split_seeds = history.records["parameters"], np.asarray(split_seeds)
     with training_settings():
-        data = checked_data(training, data)
+        data = checked_data(training, record.model, data)
         untrained = record.model.init(jax.random.key(0), jnp.zeros((1, data.x.shape[1])))
         splits = jax.vmap(lambda s: split_of(training, seed_keys(s).split, len(data.x)))(split_seeds)
     _, as_params = ravel_pytree(untrained)
     measure = _Measure(record, as_params)
     blocks = blocks_of_seeds(np.arange(len(kept)), lanes)
+
+    parts: list[Any] = [None] * len(blocks)
 
     def measured_block(device, i):
         filled = np.resize(blocks[i], min(lanes, len(kept)))
@@ -126,9 +129,9 @@ def measured_history(
                 jax.device_get(_measured(measure, p, samples, own_splits, limits)) for p in at_epochs
             ]
         stacked = jax.tree.map(lambda *leaves: np.stack(leaves, axis=1), *records)
-        return jax.tree.map(lambda x: x[: len(blocks[i])], stacked)
+        parts[i] = jax.tree.map(lambda x: x[: len(blocks[i])], stacked)
 
-    parts = on_devices(measured_block, len(blocks), jax.local_devices(), threading.Event())
+    run_tasks(measured_block, len(blocks), checked_devices(None), threading.Event())
     return history._replace(records=jax.tree.map(lambda *x: np.concatenate(x), *parts))
 
 

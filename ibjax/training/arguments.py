@@ -1,25 +1,33 @@
 """Checks and normalisation of the arguments of ``fit``, except for its samples."""
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import flax.linen as nn
 import jax
 import numpy as np
 
 from ibjax.arrays import as_array
 from ibjax.checks import check_function, check_known, kind_of
 from ibjax.training.checkpoint import Resume
-from ibjax.training.config import TrainConfig
+from ibjax.training.config import TrainConfig, numbers_of
+from ibjax.training.devices import usable_cores
+from ibjax.training.optimizers import NUMBERS_OF_OPTIMIZERS, NUMBERS_OF_SCHEDULES, Numbers
 from ibjax.training.steps import Keys
 from ibjax.types import ArrayLike
 
 __all__ = [
     "check_config",
+    "check_executor",
     "check_functions",
+    "check_model",
+    "check_numbers_used",
     "check_one_process",
     "checked_devices",
     "checked_folder",
+    "checked_numbers",
     "checked_purposes",
 ]
 
@@ -61,10 +69,24 @@ def check_functions(record: Any, optimizer: Any, draw_labels: Any, on_advance: A
         )
 
 
+def check_model(model: Any) -> None:
+    if model is not None and not isinstance(model, nn.Module):
+        raise ValueError(f"model: expected a Flax Linen module, got {kind_of(model)}")
+
+
+def check_executor(executor: Any) -> None:
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise ValueError(
+            "executor: expected a concurrent.futures.Executor, such as client.get_executor() of Dask, "
+            f"got {kind_of(executor)}"
+        )
+
+
 def checked_devices(devices: Sequence[Any] | None) -> list[Any]:
-    """Return the devices to use: by default all local devices of the default platform."""
+    """Return the devices to use: by default all local ones, or a CPU once for each usable core."""
     if devices is None:
-        return jax.local_devices()
+        local = jax.local_devices()
+        return local[:1] * usable_cores() if local[0].platform == "cpu" else local
     given = list(devices) if isinstance(devices, Sequence) and not isinstance(devices, str) else []
     if not given or not all(isinstance(device, jax.Device) for device in given):
         raise ValueError(
@@ -114,3 +136,50 @@ def checked_purposes(
             )
         checked[purpose] = numbers.astype(np.int32)
     return checked
+
+
+def check_numbers_used(
+    argument: str, names: Iterable[Any], config: TrainConfig, *, model: Any, optimizer: Any
+) -> None:
+    """Refuse numeric settings that would do nothing.
+
+    Raises:
+        ValueError: for unknown names, and settings that the optimizer, schedule or model does not have.
+    """
+    for name in names:
+        check_known(argument, name, Numbers._fields)
+        owner = None
+        if name == "noise_variance" and model is not None:
+            owner = "a model of its own"
+        elif name not in ("noise_variance", "init_scale") and optimizer is not None:
+            owner = "an optimizer of its own"
+        elif NUMBERS_OF_OPTIMIZERS.get(name, config.optimizer) != config.optimizer:
+            owner = f'the optimizer "{config.optimizer}"'
+        elif name in NUMBERS_OF_SCHEDULES and config.learning_rate_schedule == "constant":
+            owner = "a constant learning rate"
+        if owner is not None:
+            raise ValueError(f"{argument}: expected settings that training uses, got {name!r} with {owner}")
+
+
+def checked_numbers(
+    config: TrainConfig, numbers: Mapping[str, ArrayLike] | None, num_networks: int
+) -> Numbers:
+    """Return the numeric settings of each network, (network,) float32.
+
+    Raises:
+        ValueError: for anything but one number of the right kind for each network.
+    """
+    if numbers is not None and not isinstance(numbers, Mapping):
+        raise ValueError(f"numbers: expected a dict from names to numbers, got {kind_of(numbers)}")
+    shared = numbers_of(config)._asdict()
+    own = {name: np.full(num_networks, value, np.float32) for name, value in shared.items()}
+    for name, given in (numbers or {}).items():
+        values = np.asarray(as_array(f"numbers[{name!r}]", given))
+        if values.shape != (num_networks,):
+            raise ValueError(
+                f"numbers: expected {num_networks} numbers for {name!r}, got {kind_of(given)}"
+            )
+        for value in np.unique(values):
+            dataclasses.replace(config, **{name: value.item()})  # checks the number
+        own[name] = values.astype(np.float32)
+    return Numbers(**own)

@@ -1,6 +1,7 @@
-"""Blocks of seeds: a fixed number of lanes that train and are measured together, in one thread each.
+"""Blocks of networks: a fixed number of lanes that train and are measured together.
 
-``measure`` and the step between recorded epochs add the axis of lanes by ``vmap``.
+``measure`` and the step between recorded epochs add the axis of lanes by ``vmap``. A ``Run`` and a
+``Block`` hold values only and can be pickled, so that a block can be trained in another process.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
 from ibjax.datasets.splits import hold_out
@@ -19,7 +21,8 @@ from ibjax.tracing import own_settings
 from ibjax.training.checkpoint import BlockCheckpoint, Saved, as_trees
 from ibjax.training.config import TrainConfig
 from ibjax.training.data import checked_drawn, samples_of, split_of
-from ibjax.training.devices import StoppedError
+from ibjax.training.devices import LANES, StoppedError
+from ibjax.training.optimizers import Numbers
 from ibjax.training.steps import Keys, Recipe, init_state, seed_keys, train_epochs
 from ibjax.types import LabelledSamples, PyTree, RecordFunction, Split, TrainState
 
@@ -28,6 +31,7 @@ __all__ = [
     "Block",
     "Lanes",
     "Run",
+    "Watch",
     "measure",
     "run_block",
     "training_settings",
@@ -42,9 +46,9 @@ class Advance(NamedTuple):
     """A step of progress: a block of seeds has advanced from one recorded epoch to the next.
 
     Attributes:
-        fraction: this step's fraction of the whole ``fit``.
+        fraction: this step's fraction of the whole ``fit`` or ``sweep``.
         epoch: epoch reached.
-        records: records of the block's seeds at that epoch, leaves with leading axis ``(seed,)``.
+        records: records of the block's networks at that epoch, leaves with leading axis ``(seed,)``.
     """
 
     fraction: float
@@ -57,28 +61,31 @@ class Lanes(NamedTuple):
 
     state: TrainState
     keys: Keys
+    numbers: Numbers
     split: Split
     drawn: PyTree  # samples or labels drawn for the seed; None if all seeds share theirs
 
 
 class Block(NamedTuple):
-    """Seeds that train together, from their untrained networks or from a checkpoint.
+    """Networks that train together.
 
     Attributes:
-        seeds: (seed,) seeds, no more than there are lanes.
-        lanes: untrained networks.
-        checkpoint: where checkpoints go, if anywhere.
-        saved: checkpoint to continue from, if any.
+        seeds: (network,) their seeds, no more than there are lanes.
+        numbers: (network,) numeric settings of each.
+        purpose_seeds: (network,) seeds to use instead of the networks' own, by purpose.
+        checkpoint: where checkpoints go, or None.
+        saved: checkpoint to continue from, if it has been read; otherwise the newest there, if any.
     """
 
     seeds: np.ndarray
-    lanes: Lanes
-    checkpoint: BlockCheckpoint | None
-    saved: Saved | None
+    numbers: Numbers
+    purpose_seeds: Mapping[str, np.ndarray]
+    checkpoint: BlockCheckpoint | None = None
+    saved: Saved | None = None
 
 
 class Run(NamedTuple):
-    """Settings and data that all blocks of one ``fit`` share."""
+    """Settings and data that all blocks of one program share."""
 
     recipe: Recipe
     config: TrainConfig
@@ -87,9 +94,32 @@ class Run(NamedTuple):
     draw_own: Callable[[Array], Any] | None
     epochs: np.ndarray
     lanes: int
-    num_seeds: int
-    on_advance: Callable[[Advance], Any] | None
-    stop: threading.Event
+
+
+class Watch:
+    """Where blocks of one process tell how far they are, and are told to stop."""
+
+    def __init__(
+        self, on_advance: Callable[[Advance], Any] | None, num_networks: int, stop: threading.Event
+    ):
+        """Watch training.
+
+        Args:
+            on_advance: function called after every stretch of training, or None.
+            num_networks: number of networks of the whole ``fit`` or ``sweep``.
+            stop: event that is set when training is to stop.
+        """
+        self.on_advance, self.num_networks, self.stop = on_advance, num_networks, stop
+        self._compiled: set[int] = set()
+        self._locks: dict[int, threading.Lock] = {}
+
+    @contextlib.contextmanager
+    def compiling(self, run: Run) -> Iterator[bool]:
+        """Let one thread compile a run's programs while the others wait; tell whether this one does."""
+        lock = self._locks.setdefault(id(run), threading.Lock())
+        with lock if id(run) not in self._compiled else contextlib.nullcontext():
+            yield id(run) not in self._compiled
+            self._compiled.add(id(run))
 
 
 @contextlib.contextmanager
@@ -99,29 +129,29 @@ def training_settings() -> Iterator[None]:
         yield
 
 
-def untrained_lanes(run: Run, seeds: np.ndarray, others: Mapping[str, np.ndarray]) -> Lanes:
-    """Return a block's untrained networks, one for each lane; seeds repeat if they are fewer.
+def untrained_lanes(run: Run, block: Block) -> Lanes:
+    """Return a block's untrained networks, one for each lane; they repeat if they are fewer.
 
     This does not run under ``jit``: the random draws of all arms and blocks then share small programs,
     whereas one large program per arm takes longer to compile than the arm's training loop.
 
-    Args:
-        run: settings and data.
-        seeds: (seed,) the block's seeds.
-        others: (seed,) seeds to use instead, by purpose.
+    Raises:
+        ValueError: for drawn samples or labels that the network cannot learn.
     """
-    filled = jax.tree.map(lambda numbers: np.resize(numbers, run.lanes), (seeds, others))
+    filled = jax.tree.map(
+        lambda x: np.resize(x, run.lanes), (block.seeds, block.numbers, dict(block.purpose_seeds))
+    )
 
-    def untrained_lane(seed, others):
+    def untrained_lane(seed, numbers, others):
         replaced = {purpose: getattr(seed_keys(s), purpose) for purpose, s in others.items()}
         keys = seed_keys(seed)._replace(**replaced)
         drawn = _drawn(run, keys)
         x = samples_of(run.data, drawn).x
-        state = init_state(keys.init, run.recipe, x.shape[1])
-        return Lanes(state, keys, split_of(run.config, keys.split, len(x)), drawn)
+        state = init_state(keys.init, run.recipe, numbers, x.shape[1:])
+        return Lanes(state, keys, numbers, split_of(run.config, keys.split, len(x)), drawn)
 
     lanes = jax.vmap(untrained_lane)(*filled)
-    return lanes._replace(drawn=checked_drawn(run.config, lanes.drawn, run.data))
+    return lanes._replace(drawn=checked_drawn(run.config, run.recipe.model, lanes.drawn, run.data))
 
 
 def _drawn(run: Run, keys: Keys) -> PyTree:
@@ -130,38 +160,62 @@ def _drawn(run: Run, keys: Keys) -> PyTree:
     return run.draw_own(keys.data if run.data is None else keys.labels)
 
 
-def run_block(run: Run, block: Block, device: Any) -> tuple[PyTree, PyTree]:
-    """Train a block; return final parameters (seed, ...) and records (seed, epoch, ...).
+def run_block(run: Run, block: Block, place: Any, watch: Watch) -> tuple[PyTree, PyTree]:
+    """Train a block; return final parameters (network, ...) and records (network, epoch, ...).
+
+    Args:
+        run: settings and data.
+        block: the networks.
+        place: a device, or a sharding of lanes over several.
+        watch: where to report, and when to stop.
 
     Raises:
-        StoppedError: if ``run.stop`` is set before the last recorded epoch.
+        StoppedError: if training is to stop before the last recorded epoch.
     """
-    with training_settings():
-        lanes, data = jax.device_put((block.lanes, run.data), device)
-        lanes, records = _resumed(run, lanes, data, block.saved, device)
-    num_seeds, num_resumed, saved_at = len(block.seeds), len(records), time.monotonic()
-    if num_resumed:
-        _report(run, num_seeds, 0, run.epochs[num_resumed - 1], records[-1])
+    mesh, devices = getattr(place, "mesh", None), list(getattr(place, "device_set", [place]))
+    everywhere = place if mesh is None else NamedSharding(mesh, PartitionSpec())
+    with training_settings(), jax.default_device(devices[0]):
+        data = jax.device_put(run.data, everywhere)
+        lanes = jax.device_put(untrained_lanes(run, block), place)
+        lanes, records = _resumed(run, lanes, data, block, place)
+        if len(records) < len(run.epochs):
+            with watch.compiling(run) as first:
+                if first:  # no epochs: this only compiles
+                    jax.block_until_ready(_advance(lanes, data, 0, 0, run.recipe, mesh))
+                if first or not records:
+                    at_start = jax.device_get(measure(lanes, data, run.record, mesh))
+                    records = records or [at_start]
+    num_networks, num_resumed, saved_at = len(block.seeds), len(records), time.monotonic()
+
+    def report(last, epoch):
+        if watch.on_advance is not None:
+            fraction = (epoch - last) / run.epochs[-1] * num_networks / watch.num_networks
+            at_epoch = jax.tree.map(lambda x: x[:num_networks], records[-1])
+            watch.on_advance(Advance(float(fraction), int(epoch), at_epoch))
+
+    report(0, run.epochs[num_resumed - 1])
     for i in range(num_resumed, len(run.epochs)):
-        if run.stop.is_set():
+        if watch.stop.is_set():
             raise StoppedError
         with training_settings():
-            if i > 0:
-                last, epoch = run.epochs[i - 1], run.epochs[i]
-                state = _advance(lanes, data, last, epoch - last, run.recipe)
-                lanes = lanes._replace(state=state)
-            records.append(jax.device_get(measure(lanes, data, run.record)))
+            last, epoch = run.epochs[i - 1], run.epochs[i]
+            state = _advance(lanes, data, last, epoch - last, run.recipe, mesh)
+            lanes = lanes._replace(state=state)
+            records.append(jax.device_get(measure(lanes, data, run.record, mesh)))
             due = time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
             if block.checkpoint and (due or i == len(run.epochs) - 1):
                 block.checkpoint.save(i + 1, jax.device_get(lanes.state), _stacked(records))
                 saved_at = time.monotonic()
-        _report(run, num_seeds, run.epochs[max(i - 1, 0)], run.epochs[i], records[-1])
+        report(last, epoch)
     kept = jax.device_get(lanes.state.params), _stacked(records)
-    return jax.tree.map(lambda x: x[:num_seeds], kept)
+    return jax.tree.map(lambda x: x[:num_networks], kept)
 
 
-def _resumed(run: Run, lanes: Lanes, data, saved: Saved | None, device) -> tuple[Lanes, list[PyTree]]:
-    """Return the lanes and records as the newest checkpoint left them."""
+def _resumed(run: Run, lanes: Lanes, data, block: Block, device) -> tuple[Lanes, list[PyTree]]:
+    """Return the lanes and records as the newest checkpoint left them, if there is any."""
+    saved = block.saved
+    if saved is None and block.checkpoint is not None:
+        saved = block.checkpoint.restore()
     if saved is None:
         return lanes, []
     epoch_records = jax.eval_shape(lambda: measure(lanes, data, run.record))
@@ -170,31 +224,46 @@ def _resumed(run: Run, lanes: Lanes, data, saved: Saved | None, device) -> tuple
     return lanes._replace(state=jax.device_put(state, device)), records
 
 
-@functools.partial(jax.jit, static_argnames=("recipe",))
-def _advance(lanes, data, epoch, num_epochs, recipe) -> TrainState:
-    def advance_lane(lane):
+@functools.partial(jax.jit, static_argnames=("recipe", "mesh"))
+def _advance(lanes, data, epoch, num_epochs, recipe, mesh=None) -> TrainState:
+    def advance_lane(lane, data, epoch, num_epochs):
         samples = samples_of(data, lane.drawn)
         rows, _ = hold_out(lane.split.train, recipe.validation_fraction)
-        return train_epochs(lane.state, lane.keys, samples, rows, epoch, num_epochs, recipe)
+        numbers, keys = lane.numbers, lane.keys
+        return train_epochs(lane.state, keys, numbers, samples, rows, epoch, num_epochs, recipe)
 
-    return jax.vmap(advance_lane)(lanes)
+    return _of_lanes(advance_lane, mesh)(lanes, data, epoch, num_epochs)
 
 
-@functools.partial(jax.jit, static_argnames=("record",))
-def measure(lanes: Lanes, data: LabelledSamples | None, record: RecordFunction) -> PyTree:
+@functools.partial(jax.jit, static_argnames=("record", "mesh"))
+def measure(
+    lanes: Lanes, data: LabelledSamples | None, record: RecordFunction, mesh: Mesh | None = None
+) -> PyTree:
     """Return the record of every lane's network, leaves (lanes, ...)."""
 
-    def record_lane(lane):
+    def record_lane(lane, data):
         return record(lane.state.params, samples_of(data, lane.drawn), lane.split)
 
-    return jax.vmap(record_lane)(lanes)
+    return _of_lanes(record_lane, mesh)(lanes, data)
 
 
-def _report(run: Run, num_seeds, last, epoch, records):
-    if run.on_advance is not None:
-        fraction = (epoch - last) / run.epochs[-1] * num_seeds / run.num_seeds
-        seed_records = jax.tree.map(lambda x: x[:num_seeds], records)
-        run.on_advance(Advance(float(fraction), int(epoch), seed_records))
+def _of_lanes(of_lane: Callable, mesh: Mesh | None) -> Callable:
+    """Map a function of one lane, and of arguments that lanes share; on each device for its lanes."""
+
+    def of_lanes(lanes, *shared):
+        return jax.vmap(lambda lane: of_lane(lane, *shared))(lanes)
+
+    if mesh is None:
+        return of_lanes
+
+    def of_devices(lanes, *shared):
+        specs = PartitionSpec(LANES), *[PartitionSpec()] * len(shared)
+        divided = jax.shard_map(
+            of_lanes, mesh=mesh, in_specs=specs, out_specs=PartitionSpec(LANES), check_vma=False
+        )
+        return divided(lanes, *shared)
+
+    return of_devices
 
 
 def _stacked(records):

@@ -4,21 +4,23 @@ import dataclasses
 import functools
 from typing import Any
 
+import numpy as np
 import optax
 
 from ibjax.checks import as_whole, check_flag, check_known, check_number, is_concrete
 from ibjax.losses import cross_entropy, squared_error
 from ibjax.models import MLP, as_names, as_widths
+from ibjax.training.optimizers import OPTIMIZERS, RATE_SCHEDULES, NamedOptimizer, Numbers
 
-__all__ = ["LOSSES", "OPTIMIZERS", "SPLITS", "TrainConfig", "make_model", "make_optimizer"]
-
-OPTIMIZERS = {
-    "sgd": optax.sgd,
-    "momentum": functools.partial(optax.sgd, momentum=0.9),
-    "adam": optax.adam,
-    "adamw": optax.adamw,
-    "rmsprop": optax.rmsprop,
-}
+__all__ = [
+    "LOSSES",
+    "SPLITS",
+    "TrainConfig",
+    "make_model",
+    "make_optimizer",
+    "named_optimizer",
+    "numbers_of",
+]
 
 # Losses of feature-major outputs (k, n) and the samples' y: (n,) labels, or (k, n) numbers.
 LOSSES = {"cross_entropy": cross_entropy, "squared_error": squared_error}
@@ -39,11 +41,20 @@ class TrainConfig:
         widths: numbers of units in the hidden layers and, last, the output (the data give the inputs).
         activation: a name from ``ibjax.models.ACTIVATIONS``, or one for each hidden layer.
         init: a name from ``ibjax.models.INITS``.
+        init_scale: factor on every initial kernel.
         loss: loss whose mean over samples is minimised: "cross_entropy" of class labels, in nats (one
             output is the logit of class 1 against class 0, a sigmoid unit), or "squared_error" |f(x) -
             y|^2 of numbers, summed over outputs.
-        optimizer: a name from ``OPTIMIZERS``; ``fit`` also takes any Optax optimizer.
-        learning_rate: step size.
+        optimizer: a name from ``ibjax.training.OPTIMIZERS``; ``fit`` also takes any Optax optimizer.
+        learning_rate: step size, at the start if it follows a schedule.
+        learning_rate_schedule: "constant"; "cosine", half a cosine from ``learning_rate`` down to
+            ``decay_factor`` times it at ``decay_epochs``, where it stays; or "step", a factor of
+            ``decay_factor`` after every ``decay_epochs``. ``fit`` takes an Optax optimizer with any
+            other schedule.
+        decay_factor: factor of the schedule.
+        decay_epochs: epochs of the schedule; None for all of them under "cosine", for a third, rounded
+            up, under "step".
+        momentum: decay of the accumulated gradients of the optimizer "momentum".
         weight_decay: coefficient of the parameters added to the gradient (decoupled for "adamw").
         batch_size: samples per step; None for full-batch gradient descent.
         num_epochs: number of passes over the training samples.
@@ -56,6 +67,8 @@ class TrainConfig:
             Records get all training rows, and divide them by ``ibjax.datasets.splits.hold_out``.
         shuffle: whether to draw a new order of the samples each epoch instead of keeping one order.
         noise_variance: variance of Gaussian noise added to every hidden layer in training.
+        dropout_rate: probability with which each hidden unit is set to 0 in training, the others being
+            scaled up.
 
     Raises:
         ValueError: for unknown names, numbers that are not positive, a negative decay or noise variance,
@@ -76,16 +89,25 @@ class TrainConfig:
     shuffle: bool = True
     noise_variance: float = 0.0
     validation_fraction: float = 0.0
+    init_scale: float = 1.0
+    momentum: float = 0.9
+    learning_rate_schedule: str = "constant"
+    decay_factor: float = 0.1
+    decay_epochs: int | None = None
+    dropout_rate: float = 0.0
 
     def __post_init__(self):
         widths = as_widths(self.widths)
         activation = self.activation
         if not isinstance(activation, str):
             activation = as_names("activation", activation)
-        batch_size = self.batch_size
+        batch_size, decay_epochs = self.batch_size, self.decay_epochs
         if batch_size is not None:
             batch_size = as_whole("batch_size", batch_size)
+        if decay_epochs is not None:
+            decay_epochs = as_whole("decay_epochs", decay_epochs)
         check_known("optimizer", self.optimizer, OPTIMIZERS)
+        check_known("learning_rate_schedule", self.learning_rate_schedule, RATE_SCHEDULES)
         check_known("loss", self.loss, LOSSES)
         check_known("split", self.split, SPLITS)
         check_flag("shuffle", self.shuffle)
@@ -94,6 +116,7 @@ class TrainConfig:
             "widths": widths,
             "activation": activation,
             "batch_size": batch_size,
+            "decay_epochs": decay_epochs,
             "num_epochs": as_whole("num_epochs", self.num_epochs),
             "learning_rate": _as_float("learning_rate", self.learning_rate, above=0),
             "weight_decay": _as_float("weight_decay", self.weight_decay, at_least=0),
@@ -102,6 +125,10 @@ class TrainConfig:
             "validation_fraction": _as_float(
                 "validation_fraction", self.validation_fraction, at_least=0, below=1
             ),
+            "init_scale": _as_float("init_scale", self.init_scale, above=0),
+            "momentum": _as_float("momentum", self.momentum, at_least=0, below=1),
+            "decay_factor": _as_float("decay_factor", self.decay_factor, at_least=0),
+            "dropout_rate": _as_float("dropout_rate", self.dropout_rate, at_least=0, below=1),
             "shuffle": bool(self.shuffle),
         }
         for name, value in plain.items():
@@ -122,22 +149,40 @@ class TrainConfig:
 
 def make_model(config: TrainConfig) -> MLP:
     """Return the network of a config."""
-    return MLP(config.widths, config.activations, config.init, config.noise_variance)
+    return MLP(
+        config.widths, config.activations, config.init, config.noise_variance, config.dropout_rate
+    )
 
 
-def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
-    """Return a config's optimizer: the same object for equal settings, so that programs are shared."""
-    return _named_optimizer(config.optimizer, config.learning_rate, config.weight_decay)
+def numbers_of(config: TrainConfig) -> Numbers:
+    """Return the config's numeric settings, as float32."""
+    values = {name: getattr(config, name) for name in Numbers._fields if name != "decay_epochs"}
+    period = config.decay_epochs
+    if period is None:
+        parts = 3 if config.learning_rate_schedule == "step" else 1
+        period = -(-config.num_epochs // parts)
+    return Numbers(**{k: np.float32(v) for k, v in values.items()}, decay_epochs=np.float32(period))
+
+
+def named_optimizer(config: TrainConfig) -> NamedOptimizer:
+    """Return the config's optimizer without its numbers."""
+    return NamedOptimizer(config.optimizer, config.learning_rate_schedule, config.weight_decay > 0)
+
+
+def make_optimizer(config: TrainConfig, steps_per_epoch: int = 1) -> optax.GradientTransformation:
+    """Return a config's optimizer: the same object for equal settings, so that programs are shared.
+
+    Args:
+        config: training configuration.
+        steps_per_epoch: number of steps in an epoch, for schedules of the learning rate.
+    """
+    steps = as_whole("steps_per_epoch", steps_per_epoch)
+    return _made_optimizer(named_optimizer(config), numbers_of(config), steps)
 
 
 @functools.lru_cache(maxsize=64)
-def _named_optimizer(name, learning_rate, weight_decay):
-    if name == "adamw":
-        return optax.adamw(learning_rate, weight_decay=weight_decay)
-    optimizer = OPTIMIZERS[name](learning_rate)
-    if weight_decay > 0:
-        return optax.chain(optax.add_decayed_weights(weight_decay), optimizer)
-    return optimizer
+def _made_optimizer(named, numbers, steps_per_epoch):
+    return named(numbers, steps_per_epoch)
 
 
 def _as_float(name, x, **limits) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,6 +27,7 @@ from ibjax.datasets.splits import (
     random_split,
     revisiting_split,
 )
+from ibjax.models import MLP, num_outputs
 from ibjax.training.config import TrainConfig
 from ibjax.types import LabelledSamples, PyTree, Samples, Split
 
@@ -64,22 +66,26 @@ def checked_data(config: TrainConfig, data: Any) -> LabelledSamples:
             f"got {kind_of(data)}"
         )
     x, y = as_array("x", data.x), data.y
-    check_rank("x", x, 2, "(n_samples, n_inputs)")
+    _check_inputs(model, x)
     if config.loss == "squared_error":
-        _check_form(config, x, y := as_array("y", y))
+        _check_form(config, model, x, y := as_array("y", y))
         return LabelledSamples(as_float32("x", x), as_float32("y", y))
-    _check_form(config, x, y := as_labels("y", y, "x", x))
-    _check_labels(config, "y", y)
+    _check_form(config, model, x, y := as_labels("y", y, "x", x))
+    _check_labels(model, x, "y", y)
     return LabelledSamples(as_float32("x", x), jnp.asarray(np.asarray(y), jnp.int32))
 
 
 def check_drawn_form(
-    config: TrainConfig, draw: DrawData | DrawLabels, shared: LabelledSamples | None
+    config: TrainConfig,
+    model: nn.Module,
+    draw: DrawData | DrawLabels,
+    shared: LabelledSamples | None,
 ) -> None:
     """Check the shapes and kinds of the samples or labels drawn for each seed, without drawing them.
 
     Args:
         config: training configuration.
+        model: the network.
         draw: function that draws a seed's samples, or its labels if samples are ``shared``.
         shared: samples that all seeds share, or None.
 
@@ -96,7 +102,8 @@ def check_drawn_form(
             )
         _check_real("x", drawn.x)
         _check_real("y", drawn.y)
-        _check_form(config, drawn.x, drawn.y)
+        _check_inputs(model, drawn.x)
+        _check_form(config, model, drawn.x, drawn.y)
         return
     if config.loss == "squared_error":
         raise ValueError('draw_labels: expected with the loss "cross_entropy", got "squared_error"')
@@ -107,7 +114,9 @@ def check_drawn_form(
     check_integer("draw_labels", drawn)
 
 
-def checked_drawn(config: TrainConfig, drawn: PyTree, shared: LabelledSamples | None) -> PyTree:
+def checked_drawn(
+    config: TrainConfig, model: nn.Module, drawn: PyTree, shared: LabelledSamples | None
+) -> PyTree:
     """Return the samples or labels drawn for each seed, leaves (seed, ...), in 32 bits.
 
     Raises:
@@ -117,22 +126,27 @@ def checked_drawn(config: TrainConfig, drawn: PyTree, shared: LabelledSamples | 
     if drawn is None:
         return None
     if shared is not None:
-        _check_labels(config, "draw_labels", drawn)
+        _check_labels(model, shared.x, "draw_labels", drawn)
         return drawn.astype(jnp.int32)
     x, y = _checked_numbers("x", drawn.x), drawn.y
     if config.loss == "squared_error":
         y = _checked_numbers("y", y)
     else:
-        _check_labels(config, "y", y)
+        _check_labels(model, x[0], "y", y)
         y = y.astype(jnp.int32)
     return drawn._replace(x=x, y=y)
 
 
-def _check_form(config: TrainConfig, x: Any, y: Any) -> None:
-    check_rank("x", x, 2, "(n_samples, n_inputs)")
+def _check_inputs(model: nn.Module, x: Any) -> None:
+    if isinstance(model, MLP) or np.ndim(x) < 2:
+        check_rank("x", x, 2, "(n_samples, n_inputs)")
+
+
+def _check_form(config: TrainConfig, model: nn.Module, x: Any, y: Any) -> None:
     if config.loss == "squared_error":
-        if np.ndim(y) != 2 or np.shape(y)[1] != config.widths[-1]:
-            raise ValueError(f"y: expected shape (n_samples, {config.widths[-1]}), got {np.shape(y)}")
+        outputs = num_outputs(model, np.shape(x)[1:])
+        if np.ndim(y) != 2 or np.shape(y)[1] != outputs:
+            raise ValueError(f"y: expected shape (n_samples, {outputs}), got {np.shape(y)}")
     else:
         check_rank("y", y, 1, "(n_samples,)")
     check_nonempty("x", x)
@@ -148,10 +162,10 @@ def _check_form(config: TrainConfig, x: Any, y: Any) -> None:
         )
 
 
-def _check_labels(config: TrainConfig, name: str, y: Any) -> None:
+def _check_labels(model: nn.Module, x: Any, name: str, y: Any) -> None:
     labels = np.asarray(y)
     lowest, highest = int(labels.min()), int(labels.max())
-    outputs = config.widths[-1]
+    outputs = num_outputs(model, np.shape(x)[1:])
     if lowest < 0 or highest >= max(outputs, 2):  # one output distinguishes 1 from 0
         raise ValueError(
             f"{name}: expected labels from 0 to {max(outputs, 2) - 1}, which the network's {outputs} "

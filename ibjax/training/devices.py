@@ -1,67 +1,107 @@
-"""Tasks on several devices at once, one thread per device."""
+"""Where blocks train: threads of a CPU, all accelerators of a host as one, or an executor's workers."""
 
+import functools
+import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from typing import Any
 
-__all__ = ["StoppedError", "on_devices", "one_at_a_time"]
+import jax
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+__all__ = ["LANES", "StoppedError", "one_at_a_time", "places_of", "run_tasks", "usable_cores"]
+
+# Name of the axis along which lanes are divided among accelerators.
+LANES = "lanes"
 
 
 class StoppedError(Exception):
     """Raised by a task when another task has failed or the user has interrupted."""
 
 
-def on_devices(
-    task: Callable[[Any, int], Any], num_tasks: int, devices: Sequence[Any], stop: threading.Event
-) -> list:
-    """Run ``task(device, i)`` for all i, each on the next free device, and return results in order.
+def usable_cores() -> int:
+    """Return the number of cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
-    Each device has its own thread, since a program with a host callback returns only when it is done.
+
+def places_of(devices: Sequence[Any]) -> list[Any]:
+    """Return a place for each thread that trains blocks: a device, or a sharding over several.
+
+    A program for a CPU is compiled for the first of its devices alone. Threads run it at the same time,
+    one for each of the ``devices``; these share their cores anyway. A program for several accelerators
+    is compiled once, for lanes that are divided among them.
+    """
+    first = devices[0]
+    if first.platform == "cpu":
+        return [first] * len(devices)
+    if len(devices) == 1:
+        return [first]
+    mesh = Mesh(list(devices), (LANES,), axis_types=(AxisType.Auto,))
+    return [NamedSharding(mesh, PartitionSpec(LANES))]
+
+
+def run_tasks(
+    task: Callable[[Any, int], Any], num_tasks: int, places: Sequence[Any], stop: threading.Event
+) -> None:
+    """Run ``task(place, i)`` for all i, each in the thread of the next free place.
 
     Args:
-        task: function ``task(device, i)``; may raise ``StoppedError`` once ``stop`` is set.
+        task: function ``task(place, i)``; may raise ``StoppedError`` once ``stop`` is set.
         num_tasks: number of tasks.
-        devices: devices that run the tasks.
+        places: one for each thread.
         stop: event that is set when a task fails.
     """
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for i in range(num_tasks):
         waiting.put(i)
-    results = [None] * num_tasks
 
-    def drive(device):
+    def drive(place):
         try:
             while not stop.is_set():
-                i = waiting.get_nowait()
-                results[i] = task(device, i)
+                task(place, waiting.get_nowait())
         except (queue.Empty, StoppedError):
             return
         except BaseException:
             stop.set()
             raise
 
-    used = devices[: min(num_tasks, len(devices))]
+    used = places[: min(num_tasks, len(places))]
     with ThreadPoolExecutor(len(used)) as pool:
-        driving = [pool.submit(drive, device) for device in used]
+        driving = [pool.submit(drive, place) for place in used]
         try:
             for future in driving:
                 future.result()
         except BaseException:
             stop.set()
             raise
-    return results
 
 
-def one_at_a_time(function: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
+def run_remotely(
+    tasks: Sequence[Callable[[], Any]], executor: Executor, done: Callable[[int, Any], None]
+) -> None:
+    """Run tasks on an executor's workers, and call ``done(i, result)`` here as they finish."""
+    futures: dict[Future, int] = {executor.submit(task): i for i, task in enumerate(tasks)}
+    try:
+        for future in as_completed(futures):
+            done(futures[future], future.result())
+    except BaseException:
+        for future in futures:
+            future.cancel()
+        raise
+
+
+def one_at_a_time(function: Callable[..., Any] | None) -> Callable[..., Any] | None:
     """Wrap a function with a lock, so that threads may call it concurrently."""
     if function is None:
         return None
     lock = threading.Lock()
 
-    def locked(x):
+    @functools.wraps(function)
+    def locked(*args):
         with lock:
-            return function(x)
+            return function(*args)
 
     return locked

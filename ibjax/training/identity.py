@@ -6,8 +6,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from ibjax.models import MLP
 from ibjax.training.blocks import Lanes, Run, measure
 from ibjax.training.checkpoint import code_versions
+from ibjax.training.data import samples_of
 from ibjax.training.fingerprint import fingerprint, fingerprint_of_arrays, fingerprint_of_jaxpr
 
 __all__ = ["run_description"]
@@ -19,6 +21,7 @@ def run_description(
     *,
     seeds_of: Sequence[np.ndarray],
     purposes: Mapping[str, np.ndarray],
+    numbers: Mapping[str, Any] | None,
     platform: str,
 ) -> dict[str, Any]:
     """Return everything that defines a run, for ``describe_run``; functions by what they compute.
@@ -28,16 +31,29 @@ def run_description(
         lanes: untrained networks of any block, from whose shapes the programs are traced.
         seeds_of: seeds of every block.
         purposes: (seed,) seeds to use instead of the networks' own, by purpose.
+        numbers: (network,) numeric settings instead of the config's, by name.
         platform: platform of the devices.
     """
     params, opt_state = jax.tree.map(lambda x: x[0], lanes.state)
-    optimizer = run.recipe.optimizer
-    steps = fingerprint(optimizer.init, params), fingerprint(optimizer.update, params, opt_state, params)
+    model = run.recipe.model
+    own_numbers = jax.tree.map(lambda x: x[0], lanes.numbers)
+
+    def first_state(numbers, params):
+        return run.recipe.optimizer(numbers, 1).init(params)
+
+    def step(numbers, grads, state, params):
+        return run.recipe.optimizer(numbers, 1).update(grads, state, params)
+
+    steps = (
+        fingerprint(first_state, own_numbers, params),
+        fingerprint(step, own_numbers, params, opt_state, params),
+    )
     record = fingerprint_of_jaxpr(measure.trace(lanes, run.data, run.record).jaxpr)
     drawn = run.draw_own and f"computes sha256:{fingerprint(run.draw_own, lanes.keys.data[0])}"
     shared = run.data and f"holds sha256:{fingerprint_of_arrays(run.data)}"
     return {
         **run.config.as_dict(),
+        "model": None if isinstance(model, MLP) else f"computes sha256:{_own_model(run, lanes)}",
         "record": f"computes sha256:{record}",
         "optimizer_steps": f"computes sha256:{''.join(steps)}",
         "data": shared or drawn,
@@ -47,6 +63,12 @@ def run_description(
         "keys": f"draws sha256:{fingerprint_of_arrays(jax.random.bits(lanes.keys.init[0], (8,)))}",
         "versions": code_versions(),
         "blocks": [seeds.tolist() for seeds in seeds_of],
-        "purpose_seeds": [(k, numbers.tolist()) for k, numbers in sorted(purposes.items())],
+        "purpose_seeds": [(k, seeds.tolist()) for k, seeds in sorted(purposes.items())],
+        "numbers": [(k, np.asarray(v).tolist()) for k, v in sorted((numbers or {}).items())],
         "platform": platform,
     }
+
+
+def _own_model(run: Run, lanes: Lanes) -> str:
+    params, drawn = jax.tree.map(lambda x: x[0], (lanes.state.params, lanes.drawn))
+    return fingerprint(run.recipe.model.apply, params, samples_of(run.data, drawn).x)

@@ -5,40 +5,37 @@ rounding depends on the number of lanes but not on the contents of other lanes, 
 depend neither on the number of seeds, nor on their grouping, nor on the device.
 """
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
+import flax.linen as nn
 import jax
 import numpy as np
 import optax
 
-from ibjax.batching import blocks_of_seeds, default_lanes
+from ibjax.batching import blocks_of_seeds
 from ibjax.checks import as_whole
 from ibjax.training.arguments import (
     check_config,
+    check_executor,
     check_functions,
+    check_model,
     check_one_process,
     checked_devices,
     checked_folder,
+    checked_numbers,
     checked_purposes,
 )
-from ibjax.training.blocks import (
-    Advance,
-    Block,
-    Run,
-    run_block,
-    training_settings,
-    untrained_lanes,
-)
+from ibjax.training.blocks import Advance, Block, training_settings, untrained_lanes
 from ibjax.training.checkpoint import BlockCheckpoint, Resume, describe_run
-from ibjax.training.config import LOSSES, TrainConfig, make_model, make_optimizer
-from ibjax.training.data import DrawData, DrawLabels, check_drawn_form, checked_data
-from ibjax.training.devices import on_devices, one_at_a_time
+from ibjax.training.config import TrainConfig
+from ibjax.training.data import DrawData, DrawLabels
+from ibjax.training.devices import places_of
+from ibjax.training.engine import Job, lanes_of, not_finite, prepared_run, train_jobs
 from ibjax.training.identity import run_description
 from ibjax.training.schedule import recorded_epochs
-from ibjax.training.steps import Recipe
 from ibjax.types import ArrayLike, History, LabelledSamples, RecordFunction
 
 __all__ = ["fit"]
@@ -51,12 +48,15 @@ def fit(
     seeds: Sequence[int],
     record: RecordFunction,
     purpose_seeds: Mapping[str, ArrayLike] | None = None,
+    numbers: Mapping[str, ArrayLike] | None = None,
     schedule: str | ArrayLike = "log",
+    model: nn.Module | None = None,
     optimizer: optax.GradientTransformation | None = None,
     draw_labels: DrawLabels | None = None,
     seeds_per_batch: int | None = None,
     lanes: int | None = None,
     devices: Sequence[Any] | None = None,
+    executor: Executor | None = None,
     checkpoint_dir: str | Path | None = None,
     resume: Resume = False,
     on_advance: Callable[[Advance], Any] | None = None,
@@ -79,7 +79,14 @@ def fit(
         purpose_seeds: seeds to use instead of the networks' own, by purpose, one whole number for each
             network: "init" (initial weights), "split", "order" (of samples), "labels", "noise", "data".
             Networks with equal numbers share what is drawn for that purpose.
+        numbers: numeric settings of single networks, by name, one number for each instead of the
+            config's: "learning_rate", "init_scale", "weight_decay", "noise_variance", "momentum",
+            "decay_factor", "decay_epochs". They are data of one compiled program, which configs that
+            differ in them alone share.
         schedule: recorded epochs, by name or number; 0 and the last are always recorded.
+        model: any Flax module that returns logits (n, k) and a list of hidden activations, (n, ...)
+            each, instead of the config's ``MLP``; its ``__call__`` may have an argument ``train``, and
+            rngs named "noise" and "dropout" in training. x may then have more axes.
         optimizer: any Optax optimizer, instead of the config's.
         draw_labels: function that draws a seed's labels from a key of its own, instead of ``data.y``,
             for soft or random labels.
@@ -88,7 +95,12 @@ def fit(
         lanes: number of networks per compiled program, filled up with copies if there are fewer seeds.
             Default: 13 on CPUs (50 seeds on 2 or 4 cores) and 64 on accelerators. Results with equal
             ``lanes`` are bit-identical; with different ``lanes`` they are equal up to rounding.
-        devices: devices that run one program each; by default all local devices of the default platform.
+        devices: by default all local accelerators, whose program is compiled once for lanes divided
+            among them, or a CPU with a thread for each core that this process may use. Of several CPU
+            devices, which share their cores, the first runs everything, in a thread for each.
+        executor: any ``concurrent.futures.Executor``, such as that of a Dask client, whose workers train
+            blocks, each on its first device. They must have the same versions of ibjax and JAX, and the
+            functions given must be picklable by cloudpickle. ``on_advance`` then hears of whole blocks.
         checkpoint_dir: folder for checkpoints, saved at the first recorded epoch after every 10 seconds
             and at the end. It must not hold another run, unless ``resume``.
         resume: whether to continue from the newest checkpoints in ``checkpoint_dir``, if any. Everything
@@ -104,7 +116,7 @@ def fit(
     Raises:
         ValueError: for data of other shapes or kinds, NaN or infinite numbers, labels without an output,
             drawn data and drawn labels together, a batch larger than the training set, no seeds or the
-            same seed twice, unknown purposes or not one number for each seed, drawn labels of other
+            same seed twice, unknown purposes or numbers or not one for each seed, drawn labels of other
             shapes or kinds or without an output, arguments of other types, several processes of
             ``jax.distributed``; when resuming, for checkpoints of other settings or other functions,
             damaged ones or those of other seeds; when not, for those of any run.
@@ -113,83 +125,74 @@ def fit(
     check_one_process()
     check_config(config)
     check_functions(record, optimizer, draw_labels, on_advance)
+    check_model(model)
+    check_executor(executor)
     folder = checked_folder(checkpoint_dir, resume)
     devices = checked_devices(devices)
+    places = places_of(devices)
     epochs = recorded_epochs(schedule, config.num_epochs)
-    lanes = default_lanes(devices[0].platform) if lanes is None else as_whole("lanes", lanes)
+    lanes = lanes_of(places, lanes)
     size = lanes if seeds_per_batch is None else as_whole("seeds_per_batch", seeds_per_batch)
     seeds_of = blocks_of_seeds(seeds, min(size, lanes))  # each block's
     all_seeds = np.concatenate(seeds_of)
     purposes = checked_purposes(purpose_seeds, len(all_seeds))
-    draw_data = data if callable(data) and not isinstance(data, type) else None
-    if draw_data is not None and draw_labels is not None:
-        raise ValueError("draw_labels: expected only with data that all seeds share, got both drawn")
-    draw_own = draw_labels if draw_data is None else draw_data
-    with training_settings():
-        shared = checked_data(config, data) if draw_data is None else None
-        if draw_own is not None:
-            check_drawn_form(config, draw_own, shared)
-        recipe = Recipe(
-            model=make_model(config),
-            optimizer=make_optimizer(config) if optimizer is None else optimizer,
-            batch_size=config.batch_size,
-            shuffle=config.shuffle,
-            loss=LOSSES[config.loss],
-            validation_fraction=config.validation_fraction,
-        )
-        run = Run(
-            recipe=recipe,
-            config=config,
-            data=shared,
+    check_numbers_used("numbers", numbers or (), config, model=model, optimizer=optimizer)
+    own_numbers = checked_numbers(config, numbers, len(all_seeds))
+    of_block = np.split(np.arange(len(all_seeds)), np.cumsum([len(s) for s in seeds_of])[:-1])
+    with training_settings(), jax.default_device(devices[0]):
+        run = prepared_run(
+            config,
+            data,
+            numbers=own_numbers,
             record=record,
-            draw_own=draw_own,
             epochs=epochs,
             lanes=lanes,
-            num_seeds=len(all_seeds),
-            on_advance=one_at_a_time(on_advance),
-            stop=threading.Event(),
+            model=model,
+            optimizer=optimizer,
+            draw_labels=draw_labels,
         )
-        others = {k: np.array_split(numbers, len(seeds_of)) for k, numbers in purposes.items()}
-        with jax.default_device(devices[0]):
-            starts = [
-                untrained_lanes(
-                    run, block_seeds, {purpose: parts[i] for purpose, parts in others.items()}
-                )
-                for i, block_seeds in enumerate(seeds_of)
-            ]
-        checkpoints: list[BlockCheckpoint | None] = [None] * len(seeds_of)
+        blocks = [
+            Block(all_seeds[i], *jax.tree.map(lambda x, i=i: x[i], (own_numbers, purposes)))
+            for i in of_block
+        ]
+        # What is drawn for single seeds is checked before any is trained.
+        checked = blocks if run.draw_own is not None else blocks[:1]
+        first, *_ = [untrained_lanes(run, block) for block in checked]
         if folder is not None:
             description = run_description(
-                run, starts[0], seeds_of=seeds_of, purposes=purposes, platform=devices[0].platform
+                run,
+                first,
+                seeds_of=seeds_of,
+                purposes=purposes,
+                numbers=numbers,
+                platform=devices[0].platform,
             )
-            identity = describe_run(folder, description, resume=resume)
-            checkpoints = [
-                BlockCheckpoint(
-                    folder / f"seeds_{block_seeds[0]}_to_{block_seeds[-1]}", identity, block_seeds
-                )
-                for block_seeds in seeds_of
-            ]
-    blocks = [
-        Block(
-            seeds=block_seeds,
-            lanes=block_lanes,
-            checkpoint=checkpoint,
-            saved=checkpoint.restore() if checkpoint and resume else None,
-        )
-        for block_seeds, block_lanes, checkpoint in zip(seeds_of, starts, checkpoints, strict=True)
-    ]
-    results = on_devices(
-        lambda device, i: run_block(run, blocks[i], device),
-        num_tasks=len(blocks),
-        devices=devices,
-        stop=run.stop,
+            blocks = _with_checkpoints(blocks, folder, describe_run(folder, description, resume=resume))
+    results: list[Any] = [None] * len(blocks)
+    train_jobs(
+        [Job(run, block, f"seeds_{block.seeds[0]}_to_{block.seeds[-1]}") for block in blocks],
+        results.__setitem__,
+        places=places,
+        executor=executor,
+        on_advance=on_advance,
     )
     params, records = jax.tree.map(lambda *parts: np.concatenate(parts), *results)
-    finite = [np.isfinite(p).reshape(len(all_seeds), -1).all(axis=1) for p in jax.tree.leaves(params)]
     return History(
         seeds=all_seeds.astype(np.int64),
         epochs=epochs,
         records=records,
-        diverged=~np.all(finite, axis=0),
+        diverged=not_finite(params),
         params=params,
     )
+
+
+def _with_checkpoints(blocks: list[Block], folder: Path, run: str) -> list[Block]:
+    """Return blocks that continue from their newest checkpoints, all of which are read first."""
+    where = [
+        BlockCheckpoint(folder / f"seeds_{seeds[0]}_to_{seeds[-1]}", run, seeds)
+        for seeds, *_ in blocks
+    ]
+    return [
+        block._replace(checkpoint=checkpoint, saved=checkpoint.restore())
+        for block, checkpoint in zip(blocks, where, strict=True)
+    ]

@@ -6,6 +6,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,8 +15,9 @@ from jax import lax
 from jaxtyping import Array, Int
 
 from ibjax.losses import cross_entropy
-from ibjax.models import MLP, merge_linear
+from ibjax.models import MLP, merge_linear, takes_train
 from ibjax.sorting import sort_words, sort_words_64
+from ibjax.training.optimizers import Numbers, OptimizerFamily
 from ibjax.types import PyTree, Samples, TrainState
 
 __all__ = ["Keys", "Recipe", "epoch_order", "init_state", "seed_keys", "train_epochs"]
@@ -36,10 +38,13 @@ class Keys(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """Static settings of training, on which a compiled program depends."""
+    """Static settings of training, on which a compiled program depends.
 
-    model: MLP
-    optimizer: optax.GradientTransformation
+    Noise of the model has the variance of the network's ``Numbers``, if the model's own is not 0.
+    """
+
+    model: nn.Module
+    optimizer: OptimizerFamily
     batch_size: int | None
     shuffle: bool
     loss: Callable[[Array, Array], Array] = cross_entropy
@@ -52,16 +57,24 @@ def seed_keys(seed: Int[Array, ""]) -> Keys:
     return Keys(*(jax.random.fold_in(key, purpose) for purpose in range(len(Keys._fields))))
 
 
-def init_state(key: Array, recipe: Recipe, num_inputs: int) -> TrainState:
-    """Return the state of the untrained network, epoch 0."""
-    inputs = jnp.zeros((1, num_inputs))
-    params = recipe.model.init({"params": key}, inputs)
-    return TrainState(params, recipe.optimizer.init(params))
+def init_state(
+    key: Array, recipe: Recipe, numbers: Numbers, input_shape: tuple[int, ...]
+) -> TrainState:
+    """Return the state of the untrained network, epoch 0; its kernels are scaled by ``init_scale``."""
+    params = recipe.model.init({"params": key}, jnp.zeros((1, *input_shape)))
+
+    def scaled(path, leaf):
+        is_kernel = getattr(path[-1], "key", None) == "kernel"
+        return numbers.init_scale * leaf if is_kernel else leaf
+
+    params = jax.tree_util.tree_map_with_path(scaled, params)
+    return TrainState(params, recipe.optimizer(numbers, 1).init(params))
 
 
 def train_epochs(
     state: TrainState,
     keys: Keys,
+    numbers: Numbers,
     data: Samples,
     rows: Int[Array, " n_train"],
     epoch: Int[Array, ""],
@@ -78,6 +91,7 @@ def train_epochs(
         state: training state after ``epoch`` epochs.
         keys: random keys of the seed; the order of samples and the noise depend on the seed and the
             epoch alone.
+        numbers: numeric settings of the network.
         data: samples with x (n, d) and y (n,), or (n, k) for losses of numbers.
         rows: (n_train,) row numbers of the training samples.
         epoch: number of epochs done; may be traced.
@@ -85,7 +99,7 @@ def train_epochs(
         recipe: model, optimizer, batch size, whether to shuffle, loss.
     """
     epochs = _full_batch_epoch if recipe.batch_size is None else _minibatch_epoch
-    one_epoch = epochs(keys, data, rows, recipe)
+    one_epoch = epochs(keys, numbers, data, rows, recipe)
     return lax.fori_loop(epoch, epoch + num_epochs, one_epoch, state)
 
 
@@ -105,10 +119,10 @@ def epoch_order(key: Array, epoch: Int[Array, ""], num_samples: int) -> Int[Arra
     return sort_words_64(random, index)[1].astype(jnp.int32)
 
 
-def _minibatch_epoch(keys, data, rows, recipe):
+def _minibatch_epoch(keys, numbers, data, rows, recipe):
     positions, real = _batches(len(rows), recipe.batch_size)
     all_weights = real / real.sum(axis=1, keepdims=True)  # weights in each batch's mean
-    model, merged = merge_linear(recipe.model, data.x.shape[1])
+    network = _Network(recipe, numbers, data, len(positions))
 
     def one_epoch(epoch, state):
         order = rows[epoch_order(keys.order, epoch, len(rows))] if recipe.shuffle else rows
@@ -117,9 +131,9 @@ def _minibatch_epoch(keys, data, rows, recipe):
         def step(state, batch):
             number, positions, weights = batch
             key = jax.random.fold_in(noise_key, number)
-            params, pull_back = jax.vjp(merged, state.params)
-            grads = _gradient(params, *_gather(data, order[positions]), weights, key, model, recipe.loss)
-            return _update(state, pull_back(grads)[0], recipe), None
+            params, pull_back = jax.vjp(network.merged, state.params)
+            grads = network.gradient(params, *network.gather(order[positions]), weights, key)
+            return network.update(state, pull_back(grads)[0]), None
 
         batches = jnp.arange(len(positions)), jnp.asarray(positions), jnp.asarray(all_weights)
         return lax.scan(step, state, batches)[0]
@@ -127,28 +141,28 @@ def _minibatch_epoch(keys, data, rows, recipe):
     return one_epoch
 
 
-def _full_batch_epoch(keys, data, rows, recipe):
+def _full_batch_epoch(keys, numbers, data, rows, recipe):
     positions, real = _batches(len(rows), min(BLOCK, len(rows)))
     weights = real / len(rows)  # weights in the overall mean
+    network = _Network(recipe, numbers, data, steps_per_epoch=1)
     # The blocks are the same in every epoch and gathered once: (blocks, d, BLOCK), (blocks, BLOCK).
-    x, y = jax.vmap(lambda block: _gather(data, rows[block]))(jnp.asarray(positions))
-    model, merged = merge_linear(recipe.model, data.x.shape[1])
+    x, y = jax.vmap(lambda block: network.gather(rows[block]))(jnp.asarray(positions))
 
     def one_epoch(epoch, state):
         noise_key = jax.random.fold_in(keys.noise, epoch)
-        params, pull_back = jax.vjp(merged, state.params)
+        params, pull_back = jax.vjp(network.merged, state.params)
 
         def add_block(total, block):
             # Index by number: a scan over x and y would copy them into another order in every epoch.
             number, weights = block
             key = jax.random.fold_in(noise_key, number)
-            grads = _gradient(params, x[number], y[number], weights, key, model, recipe.loss)
+            grads = network.gradient(params, x[number], y[number], weights, key)
             return jax.tree.map(jnp.add, total, grads), None
 
         blocks = jnp.arange(len(positions)), jnp.asarray(weights)
         zero = jax.tree.map(jnp.zeros_like, params)
         grads, _ = lax.scan(add_block, zero, blocks)
-        return _update(state, pull_back(grads)[0], recipe)
+        return network.update(state, pull_back(grads)[0])
 
     return one_epoch
 
@@ -164,21 +178,44 @@ def _batches(num_samples: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
     return np.where(real, position, 0), real.astype(np.float32)
 
 
-def _gather(data, rows):
-    """Gather the samples of ``rows``, feature-major: (d, batch), (batch,) or (k, batch)."""
-    x = data.x.at[rows].get(mode="promise_in_bounds")
-    # Whole rows are gathered, then transposed at once: gathering columns is twice as slow.
-    return lax.optimization_barrier(x.T), data.y.at[rows].get(mode="promise_in_bounds").T
+class _Network:
+    """One network's gathering of samples, gradients and updates.
 
+    An ``MLP`` takes feature-major samples, and its linear layers are merged; other modules take rows.
+    """
 
-def _gradient(params, x, y, weights, key, model, loss_of_samples) -> PyTree:
-    def loss(params):
-        logits, _ = model.apply(params, x, train=True, method="feature_major", rngs={"noise": key})
-        return jnp.sum(weights * loss_of_samples(logits, y))
+    def __init__(self, recipe: Recipe, numbers: Numbers, data: Samples, steps_per_epoch: int):
+        self._data, self._loss, self._numbers = data, recipe.loss, numbers
+        self._optimizer = recipe.optimizer(numbers, steps_per_epoch)
+        self._model, self.merged = recipe.model, lambda params: params
+        if isinstance(recipe.model, MLP):
+            self._model, self.merged = merge_linear(recipe.model, data.x.shape[1])
 
-    return jax.grad(loss)(params)
+    def gather(self, rows):
+        """Gather the samples of ``rows``: x (d, batch), or (batch, ...); y (batch,) or (k, batch)."""
+        x = self._data.x.at[rows].get(mode="promise_in_bounds")
+        if isinstance(self._model, MLP):
+            # Whole rows are gathered, then transposed at once: gathering columns is twice as slow.
+            x = lax.optimization_barrier(x.T)
+        return x, self._data.y.at[rows].get(mode="promise_in_bounds").T
 
+    def gradient(self, params, x, y, weights, key) -> PyTree:
+        """Return the gradient of the weighted sum of losses, by the parameters of merged layers."""
 
-def _update(state, grads, recipe) -> TrainState:
-    updates, opt_state = recipe.optimizer.update(grads, state.opt_state, state.params)
-    return TrainState(optax.apply_updates(state.params, updates), opt_state)
+        def loss(params):
+            return jnp.sum(weights * self._loss(self._outputs(params, x, key), y))
+
+        return jax.grad(loss)(params)
+
+    def update(self, state, grads) -> TrainState:
+        updates, opt_state = self._optimizer.update(grads, state.opt_state, state.params)
+        return TrainState(optax.apply_updates(state.params, updates), opt_state)
+
+    def _outputs(self, params, x, key):
+        """Return outputs in training, (k, batch)."""
+        rngs = {"noise": key, "dropout": jax.random.fold_in(key, 0)}
+        if isinstance(self._model, MLP):
+            options = {"method": "feature_major", "noise_variance": self._numbers.noise_variance}
+            return self._model.apply(params, x, train=True, rngs=rngs, **options)[0]
+        options = {"train": True} if takes_train(self._model) else {}
+        return self._model.apply(params, x, rngs=rngs, **options)[0].T

@@ -1,0 +1,197 @@
+"""Training of blocks, of one program or several, in this process or by an executor's workers."""
+
+import functools
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Any, NamedTuple
+
+import cloudpickle
+import flax.linen as nn
+import jax
+import numpy as np
+import optax
+
+from ibjax.batching import default_lanes
+from ibjax.checks import as_whole
+from ibjax.training.blocks import Advance, Block, Run, Watch, run_block
+from ibjax.training.checkpoint import code_versions
+from ibjax.training.config import LOSSES, TrainConfig, make_model
+from ibjax.training.data import DrawLabels, check_drawn_form, checked_data
+from ibjax.training.devices import one_at_a_time, run_remotely, run_tasks
+from ibjax.training.optimizers import GivenOptimizer, NamedOptimizer, Numbers
+from ibjax.training.steps import Recipe
+from ibjax.types import PyTree, RecordFunction
+
+__all__ = ["Job", "lanes_of", "not_finite", "prepared_run", "train_jobs"]
+
+# Seconds in which the first of an executor's workers must answer.
+PATIENCE = 120.0
+
+
+class Job(NamedTuple):
+    """A block to train, with a name for progress and dashboards."""
+
+    run: Run
+    block: Block
+    name: str
+
+
+def lanes_of(places: Sequence[Any], lanes: int | None) -> int:
+    """Return the number of networks per program: ``lanes``, or the default, on each of its devices."""
+    devices = list(getattr(places[0], "device_set", places[:1]))
+    if lanes is None:
+        lanes = default_lanes(devices[0].platform)
+    return as_whole("lanes", lanes) * len(devices)
+
+
+def prepared_run(
+    config: TrainConfig,
+    data: Any,
+    *,
+    numbers: Numbers,
+    record: RecordFunction,
+    epochs: np.ndarray,
+    lanes: int,
+    model: nn.Module | None = None,
+    optimizer: optax.GradientTransformation | None = None,
+    draw_labels: DrawLabels | None = None,
+) -> Run:
+    """Return what all blocks of one program share; arguments are those of ``fit``.
+
+    Args:
+        config: training configuration.
+        data: samples, or a function that draws them.
+        numbers: (network,) numeric settings of all networks; whether any has noise or decay of weights
+            decides on the program.
+        record: what is measured.
+        epochs: recorded epochs.
+        lanes: number of networks of the program.
+        model: network instead of the config's.
+        optimizer: optimizer instead of the config's.
+        draw_labels: function that draws labels.
+
+    Raises:
+        ValueError: for data that the network cannot learn.
+    """
+    if model is None:
+        model = make_model(config).clone(noise_variance=float((numbers.noise_variance > 0).any()))
+    draw_data = data if callable(data) and not isinstance(data, type) else None
+    if draw_data is not None and draw_labels is not None:
+        raise ValueError("draw_labels: expected only with data that all seeds share, got both drawn")
+    draw_own = draw_labels if draw_data is None else draw_data
+    shared = checked_data(config, model, data) if draw_data is None else None
+    if draw_own is not None:
+        check_drawn_form(config, model, draw_own, shared)
+    decays = bool((numbers.weight_decay > 0).any())
+    named = NamedOptimizer(config.optimizer, config.learning_rate_schedule, decays)
+    recipe = Recipe(
+        model=model,
+        optimizer=named if optimizer is None else GivenOptimizer(optimizer),
+        batch_size=config.batch_size,
+        shuffle=config.shuffle,
+        loss=LOSSES[config.loss],
+        validation_fraction=config.validation_fraction,
+    )
+    return Run(
+        recipe=recipe,
+        config=config,
+        data=shared,
+        record=record,
+        draw_own=draw_own,
+        epochs=epochs,
+        lanes=lanes,
+    )
+
+
+def train_jobs(
+    jobs: Sequence[Job],
+    keep: Callable[[int, tuple[PyTree, PyTree]], None],
+    *,
+    places: Sequence[Any],
+    executor: Executor | None,
+    on_advance: Callable[[Advance], Any] | None,
+) -> None:
+    """Train all blocks, and call ``keep(i, (params, records))`` with each as it finishes.
+
+    Args:
+        jobs: the blocks.
+        keep: function called for one block at a time.
+        places: one for each thread of this process.
+        executor: workers that train the blocks instead, or None.
+        on_advance: function called after every stretch of training; for an executor, after every block.
+
+    Raises:
+        ValueError: for workers with other versions of the code, or none that answers.
+    """
+    num_networks, tell = sum(len(job.block.seeds) for job in jobs), one_at_a_time(on_advance)
+    if executor is None:
+        watch, kept = Watch(tell, num_networks, threading.Event()), one_at_a_time(keep)
+        assert kept is not None
+
+        def task(place, i):
+            kept(i, run_block(jobs[i].run, jobs[i].block, place, watch))
+
+        run_tasks(task, len(jobs), places, watch.stop)
+        return
+    _check_workers(executor)
+    programs = {id(job.run): cloudpickle.dumps(_on_host(job.run)) for job in jobs}
+
+    def done(i, result):
+        keep(i, result)
+        if tell is not None:
+            run, block, _ = jobs[i]
+            last = jax.tree.map(lambda x: x[:, -1], result[1])
+            tell(Advance(len(block.seeds) / num_networks, int(run.epochs[-1]), last))
+
+    run_remotely([_Remote(programs[id(job.run)], job.block, job.name) for job in jobs], executor, done)
+
+
+def not_finite(params: PyTree) -> np.ndarray:
+    """Return which networks' parameters, leaves (network, ...), are not all finite."""
+    finite = [np.isfinite(p).reshape(len(p), -1).all(axis=1) for p in jax.tree.leaves(params)]
+    return ~np.all(finite, axis=0)
+
+
+def _on_host(run: Run) -> Run:
+    return run._replace(data=jax.device_get(run.data))
+
+
+def _check_workers(executor: Executor) -> None:
+    """Refuse workers whose code would compute other numbers, as far as the first one tells."""
+    try:
+        theirs = executor.submit(code_versions).result(timeout=PATIENCE)
+    except TimeoutError as error:
+        raise ValueError(
+            f"executor: expected a worker that answers within {PATIENCE:g} seconds, got none"
+        ) from error
+    _check_versions(code_versions(), theirs)
+
+
+def _check_versions(ours: dict[str, str], theirs: dict[str, str]) -> None:
+    if differing := [k for k in ours if theirs.get(k) != ours[k]]:
+        raise ValueError(
+            "executor: expected workers with the same code, got "
+            + ", ".join(f"{k} {theirs.get(k)} instead of {ours[k]}" for k in differing)
+        )
+
+
+class _Remote:
+    """A block that a worker trains; ``__name__`` is what dashboards show."""
+
+    def __init__(self, program: bytes, block: Block, name: str):
+        self._program, self._block, self._versions = program, block, code_versions()
+        self.__name__ = name
+
+    def __call__(self) -> tuple[PyTree, PyTree]:
+        _check_versions(self._versions, code_versions())
+        run = _unpickled(hashlib.sha256(self._program).hexdigest(), self._program)
+        watch = Watch(None, len(self._block.seeds), threading.Event())
+        return run_block(run, self._block, jax.local_devices()[0], watch)
+
+
+@functools.lru_cache(maxsize=16)
+def _unpickled(digest: str, program: bytes) -> Run:
+    """Return the same run for the same bytes, so that a worker compiles its programs once."""
+    return cloudpickle.loads(program)
