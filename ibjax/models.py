@@ -24,7 +24,16 @@ from ibjax.checks import as_whole, check_known, check_number, check_rank, kind_o
 from ibjax.numerics import product
 from ibjax.types import ArrayLike, PyTree
 
-__all__ = ["ACTIVATIONS", "INITS", "MLP", "as_names", "as_widths", "merge_linear", "num_outputs", "takes_train"]
+__all__ = [
+    "ACTIVATIONS",
+    "INITS",
+    "MLP",
+    "as_names",
+    "as_widths",
+    "merge_linear",
+    "num_outputs",
+    "takes_train",
+]
 
 # Slope of leaky ReLU below 0, that of the code of "Revisiting the Information Plane" (2019).
 LEAKY_SLOPE = 0.1
@@ -251,9 +260,9 @@ def merge_linear(model: MLP, num_inputs: int) -> tuple[MLP, Callable[[PyTree], P
 
     A linear layer and the next one form a single affine map, whose kernel is the product of theirs. They
     are merged if that takes fewer multiplications per sample (not around a bottleneck) and there is no
-    noise or dropout in between. In training, the gradient of ``model`` is that of the shallower network, pulled
-    back through the map of parameters: the same steps up to rounding, without a linear layer's work on
-    samples.
+    noise or dropout in between. In training, the gradient of ``model`` is that of the shallower network,
+    pulled back through the map of parameters: the same steps up to rounding, without a linear layer's
+    work on samples.
 
     Args:
         model: network with or without linear layers.

@@ -158,7 +158,8 @@ def check_numbers_used(
         elif name in NUMBERS_OF_SCHEDULES and config.learning_rate_schedule == "constant":
             owner = "a constant learning rate"
         if owner is not None:
-            raise ValueError(f"{argument}: expected settings that training uses, got {name!r} with {owner}")
+            wanted = "settings that training uses"
+            raise ValueError(f"{argument}: expected {wanted}, got {name!r} with {owner}")
 
 
 def checked_numbers(

@@ -123,9 +123,9 @@ class Watch:
 
 
 @contextlib.contextmanager
-def training_settings() -> Iterator[None]:
-    """Set ibjax's own JAX settings and full float32 products, in the thread that enters."""
-    with own_settings(), jax.default_matmul_precision("float32"):
+def training_settings(device: Any = None) -> Iterator[None]:
+    """Set ibjax's own JAX settings, full float32 products and a default device, in this thread."""
+    with own_settings(), jax.default_matmul_precision("float32"), jax.default_device(device):
         yield
 
 
@@ -174,14 +174,15 @@ def run_block(run: Run, block: Block, place: Any, watch: Watch) -> tuple[PyTree,
     """
     mesh, devices = getattr(place, "mesh", None), list(getattr(place, "device_set", [place]))
     everywhere = place if mesh is None else NamedSharding(mesh, PartitionSpec())
-    with training_settings(), jax.default_device(devices[0]):
+    with training_settings(devices[0]):
         data = jax.device_put(run.data, everywhere)
         lanes = jax.device_put(untrained_lanes(run, block), place)
         lanes, records = _resumed(run, lanes, data, block, place)
         if len(records) < len(run.epochs):
             with watch.compiling(run) as first:
                 if first:  # no epochs: this only compiles
-                    jax.block_until_ready(_advance(lanes, data, 0, 0, run.recipe, mesh))
+                    now = run.epochs[len(records)]
+                    jax.block_until_ready(_advance(lanes, data, now, now - now, run.recipe, mesh))
                 if first or not records:
                     at_start = jax.device_get(measure(lanes, data, run.record, mesh))
                     records = records or [at_start]
@@ -197,7 +198,7 @@ def run_block(run: Run, block: Block, place: Any, watch: Watch) -> tuple[PyTree,
     for i in range(num_resumed, len(run.epochs)):
         if watch.stop.is_set():
             raise StoppedError
-        with training_settings():
+        with training_settings(devices[0]):
             last, epoch = run.epochs[i - 1], run.epochs[i]
             state = _advance(lanes, data, last, epoch - last, run.recipe, mesh)
             lanes = lanes._replace(state=state)

@@ -157,10 +157,8 @@ def make_model(config: TrainConfig) -> MLP:
 def numbers_of(config: TrainConfig) -> Numbers:
     """Return the config's numeric settings, as float32."""
     values = {name: getattr(config, name) for name in Numbers._fields if name != "decay_epochs"}
-    period = config.decay_epochs
-    if period is None:
-        parts = 3 if config.learning_rate_schedule == "step" else 1
-        period = -(-config.num_epochs // parts)
+    parts = {"constant": config.num_epochs, "cosine": 1, "step": 3}[config.learning_rate_schedule]
+    period = config.decay_epochs or -(-config.num_epochs // parts)
     return Numbers(**{k: np.float32(v) for k, v in values.items()}, decay_epochs=np.float32(period))
 
 

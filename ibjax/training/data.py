@@ -52,7 +52,7 @@ DrawLabels: TypeAlias = Callable[[Array], Array]
 EXACT_INTEGERS = 2**24
 
 
-def checked_data(config: TrainConfig, data: Any) -> LabelledSamples:
+def checked_data(config: TrainConfig, model: nn.Module, data: Any) -> LabelledSamples:
     """Return the samples that all seeds share, in 32 bits.
 
     Raises:

@@ -18,11 +18,11 @@ from ibjax.checks import as_whole
 from ibjax.training.blocks import Advance, Block, Run, Watch, run_block
 from ibjax.training.checkpoint import code_versions
 from ibjax.training.config import LOSSES, TrainConfig, make_model
-from ibjax.training.data import DrawLabels, check_drawn_form, checked_data
+from ibjax.training.data import DrawData, DrawLabels, check_drawn_form, checked_data
 from ibjax.training.devices import one_at_a_time, run_remotely, run_tasks
 from ibjax.training.optimizers import GivenOptimizer, NamedOptimizer, Numbers
 from ibjax.training.steps import Recipe
-from ibjax.types import PyTree, RecordFunction
+from ibjax.types import LabelledSamples, PyTree, RecordFunction
 
 __all__ = ["Job", "lanes_of", "not_finite", "prepared_run", "train_jobs"]
 
@@ -48,7 +48,7 @@ def lanes_of(places: Sequence[Any], lanes: int | None) -> int:
 
 def prepared_run(
     config: TrainConfig,
-    data: Any,
+    data: LabelledSamples | DrawData,
     *,
     numbers: Numbers,
     record: RecordFunction,

@@ -22,6 +22,7 @@ from ibjax.training.arguments import (
     check_executor,
     check_functions,
     check_model,
+    check_numbers_used,
     check_one_process,
     checked_devices,
     checked_folder,
@@ -139,7 +140,7 @@ def fit(
     check_numbers_used("numbers", numbers or (), config, model=model, optimizer=optimizer)
     own_numbers = checked_numbers(config, numbers, len(all_seeds))
     of_block = np.split(np.arange(len(all_seeds)), np.cumsum([len(s) for s in seeds_of])[:-1])
-    with training_settings(), jax.default_device(devices[0]):
+    with training_settings(devices[0]):
         run = prepared_run(
             config,
             data,
@@ -189,8 +190,7 @@ def fit(
 def _with_checkpoints(blocks: list[Block], folder: Path, run: str) -> list[Block]:
     """Return blocks that continue from their newest checkpoints, all of which are read first."""
     where = [
-        BlockCheckpoint(folder / f"seeds_{seeds[0]}_to_{seeds[-1]}", run, seeds)
-        for seeds, *_ in blocks
+        BlockCheckpoint(folder / f"seeds_{seeds[0]}_to_{seeds[-1]}", run, seeds) for seeds, *_ in blocks
     ]
     return [
         block._replace(checkpoint=checkpoint, saved=checkpoint.restore())

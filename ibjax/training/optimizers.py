@@ -2,11 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array
+
+from ibjax.types import ArrayLike
 
 __all__ = [
     "NUMBERS_OF_OPTIMIZERS",
@@ -21,15 +23,18 @@ __all__ = [
 
 
 class Numbers(NamedTuple):
-    """Numeric settings of one network, which a program takes as data; fields are those of a config."""
+    """Numeric settings of one network, float32 scalars that a program takes as data.
 
-    learning_rate: Float[Array, ""]
-    init_scale: Float[Array, ""]
-    weight_decay: Float[Array, ""]
-    noise_variance: Float[Array, ""]
-    momentum: Float[Array, ""]
-    decay_factor: Float[Array, ""]
-    decay_epochs: Float[Array, ""]
+    The fields are those of a ``TrainConfig``.
+    """
+
+    learning_rate: ArrayLike
+    init_scale: ArrayLike
+    weight_decay: ArrayLike
+    noise_variance: ArrayLike
+    momentum: ArrayLike
+    decay_factor: ArrayLike
+    decay_epochs: ArrayLike
 
 
 # An optimizer of the given numbers, in training with this many steps an epoch.
@@ -83,10 +88,11 @@ class NamedOptimizer:
     decays: bool = False
 
     def __call__(self, numbers: Numbers, steps_per_epoch: int) -> optax.GradientTransformation:
-        rate, factor = numbers.learning_rate, RATE_SCHEDULES[self.schedule]
+        rate: Any = numbers.learning_rate
+        factor = RATE_SCHEDULES[self.schedule]
         if factor is not None:
 
-            def scheduled(count: Int[Array, ""]) -> Float[Array, ""]:
+            def scheduled(count):
                 period = jnp.asarray(numbers.decay_epochs, jnp.int32) * steps_per_epoch
                 return numbers.learning_rate * factor(count, period, numbers)
 

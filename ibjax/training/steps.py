@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -57,9 +57,7 @@ def seed_keys(seed: Int[Array, ""]) -> Keys:
     return Keys(*(jax.random.fold_in(key, purpose) for purpose in range(len(Keys._fields))))
 
 
-def init_state(
-    key: Array, recipe: Recipe, numbers: Numbers, input_shape: tuple[int, ...]
-) -> TrainState:
+def init_state(key: Array, recipe: Recipe, numbers: Numbers, input_shape: tuple[int, ...]) -> TrainState:
     """Return the state of the untrained network, epoch 0; its kernels are scaled by ``init_scale``."""
     params = recipe.model.init({"params": key}, jnp.zeros((1, *input_shape)))
 
@@ -215,7 +213,13 @@ class _Network:
         """Return outputs in training, (k, batch)."""
         rngs = {"noise": key, "dropout": jax.random.fold_in(key, 0)}
         if isinstance(self._model, MLP):
-            options = {"method": "feature_major", "noise_variance": self._numbers.noise_variance}
-            return self._model.apply(params, x, train=True, rngs=rngs, **options)[0]
-        options = {"train": True} if takes_train(self._model) else {}
-        return self._model.apply(params, x, rngs=rngs, **options)[0].T
+            variance = self._numbers.noise_variance
+            outputs: Any = self._model.apply(
+                params, x, train=True, noise_variance=variance, method="feature_major", rngs=rngs
+            )
+            return outputs[0]
+        if takes_train(self._model):
+            outputs = self._model.apply(params, x, train=True, rngs=rngs)
+        else:
+            outputs = self._model.apply(params, x, rngs=rngs)
+        return outputs[0].T

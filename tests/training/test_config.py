@@ -6,7 +6,8 @@ import pytest
 
 from ibjax.models import MLP
 from ibjax.training import TrainConfig, make_model, make_optimizer
-from ibjax.training.config import OPTIMIZERS, SPLITS
+from ibjax.training.config import SPLITS
+from ibjax.training.optimizers import OPTIMIZERS
 
 LEARNING_RATE = 0.01
 

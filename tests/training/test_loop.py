@@ -11,6 +11,8 @@ from ibjax.analysis.records import PlaneRecord
 from ibjax.datasets import first_rows_split, random_split, revisiting_split
 from ibjax.mi import binned_mi
 from ibjax.training import TrainConfig, fit, make_model, make_optimizer
+from ibjax.training.config import numbers_of
+from ibjax.training.optimizers import GivenOptimizer
 from ibjax.training.steps import Recipe, init_state, seed_keys
 from ibjax.types import LabelledSamples, Split
 from tests.marks import slow
@@ -62,9 +64,10 @@ def all_of(history):
 def network_of(seed, config=CONFIG, data=DATA):
     """Keys, split and untrained parameters of a seed, by hand."""
     keys = seed_keys(jnp.asarray(seed))
-    recipe = Recipe(make_model(config), make_optimizer(config), config.batch_size, True)
+    optimizer = GivenOptimizer(make_optimizer(config))
+    recipe = Recipe(make_model(config), optimizer, config.batch_size, True)
     split = random_split(keys.split, len(data.y), config.train_fraction)
-    return keys, split, init_state(keys.init, recipe, data.x.shape[1]).params
+    return keys, split, init_state(keys.init, recipe, numbers_of(config), data.x.shape[1:]).params
 
 
 def momentum_step(config):

@@ -8,6 +8,9 @@ import optax
 import pytest
 
 from ibjax.models import MLP
+from ibjax.training import TrainConfig
+from ibjax.training.config import numbers_of
+from ibjax.training.optimizers import GivenOptimizer, Numbers
 from ibjax.training.steps import Recipe, epoch_order, init_state, seed_keys, train_epochs
 from ibjax.types import LabelledSamples, TrainState
 from tests.marks import slow
@@ -58,7 +61,11 @@ def make_recipe(
     batch_size=8, shuffle=True, optimizer=None, widths=(4, 2), noise_variance=0.0, activation="tanh"
 ):
     model = MLP(widths, (activation,) * (len(widths) - 1), noise_variance=noise_variance)
-    return Recipe(model, optimizer or sgd(), batch_size, shuffle)
+    return Recipe(model, GivenOptimizer(optimizer or sgd()), batch_size, shuffle)
+
+
+def numbers_with(**values):
+    return numbers_of(TrainConfig(**values))
 
 
 @functools.cache
@@ -71,6 +78,7 @@ class Network(NamedTuple):
 
     state: TrainState
     keys: tuple
+    numbers: Numbers
     data: LabelledSamples
     rows: jax.Array
 
@@ -79,7 +87,9 @@ def make_network(recipe, num_train=40, num_samples=50, seed=3):
     data = make_data(num_samples)
     keys = seed_keys(jnp.asarray(seed))
     rows = jax.random.permutation(keys.split, num_samples)[:num_train].astype(jnp.int32)
-    return Network(init_state(keys.init, recipe, data.x.shape[1]), keys, data, rows)
+    numbers = numbers_with(noise_variance=recipe.model.noise_variance)
+    state = init_state(keys.init, recipe, numbers, data.x.shape[1:])
+    return Network(state, keys, numbers, data, rows)
 
 
 jitted_epochs = jax.jit(train_epochs, static_argnames=("recipe",))
@@ -87,7 +97,7 @@ jitted_epochs = jax.jit(train_epochs, static_argnames=("recipe",))
 
 def run(network, recipe, num_epochs, epoch=0):
     args = network.data, network.rows, jnp.asarray(epoch), jnp.asarray(num_epochs), recipe
-    return jitted_epochs(network.state, network.keys, *args)
+    return jitted_epochs(network.state, network.keys, network.numbers, *args)
 
 
 def assert_close(got, expected, atol=2e-6):
@@ -230,8 +240,8 @@ def test_each_sample_is_seen_once_an_epoch_with_its_share_of_its_batch(num_train
     keys = seed_keys(jnp.asarray(0))
     data = LabelledSamples(jnp.eye(num_samples), jnp.zeros(num_samples, jnp.int32))
     rows = jax.random.permutation(keys.split, num_samples)[:num_train].astype(jnp.int32)
-    start = jax.tree.map(jnp.zeros_like, init_state(keys.init, recipe, num_samples))
-    state = run(Network(start, keys, data, rows), recipe, 1)
+    start = jax.tree.map(jnp.zeros_like, init_state(keys.init, recipe, numbers_with(), (num_samples,)))
+    state = run(Network(start, keys, numbers_with(), data, rows), recipe, 1)
     # With zero weights p = 1/2 and the gradient of sample i is (p - 1, p) over its batch's size.
     kernel = np.asarray(state.opt_state["params"]["layer_1"]["kernel"])
     np.testing.assert_allclose(kernel[:, 0], -kernel[:, 1])
@@ -296,8 +306,9 @@ def silent_network(recipe, labels):
     """Inputs and weights of 0: hidden activations in training are noise, and p = 1/2."""
     keys = seed_keys(jnp.asarray(0))
     data = LabelledSamples(jnp.zeros((len(labels), 3)), jnp.asarray(labels, jnp.int32))
-    start = jax.tree.map(jnp.zeros_like, init_state(keys.init, recipe, 3))
-    return Network(start, keys, data, jnp.arange(len(labels), dtype=jnp.int32))
+    start = jax.tree.map(jnp.zeros_like, init_state(keys.init, recipe, numbers_with(), (3,)))
+    numbers = numbers_with(noise_variance=recipe.model.noise_variance)
+    return Network(start, keys, numbers, data, jnp.arange(len(labels), dtype=jnp.int32))
 
 
 def output_gradient(state):
@@ -335,6 +346,6 @@ def test_seed_keys_are_of_the_seed_and_distinct_by_purpose():
 def test_the_initial_state_is_the_models_and_the_optimizers():
     recipe = make_recipe(optimizer=optax.adam(0.1))
     key = jax.random.key(4)
-    state = init_state(key, recipe, 3)
+    state = init_state(key, recipe, numbers_with(), (3,))
     params = recipe.model.init({"params": key}, jnp.zeros((1, 3)))
-    assert_identical(state, TrainState(params, recipe.optimizer.init(params)))
+    assert_identical(state, TrainState(params, optax.adam(0.1).init(params)))
