@@ -21,6 +21,7 @@ from ibjax.types import History, Record
 from ibjax.version import __version__
 
 __all__ = [
+    "as_attribute",
     "environment",
     "history_to_dataset",
     "load_results",
@@ -89,7 +90,7 @@ def history_to_dataset(
             layer=("layer", numbers, {"units": "1", "long_name": "layer"}),
             num_layers=((), len(numbers), {"units": "1", "long_name": "layers of the network"}),
         )
-    return result.assign_attrs({k: _plain(v) for k, v in (attributes or {}).items()})
+    return result.assign_attrs({k: as_attribute(v) for k, v in (attributes or {}).items()})
 
 
 def stack_arms(arms: Mapping[tuple[str, ...], xr.Dataset], factors: tuple[str, ...]) -> xr.Dataset:
@@ -141,7 +142,7 @@ def stack_arms(arms: Mapping[tuple[str, ...], xr.Dataset], factors: tuple[str, .
     joined.num_layers.attrs = {"units": "1", "long_name": "layers of the network"}
     for factor in factors:
         joined[factor].attrs = {"units": "1", "long_name": factor}
-    return joined.assign_attrs(arms=_plain(attributes))
+    return joined.assign_attrs(arms=as_attribute(attributes))
 
 
 def environment() -> dict[str, str]:
@@ -222,7 +223,7 @@ def _as_path(path: Any) -> Path:
     return Path(path)
 
 
-def _plain(value: Any) -> Any:
+def as_attribute(value: Any) -> Any:
     """Return numbers and strings, which netCDF attributes can hold, unchanged; anything else as JSON."""
     if isinstance(value, int | float | str) and not isinstance(value, bool):
         return value

@@ -4,7 +4,6 @@ import dataclasses
 import io
 import json
 import logging
-import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import jax
 import tyro
 import xarray as xr
 from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
@@ -125,7 +123,6 @@ def main(
             ends_on_signals(lambda: _what_is_kept(folder)),
             claimed(folder, options, resume=config.how_to_resume, overwrite=config.overwrite),
         ):
-            _use_all_cores(len(config.seed_range), config.cpu_lanes)
             results = _results(config, options, run, folder)
             _write_report(*report(results), config, results, folder)
     except ValueError as error:
@@ -233,10 +230,3 @@ def _save_figure(figure: Figure | FuncAnimation, path: Path) -> None:
         file = io.BytesIO()
         figure.savefig(file, format="png", dpi=min(100, WIDEST / figure.get_figwidth()))
         Image.open(file).convert("RGB").quantize(256).save(partial, optimize=True)
-
-
-def _use_all_cores(num_seeds: int, lanes: int) -> None:
-    """Use one host device per core, at most one per program; call it before JAX starts."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    programs = -(-num_seeds // lanes)
-    jax.config.update("jax_num_cpu_devices", min(cores, programs))

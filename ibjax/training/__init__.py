@@ -3,14 +3,17 @@
 from ibjax.training.blocks import Advance
 from ibjax.training.config import TrainConfig, make_model, make_optimizer
 from ibjax.training.loop import fit
+from ibjax.training.optimizers import OPTIMIZERS
 from ibjax.training.schedule import (
     idnns_epochs,
     log_spaced_epochs,
     recorded_epochs,
     saxe_epochs,
 )
+from ibjax.training.sweep import sweep
 
 __all__ = [
+    "OPTIMIZERS",
     "Advance",
     "TrainConfig",
     "fit",
@@ -20,4 +23,5 @@ __all__ = [
     "make_optimizer",
     "recorded_epochs",
     "saxe_epochs",
+    "sweep",
 ]
