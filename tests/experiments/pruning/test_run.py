@@ -103,6 +103,21 @@ def test_dead_networks_take_no_part(small):
     assert np.isnan(pruning.stop_accuracy(arm)).tolist() == [True, False, False]
 
 
+@pytest.mark.slow
+def test_controls_are_trained_until_they_have_stopped():
+    """The same networks as those trained to the end, of which none stops later."""
+    config = pruning.Config(smoke=True, seeds=3, epochs=480, optimizer="sgd")
+    levels = ("symmetric", "relu", "0", "random 1")
+    short = pruning.train_control(config, levels, (5,), None)
+    full = pruning.train_control_until(config, levels, (5,), None)
+    assert (short.sizes["epoch"], full.sizes["epoch"]) == (61, 481)
+    assert int(full.stop.min()) > 0
+    assert int(full.stop.max()) < 60
+    np.testing.assert_array_equal(short.stop, full.stop)
+    for name in ("validation_loss", "test_accuracy", "num_varying"):
+        np.testing.assert_array_equal(short[name], full[name].isel(epoch=slice(61)))
+
+
 def test_full_scale_is_the_default():
     assert pruning.HIDDEN == (10, 7, 5, 4, 3, 3, 3, 3, 3, 3)
     config = pruning.Config()
