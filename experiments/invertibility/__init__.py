@@ -16,9 +16,9 @@ Expect:   hidden leaky ReLU layers lose nothing; ReLU layers up to 1.9 bits (lay
 of 0.07; the share of samples on which a whole layer is exactly 0, of activations that are, and units
 that are 0 on every sample. A layer of float32 numbers can lose information without a flat part, too:
 where rounding merges states, as in saturated tanh units. Whether that is for good depends on the
-arithmetic: XLA's float32 tanh on CPUs is exactly 1 from 7.999 on, a correctly rounded one from 9.011, and
-a float64 one from 19. So the trained networks are measured in three: XLA's float32, float32 whose layers
-are computed in float64 by NumPy and rounded, and float64.
+arithmetic: XLA's float32 tanh on CPUs is exactly 1 from 7.999 on, a correctly rounded one from 9.011,
+and a float64 one from 19. So the trained networks are measured in three: XLA's float32, float32 whose
+layers are computed in float64 by NumPy and rounded, and float64.
 
 Dims: dataset, activation, estimator, seed, epoch, layer; ``zero_state``, ``zero_activations``,
 ``dead_units`` without estimator. ``shared_samples``, those whose hidden activations all equal another's,
