@@ -89,6 +89,7 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         **provenance(config),
         binning=f"float32 states; bins of {BIN_WIDTH}, edges by activation",
     )
+    results.arithmetic.attrs = {"units": "1", "long_name": "arithmetic of the trained network"}
     return results.transpose(
         "dataset", "activation", "estimator", "arithmetic", "seed", "epoch", "layer"
     )

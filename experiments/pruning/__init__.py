@@ -107,6 +107,13 @@ RULES = ("farthest", *(f"random {i}" for i in range(1, NUM_DRAWN + 1)))
 # Controls are trained at first for the epochs divided by this.
 FIRST_PART = 8
 
+# Dimensions of networks without layers.
+REMOVALS = {
+    "rule": "choice of other layers than the criterion's, trained anew",
+    "num_removed": "last layers removed",
+    "choice": "choice of layers removed, the criterion's first",
+}
+
 # Values of a step that was not trained, of variables without NaN.
 NO_VALUE = {"stop": -1, "control_stop": -1, "diverged": False, "dead": False, "control_dead": False}
 
@@ -148,7 +155,9 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         if (name, activation, str(step)) not in arms:
             arms[name, activation, str(step)] = without_values(arms[name, activation, str(step - 1)])
     results = stack_arms(arms, FACTORS)
-    results = results.transpose(*FACTORS, "rule", "num_removed", "choice", "seed", "epoch", "layer")
+    results = results.transpose(*FACTORS, *REMOVALS, "seed", "epoch", "layer")
+    for name, text in REMOVALS.items():
+        results[name].attrs = {"units": "1", "long_name": text}
     return results.assign_attrs(attributes | results.attrs)
 
 

@@ -199,9 +199,8 @@ def trained_table(arms: Arms) -> Table:
         lost = mean_interval(np.where(living, of_choices[0] - whole, np.nan))
         verdicts.append(
             f"{', '.join(levels[:2])}, step {levels[2]}: without the last {len(criterion)} layers, not "
-            "trained anew, "
-            f"accuracy changes by {interval_text(lost, 4)}; {int((means > means[0]).sum())} of the "
-            f"{len(choices) - 1} other choices of as many layers have a higher mean."
+            f"trained anew, accuracy changes by {interval_text(lost, 4)}; {(means > means[0]).sum()} of "
+            f"the {len(choices) - 1} other choices of as many layers have a higher mean."
         )
     note = (
         "trained networks at the stop, gaps bridged by least squares on the training samples; others: "

@@ -21,6 +21,8 @@ def test_a_small_run_keeps_the_contract_and_reports_everything():
     assert float(leaky.max()) <= 1 / 410 + 1e-6
     assert results.lost_finally.dims == ("dataset", "activation", "arithmetic", "seed", "layer")
     assert "parameters" not in results
+    labelled = [*results.data_vars, "arithmetic"]
+    assert [name for name in labelled if "units" not in results[name].attrs] == []
     # Recorded within training's program, and measured on the host: the same states.
     finally_lost = exact.isel(epoch=-1, layer=slice(0, -1))
     of_xla = results.lost_finally.sel(arithmetic="XLA float32").isel(layer=slice(0, -1))

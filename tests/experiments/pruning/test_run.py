@@ -27,6 +27,8 @@ def test_a_small_run_prunes_trains_anew_and_stops(small):
     assert set(second.stop.values) <= set(second.epoch.values[recorded])
     assert np.isfinite(second.ixt.isel(layer=[0, 1], epoch=recorded.values)).all()
     assert np.isnan(second.ixt.isel(layer=[2, 3])).all()
+    labelled = [*small.data_vars, *pruning.REMOVALS]
+    assert [name for name in labelled if "units" not in small[name].attrs] == []
     figures, tables = pruning.report(small)
     assert set(figures) == {f"{name}_symmetric.png" for name in ("planes", "pruning", "removals")}
     names = ["steps", "controls", "trained", "ends", "thresholds", "distances"]
