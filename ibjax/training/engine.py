@@ -1,13 +1,10 @@
 """Training of blocks, of one program or several, in this process or by an executor's workers."""
 
-import functools
-import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
-import cloudpickle
 import flax.linen as nn
 import jax
 import numpy as np
@@ -16,19 +13,15 @@ import optax
 from ibjax.batching import default_lanes
 from ibjax.checks import as_whole
 from ibjax.training.blocks import Advance, Block, Run, Watch, run_block
-from ibjax.training.checkpoint import code_versions
 from ibjax.training.config import LOSSES, TrainConfig, make_model
 from ibjax.training.data import DrawData, DrawLabels, check_drawn_form, checked_data
-from ibjax.training.devices import one_at_a_time, run_remotely, run_tasks
+from ibjax.training.devices import one_at_a_time, run_tasks
 from ibjax.training.optimizers import GivenOptimizer, NamedOptimizer, Numbers
+from ibjax.training.remote import check_workers, train_remotely
 from ibjax.training.steps import Recipe
 from ibjax.types import LabelledSamples, PyTree, RecordFunction
 
 __all__ = ["Job", "lanes_of", "not_finite", "prepared_run", "train_jobs"]
-
-# Seconds in which the first of an executor's workers must answer.
-PATIENCE = 120.0
-
 
 class Job(NamedTuple):
     """A block to train, with a name for progress and dashboards."""
@@ -42,7 +35,7 @@ def lanes_of(places: Sequence[Any], lanes: int | None) -> int:
     """Return the number of networks per program: ``lanes``, or the default, on each of its devices."""
     devices = list(getattr(places[0], "device_set", places[:1]))
     if lanes is None:
-        lanes = default_lanes(devices[0].platform)
+        lanes = default_lanes(_platform_of(places[0]))
     return as_whole("lanes", lanes) * len(devices)
 
 
@@ -135,8 +128,10 @@ def train_jobs(
 
         run_tasks(task, len(jobs), places, watch.stop)
         return
-    _check_workers(executor)
-    programs = {id(job.run): cloudpickle.dumps(_on_host(job.run)) for job in jobs}
+    checkpoints = [job.block.checkpoint for job in jobs if job.block.checkpoint is not None]
+    check_workers(
+        executor, checkpoints[0].directory.parent if checkpoints else None, _platform_of(places[0])
+    )
 
     def done(i, result):
         keep(i, result)
@@ -145,7 +140,7 @@ def train_jobs(
             last = jax.tree.map(lambda x: x[:, -1], result[1])
             tell(Advance(len(block.seeds) / num_networks, int(run.epochs[-1]), last))
 
-    run_remotely([_Remote(programs[id(job.run)], job.block, job.name) for job in jobs], executor, done)
+    train_remotely(jobs, executor, done)
 
 
 def not_finite(params: PyTree) -> np.ndarray:
@@ -154,44 +149,5 @@ def not_finite(params: PyTree) -> np.ndarray:
     return ~np.all(finite, axis=0)
 
 
-def _on_host(run: Run) -> Run:
-    return run._replace(data=jax.device_get(run.data))
-
-
-def _check_workers(executor: Executor) -> None:
-    """Refuse workers whose code would compute other numbers, as far as the first one tells."""
-    try:
-        theirs = executor.submit(code_versions).result(timeout=PATIENCE)
-    except TimeoutError as error:
-        raise ValueError(
-            f"executor: expected a worker that answers within {PATIENCE:g} seconds, got none"
-        ) from error
-    _check_versions(code_versions(), theirs)
-
-
-def _check_versions(ours: dict[str, str], theirs: dict[str, str]) -> None:
-    if differing := [k for k in ours if theirs.get(k) != ours[k]]:
-        raise ValueError(
-            "executor: expected workers with the same code, got "
-            + ", ".join(f"{k} {theirs.get(k)} instead of {ours[k]}" for k in differing)
-        )
-
-
-class _Remote:
-    """A block that a worker trains; ``__name__`` is what dashboards show."""
-
-    def __init__(self, program: bytes, block: Block, name: str):
-        self._program, self._block, self._versions = program, block, code_versions()
-        self.__name__ = name
-
-    def __call__(self) -> tuple[PyTree, PyTree]:
-        _check_versions(self._versions, code_versions())
-        run = _unpickled(hashlib.sha256(self._program).hexdigest(), self._program)
-        watch = Watch(None, len(self._block.seeds), threading.Event())
-        return run_block(run, self._block, jax.local_devices()[0], watch)
-
-
-@functools.lru_cache(maxsize=16)
-def _unpickled(digest: str, program: bytes) -> Run:
-    """Return the same run for the same bytes, so that a worker compiles its programs once."""
-    return cloudpickle.loads(program)
+def _platform_of(place: Any) -> str:
+    return next(iter(getattr(place, "device_set", [place]))).platform
