@@ -141,7 +141,7 @@ class BlockCheckpoint:
             self._delete_leftovers(partial)
             partial.mkdir(parents=True)
             _check_room(partial, tree)
-            with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+            with _checkpointer() as checkpointer:
                 checkpointer.save(partial / "tree", args=ocp.args.StandardSave(tree))
             seal = self._identity | {"num_recorded": num_recorded, "files": _digests(partial)}
             _write_json(partial / SEAL, seal)
@@ -272,6 +272,15 @@ def _check_room(folder: Path, tree: PyTree) -> None:
     path.unlink()
 
 
+def _checkpointer() -> ocp.Checkpointer:
+    """Return a checkpointer of this process alone, which waits for no other of ``jax.distributed``."""
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=jax.process_index(), active_processes={jax.process_index()}
+    )
+    handler = ocp.StandardCheckpointHandler(multiprocessing_options=alone)
+    return ocp.Checkpointer(handler, multiprocessing_options=alone)
+
+
 def _delete(folder: Path) -> None:
     """Delete a folder that another process may be deleting, too."""
     with contextlib.suppress(FileNotFoundError):
@@ -289,7 +298,7 @@ def _replace(partial: Path, folder: Path) -> None:
 
 
 def _read(folder: Path) -> Saved:
-    with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+    with _checkpointer() as checkpointer:
         tree = checkpointer.restore(folder / "tree", args=ocp.args.StandardRestore())
 
     def leaves(part):

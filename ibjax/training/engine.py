@@ -13,10 +13,12 @@ import optax
 from ibjax.batching import default_lanes
 from ibjax.checks import as_whole
 from ibjax.training.blocks import Advance, Block, Run, Watch, run_block
+from ibjax.training.checkpoint import code_versions
 from ibjax.training.config import LOSSES, TrainConfig, make_model
 from ibjax.training.data import DrawData, DrawLabels, check_drawn_form, checked_data
 from ibjax.training.devices import one_at_a_time, run_tasks
 from ibjax.training.optimizers import GivenOptimizer, NamedOptimizer, Numbers
+from ibjax.training.processes import SECONDS_TO_END, check_equal, gathered, raise_together, share
 from ibjax.training.remote import check_workers, train_remotely
 from ibjax.training.steps import Recipe
 from ibjax.types import LabelledSamples, PyTree, RecordFunction
@@ -110,14 +112,57 @@ def train_jobs(
 
     Args:
         jobs: the blocks.
-        keep: function called for one block at a time.
+        keep: function called for one block at a time; in every process, if there are several.
         places: one for each thread of this process.
         executor: workers that train the blocks instead, or None.
         on_advance: function called after every stretch of training; for an executor, after every block.
 
     Raises:
-        ValueError: for workers with other versions of the code, or none that answers.
+        ValueError: for workers with other versions of the code, or none that answers; for processes of
+            ``jax.distributed`` that are about to train something else, or are lost.
     """
+    if jax.process_count() > 1:
+        _train_together(jobs, keep, places=places, on_advance=on_advance)
+    else:
+        _train_here(jobs, keep, places=places, executor=executor, on_advance=on_advance)
+
+
+def _train_together(jobs, keep, *, places, on_advance) -> None:
+    """Train this process's share of the blocks, and keep those of all processes."""
+    check_equal([code_versions(), *((job.name, *_settings(job)) for job in jobs)])
+    own, results = share(len(jobs)), {}
+
+    def keep_own(i, result):
+        results[own[i]] = result
+
+    failure = None
+    try:
+        mine = [jobs[i] for i in own]
+        _train_here(mine, keep_own, places=places, executor=None, on_advance=on_advance)
+    except Exception as error:
+        failure = error
+    raise_together(failure, seconds=SECONDS_TO_END)
+    for begin in range(0, len(jobs), jax.process_count()):
+        for i, result in enumerate(gathered(results.pop(begin + jax.process_index(), None)), begin):
+            if i < len(jobs) and failure is None:
+                try:
+                    keep(i, result)
+                except Exception as error:  # the others must not wait for this process
+                    failure = error
+    raise_together(failure)
+
+
+def _settings(job: Job) -> tuple[Any, ...]:
+    run, block = job.run, job.block
+    arrays = jax.tree.map(
+        lambda x: np.asarray(x).tolist(), (block.seeds, block.numbers, dict(block.purpose_seeds), run.epochs)
+    )
+    return run.config.as_dict(), run.lanes, arrays
+
+
+def _train_here(jobs, keep, *, places, executor, on_advance) -> None:
+    if not jobs:
+        return
     num_networks, tell = sum(len(job.block.seeds) for job in jobs), one_at_a_time(on_advance)
     if executor is None:
         watch, kept = Watch(tell, num_networks, threading.Event()), one_at_a_time(keep)
