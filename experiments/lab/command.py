@@ -7,7 +7,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,6 +18,7 @@ from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
 from matplotlib.figure import Figure
 from PIL import Image
 
+from experiments.lab.cluster import join_processes, workers_of
 from experiments.lab.ending import ends_on_signals
 from experiments.lab.folder import claimed, discard, has_checkpoints
 from experiments.lab.tables import Table, with_caution
@@ -28,7 +29,7 @@ from ibjax.training.checkpoint import Resume
 
 __all__ = ["LabConfig", "main"]
 
-RESULTS = "results.nc"
+RESULTS, CHECKPOINTS = "results.nc", "checkpoints"
 
 SMOKE_SEEDS = 4
 
@@ -61,6 +62,10 @@ class LabConfig:
     """Delete earlier results of this experiment."""
     seeds_per_batch: int | None = None
     """Networks that train together, at most; results do not depend on it."""
+    cluster: str | None = None
+    """Train on the workers of a Dask cluster: its scheduler's address or file."""
+    distributed: bool = False
+    """One of several processes (Slurm, MPI, TPU pod, Kubernetes) that share the training."""
 
     def __post_init__(self):
         for name in ("seeds", "epochs", "seeds_per_batch", "seed"):
@@ -73,6 +78,8 @@ class LabConfig:
             raise ValueError("resume: expected without overwrite, got both")
         if self.any_version and not self.resume:
             raise ValueError("any_version: expected with resume, got it alone")
+        if self.cluster is not None and self.distributed:
+            raise ValueError("cluster: expected without distributed, got both")
 
     @property
     def cpu_lanes(self) -> int:
@@ -118,17 +125,50 @@ def main(
     try:
         config = tyro.cli(config_type, prog=f"python -m experiments.{name}")
         folder, options = config.out / name, _options(config)
+        if config.distributed:
+            join_processes()
         with (
             _few_words(),
             ends_on_signals(lambda: _what_is_kept(folder)),
-            claimed(folder, options, resume=config.how_to_resume, overwrite=config.overwrite),
+            workers_of(config.cluster),
+            _claimed_once(config, folder, options) as finished,
         ):
+            if not is_first():
+                if not finished:
+                    run(config, folder=folder / CHECKPOINTS)
+                return
             results = _results(config, options, run, folder)
             _write_report(*report(results), config, results, folder)
     except ValueError as error:
         text = str(error).replace('resume="any_version"', "--resume --any-version")
         print(f"error: {text}", file=sys.stderr)
         sys.exit(2)
+
+
+@contextmanager
+def _claimed_once(config: LabConfig, folder: Path, options: Mapping[str, Any]) -> Iterator[bool]:
+    """Claim a folder for the first of several processes, which alone writes; all leave together.
+
+    Yields:
+        Whether results have been finished earlier.
+    """
+    with ExitStack() as stack:
+
+        def claim() -> bool:
+            stack.enter_context(
+                claimed(folder, options, resume=config.how_to_resume, overwrite=config.overwrite)
+            )
+            return (folder / RESULTS).exists()
+
+        finished, failure = of_first(claim), None
+        try:
+            yield finished
+        except Exception as error:
+            failure = error
+            raise
+        finally:
+            # JAX would end a process that others wait for too long when they leave.
+            wait_for_others(failure)
 
 
 @contextmanager
@@ -157,7 +197,7 @@ def _results(
     config: LabConfig, options: Mapping[str, Any], run: Callable[..., xr.Dataset], folder: Path
 ) -> xr.Dataset:
     """Return the results of a run, finished earlier or now, and only then delete its checkpoints."""
-    file, checkpoints = folder / RESULTS, folder / "checkpoints"
+    file, checkpoints = folder / RESULTS, folder / CHECKPOINTS
     if file.exists():
         results = _finished(file, options)
     else:
@@ -190,7 +230,7 @@ def _write_report(
 
 def _options(config: LabConfig) -> dict[str, Any]:
     """Return the options that define a run, as plain values."""
-    ignored = {"out", "resume", "any_version", "overwrite"}
+    ignored = {"out", "resume", "any_version", "overwrite", "cluster", "distributed"}
     options = {k: v for k, v in dataclasses.asdict(config).items() if k not in ignored}
     return json.loads(json.dumps(options, default=str))
 
@@ -215,7 +255,7 @@ def _finished(file: Path, options: Mapping[str, Any]) -> xr.Dataset:
 
 
 def _what_is_kept(folder: Path) -> str:
-    if (folder / RESULTS).exists() or has_checkpoints(folder / "checkpoints"):
+    if (folder / RESULTS).exists() or has_checkpoints(folder / CHECKPOINTS):
         return f"{folder} keeps what was finished; --resume goes on from there"
     return f"nothing was finished in {folder}; --overwrite starts anew"
 

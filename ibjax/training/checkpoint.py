@@ -37,6 +37,9 @@ Resume: TypeAlias = bool | Literal["any_version"]
 
 SEAL = "seal.json"
 
+# Holds the numbers if several processes of ``jax.distributed`` write.
+NUMPY_FILE = "tree.npz"
+
 # A checkpoint that another process has not finished in this time is a leftover.
 SECONDS_OF_A_LEFTOVER = 3600.0
 
@@ -141,8 +144,7 @@ class BlockCheckpoint:
             self._delete_leftovers(partial)
             partial.mkdir(parents=True)
             _check_room(partial, tree)
-            with _checkpointer() as checkpointer:
-                checkpointer.save(partial / "tree", args=ocp.args.StandardSave(tree))
+            _write(partial, tree)
             seal = self._identity | {"num_recorded": num_recorded, "files": _digests(partial)}
             _write_json(partial / SEAL, seal)
             for number in self._saved():
@@ -272,15 +274,6 @@ def _check_room(folder: Path, tree: PyTree) -> None:
     path.unlink()
 
 
-def _checkpointer() -> ocp.Checkpointer:
-    """Return a checkpointer of this process alone, which waits for no other of ``jax.distributed``."""
-    alone = ocp.options.MultiprocessingOptions(
-        primary_host=jax.process_index(), active_processes={jax.process_index()}
-    )
-    handler = ocp.StandardCheckpointHandler(multiprocessing_options=alone)
-    return ocp.Checkpointer(handler, multiprocessing_options=alone)
-
-
 def _delete(folder: Path) -> None:
     """Delete a folder that another process may be deleting, too."""
     with contextlib.suppress(FileNotFoundError):
@@ -297,9 +290,34 @@ def _replace(partial: Path, folder: Path) -> None:
     partial.rename(folder)
 
 
+def _write(folder: Path, tree: dict[str, dict[str, np.ndarray]]) -> None:
+    if jax.process_count() == 1:
+        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+            checkpointer.save(folder / "tree", args=ocp.args.StandardSave(tree))
+        return
+    # Of several processes, Orbax lets the first alone write arrays of NumPy.
+    leaves = {
+        f"{part} {i} {leaf.dtype.name}": np.asarray(leaf, order="C")[..., None].view(np.uint8)
+        for part, numbered in tree.items()
+        for i, leaf in numbered.items()
+    }
+    np.savez(folder / NUMPY_FILE, **leaves)
+
+
 def _read(folder: Path) -> Saved:
-    with _checkpointer() as checkpointer:
-        tree = checkpointer.restore(folder / "tree", args=ocp.args.StandardRestore())
+    tree: dict[str, Any] = {"state": {}, "records": {}}
+    if (folder / NUMPY_FILE).is_file():
+        with np.load(folder / NUMPY_FILE) as file:
+            for name, numbers in file.items():
+                part, i, dtype = name.split()
+                tree[part][i] = np.asarray(numbers, order="C").view(dtype)[..., 0]
+    else:
+        alone = ocp.options.MultiprocessingOptions(
+            primary_host=jax.process_index(), active_processes={jax.process_index()}
+        )
+        handler = ocp.StandardCheckpointHandler(multiprocessing_options=alone)
+        with ocp.Checkpointer(handler, multiprocessing_options=alone) as checkpointer:
+            tree |= checkpointer.restore(folder / "tree", args=ocp.args.StandardRestore())
 
     def leaves(part):
         return [np.asarray(tree[part][str(i)]) for i in range(len(tree[part]))]
