@@ -92,7 +92,12 @@ def _client(cluster: str) -> Any:
     options = {"address": cluster} if is_address else {"scheduler_file": _scheduler_file(cluster)}
     try:
         return Client(**options, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:  # also for a file that is not a scheduler's
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+    ) as error:  # also for a file that is not a scheduler's
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(
             f"cluster: expected a Dask scheduler that answers within {PATIENCE:g} seconds, got {cluster} "

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
+import jax
 import tyro
 import xarray as xr
 from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
@@ -26,6 +27,7 @@ from ibjax.batching import default_lanes
 from ibjax.checks import as_whole
 from ibjax.results import load_results, save_results, whole_file
 from ibjax.training.checkpoint import Resume
+from ibjax.training.processes import leave_together, of_first
 
 __all__ = ["LabConfig", "main"]
 
@@ -43,6 +45,9 @@ WIDEST = 1440
 @dataclasses.dataclass(frozen=True)
 class LabConfig:
     """Command-line options common to all experiments."""
+
+    # Whether the experiment trains networks, which a cluster could do.
+    trains: ClassVar[bool] = True
 
     seeds: int = 50
     """Networks per arm."""
@@ -78,6 +83,9 @@ class LabConfig:
             raise ValueError("resume: expected without overwrite, got both")
         if self.any_version and not self.resume:
             raise ValueError("any_version: expected with resume, got it alone")
+        if not self.trains and (self.cluster is not None or self.distributed):
+            name = "distributed" if self.distributed else "cluster"
+            raise ValueError(f"{name}: expected for training, got it for an experiment without any")
         if self.cluster is not None and self.distributed:
             raise ValueError("cluster: expected without distributed, got both")
 
@@ -90,6 +98,11 @@ class LabConfig:
     def how_to_resume(self) -> Resume:
         """The ``resume`` argument for ``fit``."""
         return "any_version" if self.any_version else self.resume
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process writes files and progress: of several, the first."""
+        return not self.distributed or jax.process_index() == 0
 
     def fit_options(self, folder: Path | None, arm: str) -> dict[str, Any]:
         """Return arguments for ``fit``; checkpoints of ``arm`` go to ``folder``, if given."""
@@ -131,9 +144,9 @@ def main(
             _few_words(),
             ends_on_signals(lambda: _what_is_kept(folder)),
             workers_of(config.cluster),
-            _claimed_once(config, folder, options) as finished,
+            _claimed_by_first(config, folder, options) as finished,
         ):
-            if not is_first():
+            if not config.writes:
                 if not finished:
                     run(config, folder=folder / CHECKPOINTS)
                 return
@@ -146,8 +159,8 @@ def main(
 
 
 @contextmanager
-def _claimed_once(config: LabConfig, folder: Path, options: Mapping[str, Any]) -> Iterator[bool]:
-    """Claim a folder for the first of several processes, which alone writes; all leave together.
+def _claimed_by_first(config: LabConfig, folder: Path, options: Mapping[str, Any]) -> Iterator[bool]:
+    """Claim a folder; of several processes the first does, which alone writes, and all leave together.
 
     Yields:
         Whether results have been finished earlier.
@@ -160,15 +173,15 @@ def _claimed_once(config: LabConfig, folder: Path, options: Mapping[str, Any]) -
             )
             return (folder / RESULTS).exists()
 
-        finished, failure = of_first(claim), None
+        finished = of_first(claim) if config.distributed else claim()
         try:
             yield finished
         except Exception as error:
-            failure = error
+            if config.distributed:
+                leave_together(error)
             raise
-        finally:
-            # JAX would end a process that others wait for too long when they leave.
-            wait_for_others(failure)
+        if config.distributed:
+            leave_together(None)
 
 
 @contextmanager

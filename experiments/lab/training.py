@@ -70,7 +70,7 @@ def train(
         each arm's training configuration as JSON.
     """
     datasets = {}
-    with workers_of(config.cluster) as executor, progress_bar(len(arms)) as on_advance_of:
+    with workers_of(config.cluster) as executor, progress_bar(len(arms), config.writes) as on_advance_of:
         for levels, (training, task, record, own_schedule) in arms.items():
             history = fit(
                 training,

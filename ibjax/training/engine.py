@@ -25,6 +25,7 @@ from ibjax.types import LabelledSamples, PyTree, RecordFunction
 
 __all__ = ["Job", "lanes_of", "not_finite", "prepared_run", "train_jobs"]
 
+
 class Job(NamedTuple):
     """A block to train, with a name for progress and dashboards."""
 
@@ -143,7 +144,8 @@ def _train_together(jobs, keep, *, places, on_advance) -> None:
         failure = error
     raise_together(failure, seconds=SECONDS_TO_END)
     for begin in range(0, len(jobs), jax.process_count()):
-        for i, result in enumerate(gathered(results.pop(begin + jax.process_index(), None)), begin):
+        own_result = results.pop(begin + jax.process_index(), None)
+        for i, result in enumerate(gathered(own_result, "the results"), begin):
             if i < len(jobs) and failure is None:
                 try:
                     keep(i, result)
@@ -155,7 +157,8 @@ def _train_together(jobs, keep, *, places, on_advance) -> None:
 def _settings(job: Job) -> tuple[Any, ...]:
     run, block = job.run, job.block
     arrays = jax.tree.map(
-        lambda x: np.asarray(x).tolist(), (block.seeds, block.numbers, dict(block.purpose_seeds), run.epochs)
+        lambda x: np.asarray(x).tolist(),
+        (block.seeds, block.numbers, dict(block.purpose_seeds), run.epochs),
     )
     return run.config.as_dict(), run.lanes, arrays
 

@@ -16,7 +16,15 @@ import numpy as np
 from jax.experimental import multihost_utils
 from orbax.checkpoint import multihost
 
-__all__ = ["SECONDS_TO_END", "check_equal", "gathered", "of_first", "raise_together", "share"]
+__all__ = [
+    "SECONDS_TO_END",
+    "check_equal",
+    "gathered",
+    "leave_together",
+    "of_first",
+    "raise_together",
+    "share",
+]
 
 T = TypeVar("T")
 
@@ -35,28 +43,32 @@ def share(num_jobs: int) -> range:
     return range(jax.process_index(), num_jobs, jax.process_count())
 
 
-def gathered(value: Any, *, seconds: float = SECONDS_TO_BEGIN) -> list[Any]:
+def gathered(value: Any, what: str, *, seconds: float = SECONDS_TO_BEGIN) -> list[Any]:
     """Return the values that all processes have given, in the order of the processes.
 
     Args:
-        value: anything that can be pickled; all processes must call this equally often.
+        value: anything that can be pickled.
+        what: what all are about to do; all processes must call this equally often.
         seconds: time in which all must have come.
 
     Raises:
-        ValueError: if a process is lost.
+        ValueError: if a process is lost, or is about to do something else.
     """
     if jax.process_count() == 1:
         return [value]
     try:
         wait = multihost.get_barrier_sync_fn()
         wait(key=f"ibjax_{next(_exchanges)}", timeout_ms=int(1000 * seconds))
-        return [pickle.loads(pickled) for pickled in _gathered_bytes(pickle.dumps(value))]
+        given = [pickle.loads(pickled) for pickled in _gathered_bytes(pickle.dumps((what, value)))]
     except RuntimeError as error:
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(
             f"jax.distributed: expected {jax.process_count()} processes to the end, got {reason}; "
             "checkpoints, if any, are kept for resume"
         ) from error
+    if others := [f"process {i} at {theirs}" for i, (theirs, _) in enumerate(given) if theirs != what]:
+        raise ValueError(f"jax.distributed: expected all processes at {what}, got {', '.join(others)}")
+    return [value for _, value in given]
 
 
 def of_first(function: Callable[[], T]) -> T:
@@ -74,7 +86,7 @@ def of_first(function: Callable[[], T]) -> T:
         except Exception as error:
             failure = error
     raise_together(failure)
-    return gathered(value)[0]
+    return gathered(value, "a value of the first")[0]
 
 
 def raise_together(failure: Exception | None, *, seconds: float = SECONDS_TO_BEGIN) -> None:
@@ -87,7 +99,8 @@ def raise_together(failure: Exception | None, *, seconds: float = SECONDS_TO_BEG
     Raises:
         ValueError: in the other processes.
     """
-    texts = gathered(failure and f"{type(failure).__name__}: {failure}", seconds=seconds)
+    text = failure and f"{type(failure).__name__}: {failure}"
+    texts = gathered(text, "a step in which one may have failed", seconds=seconds)
     if failure is not None:
         raise failure
     for process, text in enumerate(texts):
@@ -96,13 +109,31 @@ def raise_together(failure: Exception | None, *, seconds: float = SECONDS_TO_BEG
             raise ValueError(f"{kept} (raised in process {process} of {len(texts)})")
 
 
+def leave_together(failure: Exception | None) -> None:
+    """Wait for all processes before this one ends, or JAX would end those that work longer.
+
+    Args:
+        failure: why this process ends early, or None.
+
+    Raises:
+        ValueError: if this process has not failed but another has.
+    """
+    if jax.process_count() == 1:
+        return
+    try:
+        raise_together(failure, seconds=SECONDS_TO_END)
+    except Exception:
+        if failure is None:
+            raise
+
+
 def check_equal(what: Any) -> None:
     """Refuse processes that are about to do different things.
 
     Raises:
         ValueError: in all processes.
     """
-    digests = gathered(hashlib.sha256(repr(what).encode()).hexdigest())
+    digests = gathered(hashlib.sha256(repr(what).encode()).hexdigest(), "the begin of training")
     if others := [i for i, digest in enumerate(digests) if digest != digests[0]]:
         raise ValueError(
             "jax.distributed: expected the same settings, seeds, lanes and code in all processes, got "
@@ -120,6 +151,4 @@ def _gathered_bytes(own: bytes) -> list[bytes]:
         part = np.frombuffer(own[begin : begin + step], np.uint8)
         padded[: len(part)] = part
         parts.append(multihost_utils.process_allgather(padded))
-    return [
-        b"".join(part[i].tobytes() for part in parts)[:length] for i, length in enumerate(lengths)
-    ]
+    return [b"".join(part[i].tobytes() for part in parts)[:length] for i, length in enumerate(lengths)]
