@@ -1,4 +1,4 @@
-"""Where a run trains if not in this process alone: a Dask cluster, or processes of ``jax.distributed``."""
+"""Training beyond this process: on a Dask cluster, or in several processes of ``jax.distributed``."""
 
 import os
 import re
@@ -15,8 +15,8 @@ __all__ = ["join_processes", "workers_of"]
 # Seconds in which a scheduler must answer.
 PATIENCE = 10.0
 
-# Seconds without a sign of life after which a process counts as lost, and those that a process which ends
-# waits for the others.
+# Seconds without a sign of life after which a process counts as lost, and seconds for which a process
+# that ends waits for the others.
 SECONDS_OF_SILENCE, SECONDS_TO_LEAVE = 60, 60
 
 # What a process of a cluster that JAX does not know is told, besides JAX_COORDINATOR_ADDRESS.
@@ -89,7 +89,9 @@ def _client(cluster: str) -> Any:
             f'cluster: expected the extra "cluster", got {error}; python -m pip install ".[cluster]"'
         ) from error
     is_address = ADDRESS.fullmatch(cluster) and not Path(cluster).exists()
-    options = {"address": cluster} if is_address else {"scheduler_file": _scheduler_file(cluster)}
+    options: dict[str, Any] = (
+        {"address": cluster} if is_address else {"scheduler_file": _scheduler_file(cluster)}
+    )
     try:
         return Client(**options, timeout=PATIENCE, set_as_default=False)
     except (
@@ -100,8 +102,8 @@ def _client(cluster: str) -> Any:
     ) as error:  # also for a file that is not a scheduler's
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(
-            f"cluster: expected a Dask scheduler that answers within {PATIENCE:g} seconds, got {cluster} "
-            f"({type(error).__name__}: {reason}); python -m dask scheduler starts one"
+            f"cluster: expected a Dask scheduler that answers within {PATIENCE:g} seconds, got "
+            f"{cluster} ({type(error).__name__}: {reason}); `dask scheduler` starts one"
         ) from error
 
 

@@ -296,7 +296,7 @@ def _write(folder: Path, tree: dict[str, dict[str, np.ndarray]]) -> None:
             checkpointer.save(folder / "tree", args=ocp.args.StandardSave(tree))
         return
     # Of several processes, Orbax lets the first alone write arrays of NumPy.
-    leaves = {
+    leaves: dict[str, Any] = {
         f"{part} {i} {leaf.dtype.name}": np.asarray(leaf, order="C")[..., None].view(np.uint8)
         for part, numbered in tree.items()
         for i, leaf in numbered.items()

@@ -119,9 +119,10 @@ def fit(
         ValueError: for data of other shapes or kinds, NaN or infinite numbers, labels without an output,
             drawn data and drawn labels together, a batch larger than the training set, no seeds or the
             same seed twice, unknown purposes or numbers or not one for each seed, drawn labels of other
-            shapes or kinds or without an output, arguments of other types, processes of
-            ``jax.distributed`` that disagree or are lost; when resuming, for checkpoints of other settings or other functions,
-            damaged ones or those of other seeds; when not, for those of any run.
+            shapes or kinds or without an output, arguments of other types, an executor's workers that
+            have other code, do not answer or are lost, processes of ``jax.distributed`` that disagree or
+            are lost; when resuming, for checkpoints of other settings or other functions, damaged ones
+            or those of other seeds; when not, for those of any run.
         OSError: if checkpoints cannot be written, as on a full disk. Earlier ones are kept.
     """
     check_config(config)

@@ -1,8 +1,8 @@
-"""Several processes of ``jax.distributed``: each trains its share of the blocks, and all get the results.
+"""Several processes of ``jax.distributed``: each trains its share of blocks, and all get the results.
 
-Values are exchanged between processes in their order. Before each exchange they wait for one another at a
-barrier of JAX's coordination service, which fails when a process ends or sends no sign of life; only then
-do they enter a collective operation, which would not wait for long.
+Before each exchange of values the processes wait for one another at a barrier of JAX's coordination
+service, which fails when a process dies; only then do they enter a collective operation, which would not
+wait for long.
 """
 
 import hashlib

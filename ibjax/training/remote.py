@@ -27,7 +27,7 @@ LARGE = 10**6
 
 
 def check_workers(executor: Executor, folder: Path | None, platform: str) -> None:
-    """Refuse workers that would compute other numbers or lose checkpoints, as far as the first one tells.
+    """Refuse workers that would compute other numbers or lose checkpoints, as far as the first tells.
 
     Args:
         executor: the executor.
@@ -115,10 +115,10 @@ def train_remotely(
 def _sent_once(executor: Executor, program: bytes) -> Any:
     """Return an argument for ``submit`` that is the program to a worker.
 
-    Dask's scheduler would keep a copy for every block. The result of a task of its own is sent from worker
-    to worker and, unlike scattered data, computed again if the only worker that has it dies.
+    Dask's scheduler would keep a copy for every block. The result of a task of its own is sent from
+    worker to worker and, unlike scattered data, computed again if the only worker that has it dies.
     """
-    client = getattr(executor, "_client", None)
+    client: Any = getattr(executor, "_client", None)
     if len(program) < LARGE or not hasattr(client, "scheduler_info"):
         return program
     with warnings.catch_warnings():
