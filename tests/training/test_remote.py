@@ -27,6 +27,9 @@ from ibjax.types import LabelledSamples
 from tests.training.test_steps import assert_identical, make_data
 
 ROOT = Path(__file__).parents[2]
+
+# Any port that is free, for tests that run at the same time.
+ANY_PORT = "127.0.0.1:0"
 DATA = LabelledSamples(*make_data(50)[:2])
 CONFIG = TrainConfig(widths=(4, 2), learning_rate=0.1, batch_size=12, num_epochs=6)
 SEEDS = range(6)
@@ -55,7 +58,7 @@ def straight():
 @pytest.fixture
 def dask_here():
     """A scheduler, and a worker that is a thread of this process."""
-    cluster = LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None)
+    cluster = LocalCluster(n_workers=1, threads_per_worker=1, processes=False, protocol="tcp://", host="127.0.0.1", dashboard_address=ANY_PORT)
     with cluster, Client(cluster, set_as_default=False) as client:
         yield client
 
@@ -64,7 +67,7 @@ def dask_here():
 def two_processes():
     """A scheduler, and two workers with a process of their own each."""
     cluster = LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=ANY_PORT
     )
     with cluster, Client(cluster, set_as_default=False) as client:
         yield client
