@@ -183,9 +183,15 @@ class GridResults:
             value = np.transpose(value, order)
             if "layer" in inner:
                 self._layers[index] = value.shape[dims.index("layer")]
-            places = {"seed": seeds, "epoch": at if len(at) < len(self._epochs) else slice(None)}
             ends = dict(zip(dims, value.shape, strict=True))
-            array[(*index, *(places.get(d, slice(ends[d])) for d in dims))] = value
+            places = {"seed": seeds} | {dim: slice(ends[dim]) for dim in dims if dim != "seed"}
+            if len(at) == len(self._epochs):
+                array[(*index, *(places[dim] for dim in dims))] = value
+                continue
+            for i, epoch in enumerate(at):
+                here = places | {"epoch": slice(epoch, epoch + 1)}
+                part = value.take([i], axis=dims.index("epoch"))
+                array[(*index, *(here[dim] for dim in dims))] = part
 
     def __exit__(
         self,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+import flax.linen as nn
 import numpy as np
 
 from ibjax.analysis._inputs import as_floats, as_sequence, check_below
@@ -16,6 +17,8 @@ __all__ = [
     "as_estimators",
     "as_targets",
     "check_model",
+    "check_module",
+    "for_layers",
     "known_layers",
 ]
 
@@ -23,6 +26,14 @@ __all__ = [
 def check_model(model: Any) -> None:
     if not isinstance(model, MLP):
         raise ValueError(f"model: expected an ibjax.models.MLP, got {kind_of(model)}")
+
+
+def check_module(model: Any) -> None:
+    if not isinstance(model, nn.Module):
+        raise ValueError(
+            "model: expected an ibjax.models.MLP, or a Flax module that returns logits and a list of "
+            f"hidden activations, got {kind_of(model)}"
+        )
 
 
 def known_layers(
@@ -85,17 +96,31 @@ def as_targets(data: Any, loss: str, num_outputs: int) -> tuple[Any, Any]:
     return x, y
 
 
-def as_estimators(name: str, estimator: Any, count: int) -> tuple[Estimator, ...]:
-    """Return an estimator for each of ``count`` layers: the same one, or those of a sequence."""
+def as_estimators(name: str, estimator: Any, model: nn.Module) -> tuple[Estimator, ...]:
+    """Return an estimator for each layer: the same one, or those of a sequence.
+
+    The layers of other modules than an ``MLP`` are counted by ``for_layers``, once they are known.
+    """
+    count = len(model.widths) if isinstance(model, MLP) else None
     if callable(estimator):
         check_function(name, estimator, "of (t, y)")
-        return (cast(Estimator, estimator),) * count
-    given = as_sequence(name, estimator, f"functions of (t, y), one for each of the {count} layers")
+        return (cast(Estimator, estimator),) * (count or 1)
+    each = "each layer" if count is None else f"each of the {count} layers"
+    given = as_sequence(name, estimator, f"functions of (t, y), one for {each}")
     for layer_estimator in given:
         check_function(name, layer_estimator, "of (t, y)")
-    if len(given) != count:
-        raise ValueError(f"{name}: expected one for each of the {count} layers, got {len(given)}")
-    return given
+    return for_layers(name, given, count or len(given))
+
+
+def for_layers(name: str, estimators: tuple[Estimator, ...], count: int) -> tuple[Estimator, ...]:
+    """Return estimators for ``count`` layers; a single one is for all.
+
+    Raises:
+        ValueError: for another number of them.
+    """
+    if len(estimators) not in (1, count):
+        raise ValueError(f"{name}: expected one for each of the {count} layers, got {len(estimators)}")
+    return estimators * (count // len(estimators))
 
 
 def _inputs(data):

@@ -6,10 +6,12 @@ import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import flax.linen as nn
 import jax.numpy as jnp
+from jaxtyping import Array
 
 from ibjax.analysis._inputs import as_sequence, check_text
-from ibjax.analysis._networks import as_estimators, check_model
+from ibjax.analysis._networks import as_estimators, check_module, for_layers
 from ibjax.checks import check_function, check_known, check_number, kind_of
 from ibjax.datasets.splits import hold_out
 from ibjax.functions import by_value, describe_function
@@ -49,27 +51,28 @@ class PlaneRecord(Record):
     ``rows="train"`` information is measured on both.
 
     Args:
-        model: the network.
+        model: the network: an ``MLP``, or a Flax module that returns logits (n, k) and a list of hidden
+            activations, of which the axes after the first are flattened.
         estimator: function ``estimator(t, y) -> MI`` for one layer; or one for each layer, the output
             last. A ``functools.partial`` of plain options compares by their values.
         rows: samples on which information is measured: "all", "train" or "test".
         validation_fraction: fraction of the training rows held out, that of the ``TrainConfig``.
 
     Raises:
-        ValueError: for anything but an ``MLP``, unknown ``rows``, estimators that are not functions,
-            more or fewer of them than layers, a fraction outside [0, 1).
+        ValueError: for anything but a module, unknown ``rows``, estimators that are not functions, more
+            or fewer of them than layers, a fraction outside [0, 1).
     """
 
-    model: MLP
+    model: nn.Module
     estimator: Estimator | Sequence[Estimator]
     rows: str = "all"
     validation_fraction: float = 0.0
 
     def __post_init__(self):
-        check_model(self.model)
+        check_module(self.model)
         check_known("rows", self.rows, ROWS)
         _check_fraction(self)
-        layer_estimators = as_estimators("estimator", self.estimator, len(self.model.widths))
+        layer_estimators = as_estimators("estimator", self.estimator, self.model)
         object.__setattr__(self, "estimator", tuple(map(by_value, layer_estimators)))
 
     def __call__(self, params: PyTree, data: Any, split: Split) -> dict[str, Any]:
@@ -102,7 +105,7 @@ class PlanesRecord(Record):
         ValueError: as ``PlaneRecord``, for no estimators, and for names that are not texts.
     """
 
-    model: MLP
+    model: nn.Module
     estimators: Mapping[str, Estimator | Sequence[Estimator]] | tuple[tuple[str, Any], ...]
     rows: str = "all"
     settings: tuple[str, ...] = ()
@@ -110,7 +113,7 @@ class PlanesRecord(Record):
     validation_fraction: float = 0.0
 
     def __post_init__(self):
-        check_model(self.model)
+        check_module(self.model)
         check_known("rows", self.rows, ROWS)
         _check_fraction(self)
         named = self.estimators
@@ -119,9 +122,7 @@ class PlanesRecord(Record):
         if not isinstance(named, Mapping) or not named:
             wanted = "one or more estimators by name"
             raise ValueError(f"estimators: expected {wanted}, got {kind_of(named)}")
-        layer_estimators = (
-            as_estimators("estimators", e, len(self.model.widths)) for e in named.values()
-        )
+        layer_estimators = (as_estimators("estimators", e, self.model) for e in named.values())
         pairs = zip(map(str, named), (tuple(map(by_value, e)) for e in layer_estimators), strict=True)
         object.__setattr__(self, "estimators", tuple(pairs))
         none = isinstance(self.settings, tuple) and not self.settings
@@ -222,9 +223,10 @@ def _describe_layers(layer_estimators) -> str:
 def _measured(
     record: PlaneRecord | PlanesRecord, estimators, params: PyTree, data: Any, split: Split
 ) -> dict[str, Any]:
-    logits, hidden = record.model.apply(params, data.x.T, method="feature_major")
+    logits, hidden = _activations(record.model, params, data.x)
     chosen = slice(None) if record.rows == "all" else getattr(split, record.rows)
-    layers = [t.T[chosen] for t in [*hidden, output_units(logits)]]
+    layers = [t[chosen] for t in [*hidden, output_units(logits).T]]
+    estimators = [for_layers("estimator", of_layers, len(layers)) for of_layers in estimators]
     measured = [
         [measure(t, data.y[chosen]) for measure, t in zip(layer_estimators, layers, strict=True)]
         for layer_estimators in estimators
@@ -249,3 +251,14 @@ def _measured(
         **{f"{part}_loss": loss[rows].mean() for part, rows in parts.items()},
         **{f"{part}_accuracy": correct[rows].mean() for part, rows in parts.items()},
     }
+
+
+def _activations(model: nn.Module, params: PyTree, x: Array) -> tuple[Array, list[Array]]:
+    """Return logits (k, n) and hidden activations (n, width)."""
+    outputs: Any
+    if isinstance(model, MLP):
+        outputs = model.apply(params, x.T, method="feature_major")
+        return outputs[0], [t.T for t in outputs[1]]
+    outputs = model.apply(params, x)
+    logits, hidden = outputs
+    return logits.T, [t.reshape(len(t), -1) for t in hidden]

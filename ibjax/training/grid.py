@@ -34,7 +34,7 @@ class Program(NamedTuple):
 
     Attributes:
         name: their structural settings, for progress and dashboards.
-        config: their configuration; its numbers are those of the first cell.
+        config: their configuration, apart from the numbers along the grid's axes.
         dataset: name of their data, or None if the grid has one.
         cells: the cells.
     """
@@ -84,20 +84,27 @@ def checked_grid(config: TrainConfig, over: Any, *, model: Any = None, optimizer
     levels = {name: _levels(name, values, known) for name, values in over.items()}
     numeric = [name for name in levels if name in Numbers._fields]
     check_numbers_used("over", (), config, model=model, optimizer=optimizer)
+    for name in numeric:
+        for value in levels[name]:
+            dataclasses.replace(config, **{name: value})  # checks the number
     programs: dict[Any, Program] = {}
+    bases: dict[Any, tuple[TrainConfig, Numbers]] = {}
     for index in itertools.product(*(range(len(values)) for values in levels.values())):
         chosen = {name: values[i] for (name, values), i in zip(levels.items(), index, strict=True)}
-        dataset = chosen.pop(DATASET, None)
-        cell_config = dataclasses.replace(config, **chosen)
-        check_numbers_used("over", numeric, cell_config, model=model, optimizer=optimizer)
-        numbers = numbers_of(cell_config)
+        own = {name: np.float32(chosen.pop(name)) for name in numeric}
+        structure = tuple(chosen.values())
+        if structure not in bases:
+            options = {name: value for name, value in chosen.items() if name != DATASET}
+            base = dataclasses.replace(config, **options)
+            check_numbers_used("over", numeric, base, model=model, optimizer=optimizer)
+            bases[structure] = base, numbers_of(base)
+        base, numbers = bases[structure]
+        numbers = numbers._replace(**own)
         # Whether there is noise, or decay, is a matter of structure: programs without are others.
-        structure = {name: v for name, v in chosen.items() if name not in numeric}
-        kinds = numbers.noise_variance > 0, numbers.weight_decay > 0
-        key = (dataset, *structure.values(), *kinds)
+        key = (*structure, numbers.noise_variance > 0, numbers.weight_decay > 0)
         if key not in programs:
-            words = [_label(v) for v in (*structure.values(), dataset) if v is not None]
-            programs[key] = Program(" ".join(map(str, words)), cell_config, dataset, [])
+            name = " ".join(str(_label(value)) for value in structure)
+            programs[key] = Program(name, base, chosen.get(DATASET), [])
         programs[key].cells.append(Cell(index, numbers))
     labels = tuple(_labels(values) for values in levels.values())
     return Grid(tuple(levels), labels, list(programs.values()))
@@ -105,6 +112,8 @@ def checked_grid(config: TrainConfig, over: Any, *, model: Any = None, optimizer
 
 def _levels(name: Any, values: Any, known: Sequence[str]) -> list[Any]:
     check_known("over", name, [*known, DATASET])
+    if name == DATASET and not isinstance(values, Mapping):
+        raise ValueError(f"over: expected samples by name for {name!r}, got {kind_of(values)}")
     if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
         raise ValueError(f"over: expected several values of {name!r}, got {kind_of(values)}")
     levels = [value.item() if isinstance(value, np.generic) else value for value in values]

@@ -64,7 +64,7 @@ def run_description(
         "versions": code_versions(),
         "blocks": [seeds.tolist() for seeds in seeds_of],
         "purpose_seeds": [(k, seeds.tolist()) for k, seeds in sorted(purposes.items())],
-        "numbers": [(k, np.asarray(v).tolist()) for k, v in sorted((numbers or {}).items())],
+        "numbers": {k: np.asarray(v).tolist() for k, v in (numbers or {}).items()},
         "platform": platform,
     }
 

@@ -77,8 +77,8 @@ def sweep(
             samples by name.
         seeds: whole numbers, one for each network of a cell.
         record: record that measures the networks, such as ``PlaneRecord``; or, where it depends on the
-            network's structure, a function from a config to the record. Programs call it once, with the
-            config of their first cell.
+            network's structure, a function from a config to the record. It is called once for every
+            program, with a config that has not the numbers along the grid's axes.
         schedule: recorded epochs, by name or number; 0 and the last are always recorded.
         model: any Flax module instead of the config's network, as for ``fit``.
         optimizer: any Optax optimizer instead of the config's, as for ``fit``.
@@ -241,10 +241,9 @@ def _datasets(data: Any, over: Mapping[str, Any]) -> Mapping[Any, Any]:
     named = over.get(DATASET)
     if named is None:
         return {None: data}
-    if data is not None or not isinstance(named, Mapping):
+    if data is not None:
         raise ValueError(
-            'data: expected None with over={"dataset": {name: samples}}, '
-            f"got {kind_of(data)} with {kind_of(named)}"
+            f'data: expected None with over={{"dataset": {{name: samples}}}}, got {kind_of(data)} too'
         )
     return named
 

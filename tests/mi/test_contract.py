@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import export
 
 from ibjax.mi import (
     adaptive_binned_mi,
@@ -81,6 +82,13 @@ def test_vmap_agrees_with_a_loop(estimator, layers):
     t, y = layers
     loop = [estimator(t[i], y[i]) for i in range(LANES)]
     assert_close(jax.vmap(estimator)(t, y), MI(*map(jnp.stack, zip(*loop, strict=True))))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("platform", ["cuda", "rocm", "tpu"])
+def test_is_lowered_for_accelerators_without_callbacks(estimator, layers, platform):
+    t, y = layers
+    export.export(jax.jit(jax.vmap(estimator)), platforms=[platform])(t, y)
 
 
 def test_traces_once_for_equal_shapes(estimator, layers):

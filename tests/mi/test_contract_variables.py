@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import export
 
 from ibjax.mi import (
     discrete_mi,
@@ -114,6 +115,13 @@ def test_vmap_agrees_with_a_loop(case):
     x, y = samples(case)
     loop = [case.estimator(x[i], y[i]) for i in range(LANES)]
     assert_close(jax.vmap(case.estimator)(x, y), loop)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("platform", ["cuda", "rocm", "tpu"])
+def test_is_lowered_for_accelerators_without_callbacks(case, platform):
+    x, y = samples(case)
+    export.export(jax.jit(jax.vmap(case.estimator)), platforms=[platform])(x, y)
 
 
 def test_traces_once_for_equal_shapes(case):

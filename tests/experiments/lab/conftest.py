@@ -4,14 +4,13 @@ import sys
 
 import pytest
 
-from experiments.lab import LabConfig, command, main
+from experiments.lab import LabConfig, main
 from tests.experiments.lab import quick_run
 
 
 @pytest.fixture
 def quick(tmp_path, monkeypatch, capsys):
     """Run it from the command line, in this process: exit code, output, errors."""
-    monkeypatch.setattr(command, "_use_all_cores", lambda *_: None)  # JAX has started
 
     def run(*options):
         monkeypatch.setattr(sys, "argv", ["quick", "--out", str(tmp_path), *options])
