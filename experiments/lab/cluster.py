@@ -1,5 +1,6 @@
 """Training beyond this process: on a Dask cluster, or in several processes of ``jax.distributed``."""
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -88,32 +89,24 @@ def _client(cluster: str) -> Any:
         raise ValueError(
             f'cluster: expected the extra "cluster", got {error}; python -m pip install ".[cluster]"'
         ) from error
-    is_address = ADDRESS.fullmatch(cluster) and not Path(cluster).exists()
-    options: dict[str, Any] = (
-        {"address": cluster} if is_address else {"scheduler_file": _scheduler_file(cluster)}
-    )
+    is_file = Path(cluster).exists() or not ADDRESS.fullmatch(cluster)
+    address = _address_in(Path(cluster)) if is_file else cluster
     try:
-        return Client(**options, timeout=PATIENCE, set_as_default=False)
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        KeyError,
-    ) as error:  # also for a file that is not a scheduler's
+        return Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(
             f"cluster: expected a Dask scheduler that answers within {PATIENCE:g} seconds, got "
-            f"{cluster} ({type(error).__name__}: {reason}); `dask scheduler` starts one"
+            f"{address} ({reason}); `dask scheduler` starts one"
         ) from error
 
 
-def _scheduler_file(path: str) -> str:
+def _address_in(file: Path) -> str:
     try:
-        Path(path).read_text()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+        return str(json.loads(file.read_text())["address"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = getattr(error, "strerror", None) or "which names no address"
         raise ValueError(
-            "cluster: expected an address such as tcp://10.0.0.1:8786 or the file of a Dask scheduler, "
-            f"got {path} ({reason})"
+            "cluster: expected an address such as tcp://10.0.0.1:8786 or the file that a Dask scheduler "
+            f"has written, got {file} ({reason})"
         ) from error
-    return path

@@ -58,7 +58,14 @@ def straight():
 @pytest.fixture
 def dask_here():
     """A scheduler, and a worker that is a thread of this process."""
-    cluster = LocalCluster(n_workers=1, threads_per_worker=1, processes=False, protocol="tcp://", host="127.0.0.1", dashboard_address=ANY_PORT)
+    cluster = LocalCluster(
+        n_workers=1,
+        threads_per_worker=1,
+        processes=False,
+        protocol="tcp://",
+        host="127.0.0.1",
+        dashboard_address=ANY_PORT,
+    )
     with cluster, Client(cluster, set_as_default=False) as client:
         yield client
 

@@ -25,7 +25,14 @@ def test_without_a_cluster_there_is_no_executor():
 
 
 def test_a_cluster_is_connected_once_and_left():
-    scheduler = LocalCluster(n_workers=1, threads_per_worker=1, processes=False, protocol="tcp://", host="127.0.0.1", dashboard_address=ANY_PORT)
+    scheduler = LocalCluster(
+        n_workers=1,
+        threads_per_worker=1,
+        processes=False,
+        protocol="tcp://",
+        host="127.0.0.1",
+        dashboard_address=ANY_PORT,
+    )
     with scheduler, cluster.workers_of(scheduler.scheduler_address) as outer:
         with cluster.workers_of(scheduler.scheduler_address) as inner:
             assert inner is outer
@@ -33,13 +40,19 @@ def test_a_cluster_is_connected_once_and_left():
     assert not cluster._connected
 
 
-@pytest.mark.parametrize("text", ["not json", "{}", '{"address": "tcp://127.0.0.1:1"}'])
-def test_files_of_no_scheduler_are_refused(text, quick, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("not json", "which names no address"),
+        ("[]", "which names no address"),
+        ('{"address": "tcp://127.0.0.1:1"}', "answers within 0.3 seconds, got tcp://127.0.0.1:1 "),
+    ],
+)
+def test_files_of_no_scheduler_are_refused(text, refused, quick, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE", 0.3)
     file = tmp_path / "scheduler.json"
     file.write_text(text)
-    said = refusal(quick("--cluster", str(file)))
-    assert "cluster: expected a Dask scheduler that answers within 0.3 seconds, got " in said
+    assert refused in refusal(quick("--cluster", str(file)))
     assert not (tmp_path / "quick").exists()
 
 
@@ -48,9 +61,11 @@ def test_clusters_that_cannot_be_found_are_refused(quick, tmp_path, monkeypatch)
     said = refusal(quick("--cluster", "tcp://127.0.0.1:1"))
     assert "answers within 0.3 seconds, got tcp://127.0.0.1:1" in said
     said = refusal(quick("--cluster", str(tmp_path / "nothing.json")))
-    assert "or the file of a Dask scheduler, got" in said
+    assert "or the file that a Dask scheduler has written, got" in said
     assert "(No such file or directory)" in said
-    assert "or the file of a Dask scheduler, got" in refusal(quick("--cluster", str(tmp_path)))
+    assert "or the file that a Dask scheduler has written, got" in refusal(
+        quick("--cluster", str(tmp_path))
+    )
 
 
 def test_the_extra_is_named_if_it_is_missing(quick, monkeypatch):
