@@ -54,7 +54,7 @@ def workers_of(cluster: str | None) -> Iterator[Executor | None]:
 
 
 def join_processes() -> None:
-    """Initialise ``jax.distributed`` from the environment: Slurm, MPI, a TPU pod, Kubernetes, variables.
+    """Initialise ``jax.distributed`` from the environment: Slurm, Open MPI, a TPU pod, Kubernetes, variables.
 
     Raises:
         ValueError: if the environment names no cluster, or its processes do not come together.
@@ -77,7 +77,7 @@ def join_processes() -> None:
     except (ValueError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(
-            "distributed: expected processes started by Slurm, MPI, Kubernetes or on a TPU pod, or "
+            "distributed: expected processes started by Slurm, Open MPI, Kubernetes or on a TPU pod, or "
             f"JAX_COORDINATOR_ADDRESS, {NUM_PROCESSES} and {PROCESS_ID}, got none ({reason})"
         ) from error
 

@@ -70,7 +70,7 @@ class LabConfig:
     cluster: str | None = None
     """Train on the workers of a Dask cluster: its scheduler's address or file."""
     distributed: bool = False
-    """One of several processes (Slurm, MPI, TPU pod, Kubernetes) that share the training."""
+    """One of several processes (Slurm, Open MPI, TPU pod, Kubernetes) that share the training."""
 
     def __post_init__(self):
         for name in ("seeds", "epochs", "seeds_per_batch", "seed"):
