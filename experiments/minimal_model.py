@@ -47,6 +47,8 @@ DRAWN_UNITS, DRAWN_WEIGHTS, DRAWN_BELOW = ("tanh", "relu"), (0.2, 1.0, 20.0), 2.
 class Config(LabConfig):
     """Compression by saturation, in the smallest network: one unit, its input normal, no training."""
 
+    trains = False
+
     seeds: int = 10
     """Draws of the samples."""
 

@@ -43,6 +43,8 @@ FULL_WEIGHTS, SMOKE_WEIGHTS = 12, 4
 class Config(LabConfig):
     """Compression by saturation, in one noisy unit whose information is known exactly."""
 
+    trains = False
+
     seeds: int = 10
     """Draws of the samples."""
 

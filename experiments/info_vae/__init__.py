@@ -80,6 +80,8 @@ COURSE = {
 class Config(LabConfig):
     """Does the ELBO push encodings away from the prior?"""
 
+    trains = False
+
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train all arms in one program; there are no checkpoints, and ``folder`` is not used."""

@@ -7,17 +7,19 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
+import jax
 import tyro
 import xarray as xr
 from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
 from matplotlib.figure import Figure
 from PIL import Image
 
+from experiments.lab.cluster import join_processes, workers_of
 from experiments.lab.ending import ends_on_signals
 from experiments.lab.folder import claimed, discard, has_checkpoints
 from experiments.lab.tables import Table, with_caution
@@ -25,10 +27,11 @@ from ibjax.batching import default_lanes
 from ibjax.checks import as_whole
 from ibjax.results import load_results, save_results, whole_file
 from ibjax.training.checkpoint import Resume
+from ibjax.training.processes import leave_together, of_first
 
 __all__ = ["LabConfig", "main"]
 
-RESULTS = "results.nc"
+RESULTS, CHECKPOINTS = "results.nc", "checkpoints"
 
 SMOKE_SEEDS = 4
 
@@ -42,6 +45,9 @@ WIDEST = 1440
 @dataclasses.dataclass(frozen=True)
 class LabConfig:
     """Command-line options common to all experiments."""
+
+    # Whether the experiment trains networks, which a cluster could do.
+    trains: ClassVar[bool] = True
 
     seeds: int = 50
     """Networks per arm."""
@@ -61,6 +67,10 @@ class LabConfig:
     """Delete earlier results of this experiment."""
     seeds_per_batch: int | None = None
     """Networks that train together, at most; results do not depend on it."""
+    cluster: str | None = None
+    """Train on the workers of a Dask cluster: its scheduler's address or file."""
+    distributed: bool = False
+    """One of several processes (Slurm, Open MPI, TPU pod, Kubernetes) that share the training."""
 
     def __post_init__(self):
         for name in ("seeds", "epochs", "seeds_per_batch", "seed"):
@@ -73,6 +83,11 @@ class LabConfig:
             raise ValueError("resume: expected without overwrite, got both")
         if self.any_version and not self.resume:
             raise ValueError("any_version: expected with resume, got it alone")
+        if not self.trains and (self.cluster is not None or self.distributed):
+            name = "distributed" if self.distributed else "cluster"
+            raise ValueError(f"{name}: expected for training, got it for an experiment without any")
+        if self.cluster is not None and self.distributed:
+            raise ValueError("cluster: expected without distributed, got both")
 
     @property
     def cpu_lanes(self) -> int:
@@ -83,6 +98,11 @@ class LabConfig:
     def how_to_resume(self) -> Resume:
         """The ``resume`` argument for ``fit``."""
         return "any_version" if self.any_version else self.resume
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process writes files and progress: of several, the first."""
+        return not self.distributed or jax.process_index() == 0
 
     def fit_options(self, folder: Path | None, arm: str) -> dict[str, Any]:
         """Return arguments for ``fit``; checkpoints of ``arm`` go to ``folder``, if given."""
@@ -118,17 +138,50 @@ def main(
     try:
         config = tyro.cli(config_type, prog=f"python -m experiments.{name}")
         folder, options = config.out / name, _options(config)
+        if config.distributed:
+            join_processes()
         with (
             _few_words(),
             ends_on_signals(lambda: _what_is_kept(folder)),
-            claimed(folder, options, resume=config.how_to_resume, overwrite=config.overwrite),
+            workers_of(config.cluster),
+            _claimed_by_first(config, folder, options) as finished,
         ):
+            if not config.writes:
+                if not finished:
+                    run(config, folder=folder / CHECKPOINTS)
+                return
             results = _results(config, options, run, folder)
             _write_report(*report(results), config, results, folder)
     except ValueError as error:
         text = str(error).replace('resume="any_version"', "--resume --any-version")
         print(f"error: {text}", file=sys.stderr)
         sys.exit(2)
+
+
+@contextmanager
+def _claimed_by_first(config: LabConfig, folder: Path, options: Mapping[str, Any]) -> Iterator[bool]:
+    """Claim a folder; of several processes the first does, which alone writes, and all leave together.
+
+    Yields:
+        Whether results have been finished earlier.
+    """
+    with ExitStack() as stack:
+
+        def claim() -> bool:
+            stack.enter_context(
+                claimed(folder, options, resume=config.how_to_resume, overwrite=config.overwrite)
+            )
+            return (folder / RESULTS).exists()
+
+        finished = of_first(claim) if config.distributed else claim()
+        try:
+            yield finished
+        except Exception as error:
+            if config.distributed:
+                leave_together(error)
+            raise
+        if config.distributed:
+            leave_together(None)
 
 
 @contextmanager
@@ -157,7 +210,7 @@ def _results(
     config: LabConfig, options: Mapping[str, Any], run: Callable[..., xr.Dataset], folder: Path
 ) -> xr.Dataset:
     """Return the results of a run, finished earlier or now, and only then delete its checkpoints."""
-    file, checkpoints = folder / RESULTS, folder / "checkpoints"
+    file, checkpoints = folder / RESULTS, folder / CHECKPOINTS
     if file.exists():
         results = _finished(file, options)
     else:
@@ -190,7 +243,7 @@ def _write_report(
 
 def _options(config: LabConfig) -> dict[str, Any]:
     """Return the options that define a run, as plain values."""
-    ignored = {"out", "resume", "any_version", "overwrite"}
+    ignored = {"out", "resume", "any_version", "overwrite", "cluster", "distributed"}
     options = {k: v for k, v in dataclasses.asdict(config).items() if k not in ignored}
     return json.loads(json.dumps(options, default=str))
 
@@ -215,7 +268,7 @@ def _finished(file: Path, options: Mapping[str, Any]) -> xr.Dataset:
 
 
 def _what_is_kept(folder: Path) -> str:
-    if (folder / RESULTS).exists() or has_checkpoints(folder / "checkpoints"):
+    if (folder / RESULTS).exists() or has_checkpoints(folder / CHECKPOINTS):
         return f"{folder} keeps what was finished; --resume goes on from there"
     return f"nothing was finished in {folder}; --overwrite starts anew"
 

@@ -20,7 +20,7 @@ SECONDS_BETWEEN_LINES = 60.0
 
 
 @contextmanager
-def progress_bar(arms: int) -> Iterator[Callable[[str], OnAdvance]]:
+def progress_bar(arms: int, shown: bool = True) -> Iterator[Callable[[str], OnAdvance]]:
     """Show arm, epoch, training loss, if it is recorded, and time left on standard error.
 
     A terminal shows a live bar. A file or pipe gets a line at the start of each arm, and further ones at
@@ -28,12 +28,15 @@ def progress_bar(arms: int) -> Iterator[Callable[[str], OnAdvance]]:
 
     Args:
         arms: number of calls of ``fit`` in the run.
+        shown: False shows nothing, as in all but the first of several processes.
 
     Yields:
         A function from an arm's name to ``on_advance`` for its ``fit``.
     """
     console = Console(stderr=True)
-    if console.is_terminal:
+    if not shown:
+        yield lambda arm: lambda advance: None
+    elif console.is_terminal:
         with _bar(console, arms) as on_advance_of:
             yield on_advance_of
     else:

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import xarray as xr
 
+from experiments.lab.cluster import workers_of
 from experiments.lab.command import LabConfig
 from experiments.lab.progress import progress_bar
 from experiments.lab.tasks import Task
@@ -69,7 +70,7 @@ def train(
         each arm's training configuration as JSON.
     """
     datasets = {}
-    with progress_bar(len(arms)) as on_advance_of:
+    with workers_of(config.cluster) as executor, progress_bar(len(arms), config.writes) as on_advance_of:
         for levels, (training, task, record, own_schedule) in arms.items():
             history = fit(
                 training,
@@ -79,6 +80,7 @@ def train(
                 purpose_seeds=purpose_seeds,
                 draw_labels=task.draw_labels,
                 lanes=_lanes(config, task),
+                executor=executor,
                 on_advance=on_advance_of(" ".join(levels) or "networks"),
                 **config.fit_options(folder, "_".join(levels) or "networks"),
             )

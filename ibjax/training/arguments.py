@@ -24,25 +24,11 @@ __all__ = [
     "check_functions",
     "check_model",
     "check_numbers_used",
-    "check_one_process",
     "checked_devices",
     "checked_folder",
     "checked_numbers",
     "checked_purposes",
 ]
-
-
-def check_one_process() -> None:
-    """Refuse several ``jax.distributed`` processes, since each would train the same seeds.
-
-    Raises:
-        ValueError: on every process, if there are several.
-    """
-    if (count := jax.process_count()) > 1:
-        raise ValueError(
-            f"jax.distributed: expected one process, got {count}; give each process seeds of its own "
-            "and do not initialise jax.distributed"
-        )
 
 
 def check_config(config: Any) -> None:
@@ -80,6 +66,10 @@ def check_executor(executor: Any) -> None:
             "executor: expected a concurrent.futures.Executor, such as client.get_executor() of Dask, "
             f"got {kind_of(executor)}"
         )
+    if executor is not None and jax.process_count() > 1:
+        raise ValueError(
+            f"executor: expected with one process of jax.distributed, got {jax.process_count()}"
+        )
 
 
 def checked_devices(devices: Sequence[Any] | None) -> list[Any]:
@@ -91,6 +81,10 @@ def checked_devices(devices: Sequence[Any] | None) -> list[Any]:
     if not given or not all(isinstance(device, jax.Device) for device in given):
         raise ValueError(
             f"devices: expected one or more devices such as jax.devices(), got {kind_of(devices)}"
+        )
+    if others := [d for d in given if d.process_index != jax.process_index()]:
+        raise ValueError(
+            f"devices: expected devices of this process, as jax.local_devices() has, got {others}"
         )
     return given
 

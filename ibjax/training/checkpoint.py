@@ -6,12 +6,16 @@ seeds, the number of recorded epochs and the digest of every file, so that check
 or belong to another run or other seeds, are recognised before they are read.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
+import os
 import re
 import shutil
+import socket
 import sys
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,6 +36,12 @@ __all__ = ["BlockCheckpoint", "Resume", "Saved", "as_trees", "code_versions", "d
 Resume: TypeAlias = bool | Literal["any_version"]
 
 SEAL = "seal.json"
+
+# Holds the numbers if several processes of ``jax.distributed`` write.
+NUMPY_FILE = "tree.npz"
+
+# A checkpoint that another process has not finished in this time is a leftover.
+SECONDS_OF_A_LEFTOVER = 3600.0
 
 # Bytes that a checkpoint's metadata takes on disk, besides its numbers.
 METADATA_BYTES = 2**17
@@ -114,7 +124,7 @@ class BlockCheckpoint:
 
     def __init__(self, directory: Path, run: str, seeds: np.ndarray):
         """Use ``directory`` for the ``run`` that ``describe_run`` has identified."""
-        self._directory = directory.absolute()
+        self.directory = directory.absolute()
         self._identity = {"run": run, "seeds": np.asarray(seeds).tolist()}
         self._last: int | None = None  # number of the newest intact checkpoint
 
@@ -128,24 +138,31 @@ class BlockCheckpoint:
             part: {str(i): _numbers(leaf) for i, leaf in enumerate(jax.tree.leaves(value))}
             for part, value in (("state", state), ("records", records))
         }
-        partial = self._directory / "partial"
+        # A worker that was given up may go on writing while another trains its block again.
+        partial = self.directory / f"partial-{socket.gethostname()}-{os.getpid()}"
         try:
-            shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
+            self._delete_leftovers(partial)
             partial.mkdir(parents=True)
             _check_room(partial, tree)
-            with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
-                checkpointer.save(partial / "tree", args=ocp.args.StandardSave(tree))
+            _write(partial, tree)
             seal = self._identity | {"num_recorded": num_recorded, "files": _digests(partial)}
             _write_json(partial / SEAL, seal)
             for number in self._saved():
-                if number != self._last:
-                    shutil.rmtree(self._directory / str(number))
-            partial.rename(self._directory / str(num_recorded))
+                if number not in (self._last, num_recorded):
+                    _delete(self.directory / str(number))
+            _replace(partial, self.directory / str(num_recorded))
         except Exception as error:  # Orbax and TensorStore raise many kinds of errors
             shutil.rmtree(partial, ignore_errors=True)
             reason = str(error).partition("\n")[0]
-            raise OSError(f"checkpoint_dir: cannot write to {self._directory} ({reason})") from error
+            raise OSError(f"checkpoint_dir: cannot write to {self.directory} ({reason})") from error
         self._last = num_recorded
+
+    def _delete_leftovers(self, partial: Path) -> None:
+        """Delete what processes that were killed have left: this process, or others a while ago."""
+        for path in self.directory.glob("partial*"):
+            with contextlib.suppress(FileNotFoundError):
+                if path == partial or time.time() - path.stat().st_mtime > SECONDS_OF_A_LEFTOVER:
+                    shutil.rmtree(path)
 
     def restore(self) -> Saved | None:
         """Return the newest intact checkpoint, warning about newer damaged ones; None if there is none.
@@ -155,7 +172,7 @@ class BlockCheckpoint:
         """
         numbers = self._saved()
         for number in numbers:
-            folder = self._directory / str(number)
+            folder = self.directory / str(number)
             damage = self._damage(folder)
             if damage is None:
                 self._last = number
@@ -168,14 +185,14 @@ class BlockCheckpoint:
                 )
         if numbers:
             raise ValueError(
-                f"resume: expected a whole checkpoint in {self._directory}, got damaged ones "
+                f"resume: expected a whole checkpoint in {self.directory}, got damaged ones "
                 f"({damage}); delete this folder to train its seeds from the start"
             )
         return None
 
     def _saved(self) -> list[int]:
         """Return the numbers of recorded epochs of the existing checkpoints, largest first."""
-        paths = self._directory.iterdir() if self._directory.is_dir() else ()
+        paths = self.directory.iterdir() if self.directory.is_dir() else ()
         numbers = (int(path.name) for path in paths if path.name.isdecimal() and path.is_dir())
         return sorted(numbers, reverse=True)
 
@@ -192,7 +209,7 @@ class BlockCheckpoint:
             raise ValueError(
                 f"resume: expected a checkpoint with {k} {_short(wanted[k])} in {folder}, got one with "
                 f"{_short(identity[k])}; put it back where it was, or delete the folder "
-                f"{self._directory} to train its seeds from the start"
+                f"{self.directory} to train its seeds from the start"
             )
         digests = _digests(folder)
         harmed = sorted(name for name in files if digests.get(name) != files[name])
@@ -257,9 +274,50 @@ def _check_room(folder: Path, tree: PyTree) -> None:
     path.unlink()
 
 
+def _delete(folder: Path) -> None:
+    """Delete a folder that another process may be deleting, too."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder)
+
+
+def _replace(partial: Path, folder: Path) -> None:
+    """Give a whole checkpoint its name, in the place of one that another process has written."""
+    for _ in range(3):
+        _delete(folder)
+        with contextlib.suppress(OSError):
+            partial.rename(folder)
+            return
+    partial.rename(folder)
+
+
+def _write(folder: Path, tree: dict[str, dict[str, np.ndarray]]) -> None:
+    if jax.process_count() == 1:
+        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+            checkpointer.save(folder / "tree", args=ocp.args.StandardSave(tree))
+        return
+    # Of several processes, Orbax lets the first alone write arrays of NumPy.
+    leaves: dict[str, Any] = {
+        f"{part} {i} {leaf.dtype.name}": np.asarray(leaf, order="C")[..., None].view(np.uint8)
+        for part, numbered in tree.items()
+        for i, leaf in numbered.items()
+    }
+    np.savez(folder / NUMPY_FILE, **leaves)
+
+
 def _read(folder: Path) -> Saved:
-    with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
-        tree = checkpointer.restore(folder / "tree", args=ocp.args.StandardRestore())
+    tree: dict[str, Any] = {"state": {}, "records": {}}
+    if (folder / NUMPY_FILE).is_file():
+        with np.load(folder / NUMPY_FILE) as file:
+            for name, numbers in file.items():
+                part, i, dtype = name.split()
+                tree[part][i] = np.asarray(numbers, order="C").view(dtype)[..., 0]
+    else:
+        alone = ocp.options.MultiprocessingOptions(
+            primary_host=jax.process_index(), active_processes={jax.process_index()}
+        )
+        handler = ocp.StandardCheckpointHandler(multiprocessing_options=alone)
+        with ocp.Checkpointer(handler, multiprocessing_options=alone) as checkpointer:
+            tree |= checkpointer.restore(folder / "tree", args=ocp.args.StandardRestore())
 
     def leaves(part):
         return [np.asarray(tree[part][str(i)]) for i in range(len(tree[part]))]

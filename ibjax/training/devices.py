@@ -1,11 +1,11 @@
-"""Where blocks train: threads of a CPU, all accelerators of a host as one, or an executor's workers."""
+"""Where blocks train in this process: threads of a CPU, or all accelerators of a host as one."""
 
 import functools
 import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
@@ -76,20 +76,6 @@ def run_tasks(
         except BaseException:
             stop.set()
             raise
-
-
-def run_remotely(
-    tasks: Sequence[Callable[[], Any]], executor: Executor, done: Callable[[int, Any], None]
-) -> None:
-    """Run tasks on an executor's workers, and call ``done(i, result)`` here as they finish."""
-    futures: dict[Future, int] = {executor.submit(task): i for i, task in enumerate(tasks)}
-    try:
-        for future in as_completed(futures):
-            done(futures[future], future.result())
-    except BaseException:
-        for future in futures:
-            future.cancel()
-        raise
 
 
 def one_at_a_time(function: Callable[..., Any] | None) -> Callable[..., Any] | None:

@@ -1,13 +1,10 @@
 """Training of blocks, of one program or several, in this process or by an executor's workers."""
 
-import functools
-import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
-import cloudpickle
 import flax.linen as nn
 import jax
 import numpy as np
@@ -19,15 +16,14 @@ from ibjax.training.blocks import Advance, Block, Run, Watch, run_block
 from ibjax.training.checkpoint import code_versions
 from ibjax.training.config import LOSSES, TrainConfig, make_model
 from ibjax.training.data import DrawData, DrawLabels, check_drawn_form, checked_data
-from ibjax.training.devices import one_at_a_time, run_remotely, run_tasks
+from ibjax.training.devices import one_at_a_time, run_tasks
 from ibjax.training.optimizers import GivenOptimizer, NamedOptimizer, Numbers
+from ibjax.training.processes import SECONDS_TO_END, check_equal, gathered, raise_together, share
+from ibjax.training.remote import check_workers, train_remotely
 from ibjax.training.steps import Recipe
 from ibjax.types import LabelledSamples, PyTree, RecordFunction
 
 __all__ = ["Job", "lanes_of", "not_finite", "prepared_run", "train_jobs"]
-
-# Seconds in which the first of an executor's workers must answer.
-PATIENCE = 120.0
 
 
 class Job(NamedTuple):
@@ -42,7 +38,7 @@ def lanes_of(places: Sequence[Any], lanes: int | None) -> int:
     """Return the number of networks per program: ``lanes``, or the default, on each of its devices."""
     devices = list(getattr(places[0], "device_set", places[:1]))
     if lanes is None:
-        lanes = default_lanes(devices[0].platform)
+        lanes = default_lanes(_platform_of(places[0]))
     return as_whole("lanes", lanes) * len(devices)
 
 
@@ -117,14 +113,59 @@ def train_jobs(
 
     Args:
         jobs: the blocks.
-        keep: function called for one block at a time.
+        keep: function called for one block at a time; in every process, if there are several.
         places: one for each thread of this process.
         executor: workers that train the blocks instead, or None.
         on_advance: function called after every stretch of training; for an executor, after every block.
 
     Raises:
-        ValueError: for workers with other versions of the code, or none that answers.
+        ValueError: for workers with other versions of the code, or none that answers; for processes of
+            ``jax.distributed`` that are about to train something else, or are lost.
     """
+    if jax.process_count() > 1:
+        _train_together(jobs, keep, places=places, on_advance=on_advance)
+    else:
+        _train_here(jobs, keep, places=places, executor=executor, on_advance=on_advance)
+
+
+def _train_together(jobs, keep, *, places, on_advance) -> None:
+    """Train this process's share of the blocks, and keep those of all processes."""
+    check_equal([code_versions(), *((job.name, *_settings(job)) for job in jobs)])
+    own, results = share(len(jobs)), {}
+
+    def keep_own(i, result):
+        results[own[i]] = result
+
+    failure = None
+    try:
+        mine = [jobs[i] for i in own]
+        _train_here(mine, keep_own, places=places, executor=None, on_advance=on_advance)
+    except Exception as error:
+        failure = error
+    raise_together(failure, seconds=SECONDS_TO_END)
+    for begin in range(0, len(jobs), jax.process_count()):
+        own_result = results.pop(begin + jax.process_index(), None)
+        for i, result in enumerate(gathered(own_result, "the results"), begin):
+            if i < len(jobs) and failure is None:
+                try:
+                    keep(i, result)
+                except Exception as error:  # the others must not wait for this process
+                    failure = error
+    raise_together(failure)
+
+
+def _settings(job: Job) -> tuple[Any, ...]:
+    run, block = job.run, job.block
+    arrays = jax.tree.map(
+        lambda x: np.asarray(x).tolist(),
+        (block.seeds, block.numbers, dict(block.purpose_seeds), run.epochs),
+    )
+    return run.config.as_dict(), run.lanes, arrays
+
+
+def _train_here(jobs, keep, *, places, executor, on_advance) -> None:
+    if not jobs:
+        return
     num_networks, tell = sum(len(job.block.seeds) for job in jobs), one_at_a_time(on_advance)
     if executor is None:
         watch, kept = Watch(tell, num_networks, threading.Event()), one_at_a_time(keep)
@@ -135,8 +176,10 @@ def train_jobs(
 
         run_tasks(task, len(jobs), places, watch.stop)
         return
-    _check_workers(executor)
-    programs = {id(job.run): cloudpickle.dumps(_on_host(job.run)) for job in jobs}
+    checkpoints = [job.block.checkpoint for job in jobs if job.block.checkpoint is not None]
+    check_workers(
+        executor, checkpoints[0].directory.parent if checkpoints else None, _platform_of(places[0])
+    )
 
     def done(i, result):
         keep(i, result)
@@ -145,7 +188,7 @@ def train_jobs(
             last = jax.tree.map(lambda x: x[:, -1], result[1])
             tell(Advance(len(block.seeds) / num_networks, int(run.epochs[-1]), last))
 
-    run_remotely([_Remote(programs[id(job.run)], job.block, job.name) for job in jobs], executor, done)
+    train_remotely(jobs, executor, done)
 
 
 def not_finite(params: PyTree) -> np.ndarray:
@@ -154,44 +197,5 @@ def not_finite(params: PyTree) -> np.ndarray:
     return ~np.all(finite, axis=0)
 
 
-def _on_host(run: Run) -> Run:
-    return run._replace(data=jax.device_get(run.data))
-
-
-def _check_workers(executor: Executor) -> None:
-    """Refuse workers whose code would compute other numbers, as far as the first one tells."""
-    try:
-        theirs = executor.submit(code_versions).result(timeout=PATIENCE)
-    except TimeoutError as error:
-        raise ValueError(
-            f"executor: expected a worker that answers within {PATIENCE:g} seconds, got none"
-        ) from error
-    _check_versions(code_versions(), theirs)
-
-
-def _check_versions(ours: dict[str, str], theirs: dict[str, str]) -> None:
-    if differing := [k for k in ours if theirs.get(k) != ours[k]]:
-        raise ValueError(
-            "executor: expected workers with the same code, got "
-            + ", ".join(f"{k} {theirs.get(k)} instead of {ours[k]}" for k in differing)
-        )
-
-
-class _Remote:
-    """A block that a worker trains; ``__name__`` is what dashboards show."""
-
-    def __init__(self, program: bytes, block: Block, name: str):
-        self._program, self._block, self._versions = program, block, code_versions()
-        self.__name__ = name
-
-    def __call__(self) -> tuple[PyTree, PyTree]:
-        _check_versions(self._versions, code_versions())
-        run = _unpickled(hashlib.sha256(self._program).hexdigest(), self._program)
-        watch = Watch(None, len(self._block.seeds), threading.Event())
-        return run_block(run, self._block, jax.local_devices()[0], watch)
-
-
-@functools.lru_cache(maxsize=16)
-def _unpickled(digest: str, program: bytes) -> Run:
-    """Return the same run for the same bytes, so that a worker compiles its programs once."""
-    return cloudpickle.loads(program)
+def _platform_of(place: Any) -> str:
+    return next(iter(getattr(place, "device_set", [place]))).platform

@@ -23,7 +23,6 @@ from ibjax.training.arguments import (
     check_functions,
     check_model,
     check_numbers_used,
-    check_one_process,
     checked_devices,
     checked_folder,
     checked_numbers,
@@ -36,6 +35,7 @@ from ibjax.training.data import DrawData, DrawLabels
 from ibjax.training.devices import places_of
 from ibjax.training.engine import Job, lanes_of, not_finite, prepared_run, train_jobs
 from ibjax.training.identity import run_description
+from ibjax.training.processes import of_first, share
 from ibjax.training.schedule import recorded_epochs
 from ibjax.types import ArrayLike, History, LabelledSamples, RecordFunction
 
@@ -66,9 +66,10 @@ def fit(
 
     Each seed has its own initial weights, split, order of samples and noise, all derived from the
     threefry key ``jax.random.key(seed)``. Epoch e of the records is the network after exactly e epochs.
-    Everything, including ``record`` and the functions that draw, runs in one process, in 32 bits and
-    under ibjax's own JAX settings, so that the user's settings (x64, dtype promotion, key
-    implementation) do not change results.
+    Everything, including ``record`` and the functions that draw, runs in 32 bits and under ibjax's own
+    JAX settings, so that the user's settings (x64, dtype promotion, key implementation) do not change
+    results. If ``jax.distributed`` has several processes, all must call this with the same arguments:
+    each trains its share of the blocks on its own devices, and all get the results of all.
 
     Args:
         config: network, optimizer, batch size, epochs and split.
@@ -118,12 +119,12 @@ def fit(
         ValueError: for data of other shapes or kinds, NaN or infinite numbers, labels without an output,
             drawn data and drawn labels together, a batch larger than the training set, no seeds or the
             same seed twice, unknown purposes or numbers or not one for each seed, drawn labels of other
-            shapes or kinds or without an output, arguments of other types, several processes of
-            ``jax.distributed``; when resuming, for checkpoints of other settings or other functions,
-            damaged ones or those of other seeds; when not, for those of any run.
+            shapes or kinds or without an output, arguments of other types, an executor's workers that
+            have other code, do not answer or are lost, processes of ``jax.distributed`` that disagree or
+            are lost; when resuming, for checkpoints of other settings or other functions, damaged ones
+            or those of other seeds; when not, for those of any run.
         OSError: if checkpoints cannot be written, as on a full disk. Earlier ones are kept.
     """
-    check_one_process()
     check_config(config)
     check_functions(record, optimizer, draw_labels, on_advance)
     check_model(model)
@@ -168,7 +169,8 @@ def fit(
                 numbers=numbers,
                 platform=devices[0].platform,
             )
-            blocks = _with_checkpoints(blocks, folder, describe_run(folder, description, resume=resume))
+            identity = of_first(lambda: describe_run(folder, description, resume=resume))
+            blocks = _with_checkpoints(blocks, folder, identity)
     results: list[Any] = [None] * len(blocks)
     train_jobs(
         [Job(run, block, f"seeds_{block.seeds[0]}_to_{block.seeds[-1]}") for block in blocks],
@@ -188,11 +190,12 @@ def fit(
 
 
 def _with_checkpoints(blocks: list[Block], folder: Path, run: str) -> list[Block]:
-    """Return blocks that continue from their newest checkpoints, all of which are read first."""
+    """Return blocks that continue from their newest checkpoints; this process's are read first."""
     where = [
         BlockCheckpoint(folder / f"seeds_{seeds[0]}_to_{seeds[-1]}", run, seeds) for seeds, *_ in blocks
     ]
+    own = share(len(blocks))
     return [
-        block._replace(checkpoint=checkpoint, saved=checkpoint.restore())
-        for block, checkpoint in zip(blocks, where, strict=True)
+        block._replace(checkpoint=where[i], saved=where[i].restore() if i in own else None)
+        for i, block in enumerate(blocks)
     ]

@@ -1,5 +1,6 @@
 """Sweeps: all combinations of settings with many seeds each, as lanes of few compiled programs."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -20,7 +21,6 @@ from ibjax.training.arguments import (
     check_executor,
     check_functions,
     check_model,
-    check_one_process,
     checked_devices,
     checked_folder,
 )
@@ -33,6 +33,7 @@ from ibjax.training.engine import Job, lanes_of, not_finite, prepared_run, train
 from ibjax.training.grid import DATASET, Cell, Grid, Program, checked_grid
 from ibjax.training.identity import run_description
 from ibjax.training.optimizers import Numbers
+from ibjax.training.processes import of_first, raise_together
 from ibjax.training.schedule import recorded_epochs
 from ibjax.types import ArrayLike, LabelledSamples, Record
 
@@ -103,7 +104,6 @@ def sweep(
             the same value twice, values of the wrong kind; for results that memory does not hold.
         OSError: if checkpoints or the file cannot be written.
     """
-    check_one_process()
     check_config(config)
     check_model(model)
     check_functions(record, optimizer, draw_labels, on_advance)
@@ -145,9 +145,13 @@ def sweep(
                 for i, p in enumerate(prepared)
             ]
     jobs = [(p, j) for p in prepared for j in range(len(p.blocks))]
-    with results:
+    # Of several processes the first writes the file, and the others read it.
+    writes = save_to is None or jax.process_index() == 0
+    with results if writes else contextlib.nullcontext():
 
         def keep(i, result):
+            if not writes:
+                return
             p, j = jobs[i]
             params, records = result
             values = {**records, "diverged": not_finite(params)}
@@ -162,6 +166,7 @@ def sweep(
             executor=executor,
             on_advance=on_advance,
         )
+    raise_together(None)  # the file has its name
     return results.dataset()
 
 
@@ -257,7 +262,7 @@ def _with_checkpoints(prepared: _Prepared, folder: Path, resume: Resume, platfor
         numbers=numbers,
         platform=platform,
     )
-    identity = describe_run(folder, description, resume=resume)
+    identity = of_first(lambda: describe_run(folder, description, resume=resume))
     kept = [
         block._replace(checkpoint=BlockCheckpoint(folder / f"seeds_block_{i}", identity, block.seeds))
         for i, block in enumerate(blocks)

@@ -195,7 +195,7 @@ def test_a_run_killed_while_writing_keeps_the_checkpoint_before(
     count = []
 
     def killed(self, target):
-        if self.name in ("partial", "seal.tmp"):
+        if self.name.startswith(("partial", "seal.tmp")):
             count.append(target)
             if len(count) > 5:
                 raise StopHereError from KeyboardInterrupt()
@@ -206,15 +206,15 @@ def test_a_run_killed_while_writing_keeps_the_checkpoint_before(
     with pytest.raises(OSError, match="checkpoint_dir: cannot write"):
         small_fit(checkpoint_dir=tmp_path)
     monkeypatch.undo()
-    assert list(tmp_path.glob("seeds_*/partial"))
+    assert list(tmp_path.glob("seeds_*/partial*"))
     assert max(saved_epochs(tmp_path)) < NUM_RECORDED
     assert_same_history(small_fit(checkpoint_dir=tmp_path, resume=True), straight)
-    assert not list(tmp_path.glob("seeds_*/partial"))
+    assert not list(tmp_path.glob("seeds_*/partial*"))
 
 
 def keep_partial(folder, ignore_errors=False, rmtree=shutil.rmtree):
     """As of a process that is killed, which takes nothing away."""
-    if folder.name != "partial":
+    if not folder.name.startswith("partial"):
         rmtree(folder)
 
 
