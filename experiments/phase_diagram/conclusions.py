@@ -88,11 +88,11 @@ def verdict(predicted: xr.Dataset, activation: str) -> str:
             path = Interval(float(layer.path), float(layer.path_low), float(layer.path_high), 0)
             paths.append(f"{number} {interval_text(path)}")
     words = {
-        "yes": "predicts most of the variance of compression over held-out cells in layers",
-        "no": "does not in layers",
-        "open": "the intervals leave it open for layers",
-        "flat": "compression hardly varies in layers",
-        "none": "there are too few cells that learn for layers",
+        "yes": "most in layers",
+        "no": "less than half in layers",
+        "open": "open by the intervals in layers",
+        "flat": "compression hardly varies over cells in layers",
+        "none": "too few cells that learn in layers",
     }
     facts = [f"{words[key]} {', '.join(layers)}" for key, layers in found.items() if layers]
     path = (
@@ -101,7 +101,10 @@ def verdict(predicted: xr.Dataset, activation: str) -> str:
         if paths
         else "no difference between cells that start large and small is shown at equal pre-activation"
     )
-    return f"{activation}: the final pre-activation {'; '.join(facts)}; {path}."
+    return (
+        f"{activation}: of the variance of compression over held-out cells the final pre-activation "
+        f"explains: {'; '.join(facts)}; {path}."
+    )
 
 
 def transfer_verdict(predicted: xr.Dataset) -> str:

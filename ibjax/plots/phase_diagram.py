@@ -1,6 +1,6 @@
 """Maps of a sweep: a variable over two settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -45,7 +45,7 @@ def plot_phase_diagram(
     contour_level: float | int = 0.5,
     column: str | None = None,
     row: str | None = None,
-    marks: Mapping[str, tuple[Any, Any]] | None = None,
+    marks: Mapping[str, Sequence[Any]] | None = None,
     title: str = "",
 ) -> Figure:
     """Map a variable over two settings of a sweep, one panel per level of other dimensions.
@@ -104,7 +104,8 @@ def plot_phase_diagram(
             across.finish(ax, "x")
             up.finish(ax, "y")
             if i == 0 and column is not None:
-                ax.set_title(f"{_text(shown[column])} {c}", fontsize="medium")
+                is_number = np.issubdtype(shown[column].dtype, np.number)
+                ax.set_title(f"{_text(shown[column])} {c}" if is_number else str(c), fontsize="medium")
     for ax in axes[-1]:
         ax.set_xlabel(_label(shown[x]))
     for ax, r in zip(axes[:, 0], rows, strict=True):
@@ -182,7 +183,7 @@ def _mean_map(results: Any, name: str, used: tuple[str, ...], needed: tuple[str,
     return values.mean([*seeds], keep_attrs=True) if seeds else values
 
 
-def _checked_marks(marks: Any) -> Mapping[str, tuple[Any, Any]]:
+def _checked_marks(marks: Any) -> Mapping[str, Sequence[Any]]:
     marks = {} if marks is None else marks
     pairs = list(marks.values()) if isinstance(marks, Mapping) else [None]
     if not all(isinstance(p, tuple | list) and len(p) == 2 for p in pairs):
