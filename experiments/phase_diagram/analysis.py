@@ -33,6 +33,7 @@ __all__ = [
     "BrokenLine",
     "cell_summary",
     "fit_line",
+    "half_width",
     "jackknife",
     "learnt",
     "predictions",
@@ -108,12 +109,10 @@ class BrokenLine(NamedTuple):
     Attributes:
         knots: (knot,) increasing.
         values: (knot,) values there.
-        half_width: half the width of 95% intervals of a new value; NaN for fewer than 19 values.
     """
 
     knots: np.ndarray
     values: np.ndarray
-    half_width: float
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         return np.interp(x, self.knots, self.values)
@@ -121,9 +120,6 @@ class BrokenLine(NamedTuple):
 
 def fit_line(x: np.ndarray, y: np.ndarray) -> BrokenLine | None:
     """Fit a broken line by least squares, with knots at quantiles of x.
-
-    Intervals are those of conformal prediction: the leave-one-out error that 95% of the values, the new
-    one included, do not exceed.
 
     Args:
         x: (cell,) numbers.
@@ -135,13 +131,41 @@ def fit_line(x: np.ndarray, y: np.ndarray) -> BrokenLine | None:
     if len(x) < 3:
         return None
     knots = np.unique(np.quantile(x, np.linspace(0, 1, min(NUM_KNOTS, len(x) // 4 + 1))))
-    basis = np.stack([np.interp(x, knots, unit) for unit in np.eye(len(knots))], axis=1)
-    inverse = np.linalg.pinv(basis)
-    values = inverse @ y
-    own = (basis * inverse.T).sum(axis=1)  # how much a value weighs in its own fit
-    errors = np.sort(np.abs(y - basis @ values) / np.maximum(1 - own, 1e-6))
+    return BrokenLine(knots, np.linalg.pinv(_basis(x, knots)) @ y)
+
+
+def half_width(x: np.ndarray, y: np.ndarray, x_new: np.ndarray, y_new: np.ndarray) -> float:
+    """Return half the width of 95% intervals of what a line predicts for another cell and other seeds.
+
+    It is conformal prediction's: the error that 95% of the cells, the new one included, do not exceed,
+    each predicted by the line through the others, and measured with the other seeds. The new cell takes
+    no part.
+
+    Args:
+        x: (cell,) numbers that the line is fitted to.
+        y: (cell,) values.
+        x_new: (cell,) numbers of the same cells, by the other seeds.
+        y_new: (cell,) values of the same cells, by the other seeds.
+
+    Returns:
+        Half the width; NaN for fewer than 19 cells.
+    """
     rank = int(np.ceil(0.95 * (len(x) + 1)))
-    return BrokenLine(knots, values, float(errors[rank - 1]) if rank <= len(x) else np.nan)
+    line = fit_line(x, y)
+    if line is None or rank > len(x):
+        return np.nan
+    basis = _basis(x, line.knots)
+    inverse = np.linalg.pinv(basis)
+    own = (basis * inverse.T).sum(axis=1)  # how much a value weighs in its own fit
+    change = (y - basis @ line.values) / np.maximum(1 - own, 1e-6)
+    without = line.values - inverse.T * change[:, None]  # (cell, knot) fitted to the others
+    errors = np.abs(y_new - (_basis(x_new, line.knots) * without).sum(axis=1))
+    return float(np.sort(errors)[rank - 1])
+
+
+def _basis(x: np.ndarray, knots: np.ndarray) -> np.ndarray:
+    """Return (cell, knot) how much each knot's value weighs at x."""
+    return np.stack([np.interp(x, knots, unit) for unit in np.eye(len(knots))], axis=1)
 
 
 class _Fold(NamedTuple):
@@ -290,11 +314,11 @@ class _Test(NamedTuple):
     cells: np.ndarray  # (init_scale, learning_rate) bool
     measured: np.ndarray
     predicted: np.ndarray
-    line: BrokenLine
-    mean: float
+    mean: float  # of the outcomes fitted
+    half_width: float
 
 
-def _tests(y, x, y_test=None, x_test=None) -> Iterator[_Test]:
+def _tests(y, x, y_test=None, x_test=None, *, intervals=False) -> Iterator[_Test]:
     """Yield each fold's test, of (half, init_scale, learning_rate) outcomes and controls.
 
     Args:
@@ -302,16 +326,19 @@ def _tests(y, x, y_test=None, x_test=None) -> Iterator[_Test]:
         x: controls to fit.
         y_test: outcomes to predict, if not the same.
         x_test: controls to predict from, if not the same.
+        intervals: whether to compute the intervals, which are of the same outcomes.
     """
     y_test, x_test = (y, x) if y_test is None else (y_test, x_test)
     known, known_test = (np.isfinite(a + b).all(axis=0) for a, b in ((y, x), (y_test, x_test)))
     for fold in _folds(y.shape[1:]):
         fitted, tested = fold.fit_cells & known, fold.test_cells & known_test
-        own_y = y[fold.fit_half][fitted]
-        line = fit_line(x[fold.fit_half][fitted], own_y)
+        own = x[fold.fit_half][fitted], y[fold.fit_half][fitted]
+        line = fit_line(*own)
         if line is not None and tested.any():
+            others = x[fold.test_half][fitted], y[fold.test_half][fitted]
+            width = half_width(*own, *others) if intervals else np.nan
             predicted = line(x_test[fold.test_half][tested])
-            yield _Test(tested, y_test[fold.test_half][tested], predicted, line, own_y.mean())
+            yield _Test(tested, y_test[fold.test_half][tested], predicted, own[1].mean(), width)
 
 
 def _scores(y, x, start) -> np.ndarray:
@@ -349,14 +376,14 @@ def _by_cell(y, x) -> dict[str, np.ndarray]:
     total, width, count = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     inside = np.full((num_outcomes, num_controls, y.shape[2], y.shape[-1]), np.nan)
     for o, c, a, layer in np.ndindex(inside.shape):
-        tests = list(_tests(y[:, o, a, ..., layer], x[:, c, a, ..., layer]))
+        tests = list(_tests(y[:, o, a, ..., layer], x[:, c, a, ..., layer], intervals=True))
         for test in tests:
             place = (o, c, a, *np.nonzero(test.cells), layer)
             total[place] += test.predicted / 2
-            width[place] += test.line.half_width / 2
+            width[place] += test.half_width / 2
             count[place] += 1
-        held = [np.abs(t.measured - t.predicted) <= t.line.half_width for t in tests]
-        if tests and all(np.isfinite(t.line.half_width) for t in tests):
+        held = [np.abs(t.measured - t.predicted) <= t.half_width for t in tests]
+        if tests and all(np.isfinite(t.half_width) for t in tests):
             inside[o, c, a, layer] = np.concatenate(held).mean()
     return {
         "predicted": np.where(count == 2, total, np.nan),
