@@ -28,6 +28,7 @@ Dims: batch_size, learning_rate, seed, epoch, layer.
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -95,16 +96,14 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[lab.Table]]:
     at_loss = compression_at_losses(results)
     cells = cell_summary(results, at_loss)
     text = f"{results.sizes['seed']} networks a cell, {results.binning}"
-    options = {"x": "learning_rate", "y": "batch_size", "column": "layer", "row": "loss"}
+    options: dict[str, Any] = {"x": "learning_rate", "y": "batch_size", "column": "layer"}
+    end = {"contour": "reached_first", "contour_level": MOST, "title": f"at the end: {text}"}
     figures = {
         "equal_loss.png": plot_phase_diagram(
-            cells, value="compression", title=f"up to equal training loss: {text}", **options
+            cells, value="compression", row="loss", title=f"up to equal training loss: {text}", **options
         ),
-        "end.png": plot_phase_diagram(
-            cells, x="learning_rate", y="batch_size", column="layer", value="at_end",
-            contour="reached_first", contour_level=MOST, title=f"at the end: {text}",
-        ),
-    }  # fmt: skip
+        "end.png": plot_phase_diagram(cells, value="at_end", **options, **end),
+    }
     slopes = slope_summary(at_loss)
     return figures, [slopes_table(slopes, at_loss), full_batch_table(at_loss), cells_table(cells)]
 
@@ -283,8 +282,9 @@ def clear_layers(slopes: xr.Dataset, name: str) -> list[int]:
 
 
 def _slope_text(slopes: xr.Dataset, name: str, layer: int) -> str:
-    limits = (slopes[f"{name}{end}"].sel(layer=layer) for end in ("", "_low", "_high"))
-    return lab.interval_text(Interval(*map(float, limits), 0))
+    at = slopes.sel(layer=layer)
+    middle, low, high = (float(at[f"{name}{end}"]) for end in ("", "_low", "_high"))
+    return lab.interval_text(Interval(middle, low, high, 0))
 
 
 def _numbers(layers: Sequence[int]) -> str:

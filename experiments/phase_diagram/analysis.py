@@ -119,7 +119,7 @@ class BrokenLine(NamedTuple):
 
 
 def fit_line(x: np.ndarray, y: np.ndarray) -> BrokenLine | None:
-    """Fit a broken line by least squares, with knots at quantiles of x.
+    """Fit a broken line by least squares, with knots at quantiles of x, which are numbers of it.
 
     Args:
         x: (cell,) numbers.
@@ -130,7 +130,8 @@ def fit_line(x: np.ndarray, y: np.ndarray) -> BrokenLine | None:
     """
     if len(x) < 3:
         return None
-    knots = np.unique(np.quantile(x, np.linspace(0, 1, min(NUM_KNOTS, len(x) // 4 + 1))))
+    shares = np.linspace(0, 1, min(NUM_KNOTS, len(x) // 4 + 1))
+    knots = np.unique(np.quantile(x, shares, method="nearest"))  # a knot without a cell has no value
     return BrokenLine(knots, np.linalg.pinv(_basis(x, knots)) @ y)
 
 
@@ -213,8 +214,8 @@ def predictions(results: xr.Dataset) -> xr.Dataset:
         "final": known_results.ixt.isel(epoch=-1, drop=True),
     }
     return predictions_of(
-        xr.concat([outcomes[k] for k in OUTCOMES], xr.Variable("outcome", list(OUTCOMES))),
-        xr.concat([controls[k] for k in CONTROLS], xr.Variable("control", list(CONTROLS))),
+        xr.Dataset({k: outcomes[k] for k in OUTCOMES}).to_dataarray("outcome"),
+        xr.Dataset({k: controls[k] for k in CONTROLS}).to_dataarray("control"),
     )
 
 
@@ -328,7 +329,7 @@ def _tests(y, x, y_test=None, x_test=None, *, intervals=False) -> Iterator[_Test
         x_test: controls to predict from, if not the same.
         intervals: whether to compute the intervals, which are of the same outcomes.
     """
-    y_test, x_test = (y, x) if y_test is None else (y_test, x_test)
+    y_test, x_test = (y if y_test is None else y_test), (x if x_test is None else x_test)
     known, known_test = (np.isfinite(a + b).all(axis=0) for a, b in ((y, x), (y_test, x_test)))
     for fold in _folds(y.shape[1:]):
         fitted, tested = fold.fit_cells & known, fold.test_cells & known_test

@@ -20,6 +20,9 @@ PAPERS = {"init_scale": 1.0, "learning_rate": 0.1}
 # A number predicts compression if it explains more of the variance over cells than this.
 MOST_OF_VARIANCE = 0.5
 
+# Smaller differences between paths may be a line's misfit.
+PATH_BITS = 0.25
+
 NUM_MISSES = 12
 
 
@@ -84,7 +87,7 @@ def verdict(predicted: xr.Dataset, activation: str) -> str:
             found["no"].append(text)
         else:
             found["open"].append(text)
-        if max(float(layer.path_lowest), -float(layer.path_highest)) > NEGLIGIBLE_BITS:
+        if max(float(layer.path_lowest), -float(layer.path_highest)) > PATH_BITS:
             path = Interval(float(layer.path), float(layer.path_low), float(layer.path_high), 0)
             paths.append(f"{number} {interval_text(path)}")
     words = {
@@ -99,7 +102,8 @@ def verdict(predicted: xr.Dataset, activation: str) -> str:
         f"the path there matters: at equal pre-activation, bits of compression of cells that start "
         f"large less those of cells that start small, layers {', '.join(paths)}"
         if paths
-        else "no difference between cells that start large and small is shown at equal pre-activation"
+        else f"no more than {PATH_BITS} bits between cells that start large and small is shown at equal "
+        "pre-activation"
     )
     return (
         f"{activation}: of the variance of compression over held-out cells the final pre-activation "
@@ -113,8 +117,8 @@ def transfer_verdict(predicted: xr.Dataset) -> str:
     chosen, facts = predicted.sel(PRIMARY), []
     for number in chosen.layer.values.tolist():
         layer = chosen.sel(layer=number)
-        limits = (layer.transfer, layer.transfer_low, layer.transfer_high)
-        facts.append(f"{number} {interval_text(Interval(*map(float, limits), 0))}")
+        middle, low, high = (float(layer[f"transfer{end}"]) for end in ("", "_low", "_high"))
+        facts.append(f"{number} {interval_text(Interval(middle, low, high, 0))}")
     return (
         f"{second} cells by the line of {first} cells at equal pre-activation, bits measured less "
         f"predicted, layers {', '.join(facts)}."

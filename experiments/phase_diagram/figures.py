@@ -1,5 +1,7 @@
 """Figures: maps of the grid, and compression against one number of a layer."""
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
@@ -13,7 +15,7 @@ from ibjax.plots.axes import add_title, plain_log_labels
 
 __all__ = ["plot_maps", "plot_misses", "plot_predictions"]
 
-AXES = {"x": "learning_rate", "y": "init_scale", "row": "activation"}
+AXES: dict[str, Any] = {"x": "learning_rate", "y": "init_scale", "row": "activation"}
 MARKS = {
     "Shwartz-Ziv & Tishby (tanh), Saxe et al. (relu)": (PAPERS["learning_rate"], PAPERS["init_scale"])
 }
@@ -24,7 +26,7 @@ def plot_maps(cells: xr.Dataset, *, title: str = "") -> dict[str, Figure]:
     """Draw maps of compression, information and saturation by layer, and of accuracy, by file name."""
     cells = _labelled(cells)
     hidden = cells.isel(layer=slice(0, -1))
-    options = {"contour": "learnt", "marks": MARKS, **AXES}
+    options: dict[str, Any] = {"contour": "learnt", "marks": MARKS, **AXES}
     by_layer = {
         "compression.png": (hidden, "compression"),
         "label_information.png": (cells, "ity"),
@@ -35,7 +37,13 @@ def plot_maps(cells: xr.Dataset, *, title: str = "") -> dict[str, Figure]:
         for file, (data, value) in by_layer.items()
     }
     networks = cells[["learnt", "test_accuracy"]]
-    across = {"x": AXES["x"], "y": AXES["y"], "column": "activation", "marks": MARKS, "title": title}
+    across: dict[str, Any] = {
+        "x": AXES["x"],
+        "y": AXES["y"],
+        "column": "activation",
+        "marks": MARKS,
+        "title": title,
+    }
     figures["test_accuracy.png"] = plot_phase_diagram(
         networks, value="test_accuracy", contour="learnt", **across
     )

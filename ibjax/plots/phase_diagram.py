@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
 import matplotlib.patheffects as effects
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -191,13 +191,13 @@ def _checked_marks(marks: Any) -> Mapping[str, Sequence[Any]]:
     return marks
 
 
-def _colours(values: np.ndarray) -> tuple[mpl.colors.Normalize, str]:
+def _colours(values: np.ndarray) -> tuple[Normalize, str]:
     known = values[np.isfinite(values)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     if low < -CENTRED * max(high, 0.0) and low < 0:
         most = max(-low, high)
-        return mpl.colors.Normalize(-most, most), "RdBu_r"
-    return mpl.colors.Normalize(low, high if high > low else low + 1), "viridis"
+        return Normalize(-most, most), "RdBu_r"
+    return Normalize(low, high if high > low else low + 1), "viridis"
 
 
 def _draw_line(ax: Axes, across: _Axis, up: _Axis, values: np.ndarray, level: float | int) -> None:
@@ -207,7 +207,7 @@ def _draw_line(ax: Axes, across: _Axis, up: _Axis, values: np.ndarray, level: fl
     if not known.size or not known.min() < level <= known.max():
         return  # all on one side of the line
     places = [np.concatenate([a.edges[:1], a.places, a.edges[-1:]]) for a in (across, up)]
-    halo = [effects.withStroke(linewidth=3.5, foreground="white")]
+    halo: list[effects.AbstractPathEffect] = [effects.withStroke(linewidth=3.5, foreground="white")]
     drawn = ax.contour(*places, np.ma.masked_invalid(values), [level], colors="black", linewidths=1.8)
     drawn.set_path_effects(halo)
 
