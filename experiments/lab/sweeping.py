@@ -6,6 +6,7 @@ from typing import Any
 
 import xarray as xr
 
+from experiments.lab.cluster import workers_of
 from experiments.lab.command import LabConfig
 from experiments.lab.progress import progress_bar
 from experiments.lab.tasks import Task
@@ -43,7 +44,7 @@ def train_grid(
     Returns:
         Dataset with dims ``(*over, "seed", "epoch", "layer")``, and attributes as those of ``train``.
     """
-    with progress_bar(1) as on_advance_of:
+    with workers_of(config.cluster) as executor, progress_bar(1, config.writes) as on_advance_of:
         results = sweep(
             training,
             task.data,
@@ -52,7 +53,7 @@ def train_grid(
             record=record,
             schedule=schedule,
             draw_labels=task.draw_labels,
-            lanes=config.seeds_per_batch,
+            executor=executor,
             checkpoint_dir=folder and folder / "grid",
             resume=config.how_to_resume,
             on_advance=on_advance_of("grid"),
