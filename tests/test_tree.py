@@ -20,6 +20,7 @@ OF_SEVERAL_MODULES = {
     "mi/test_precision.py": "offsets and scales, of all estimators",
     "mi/test_settings.py": "the user's settings of JAX, of all estimators",
     "plots/test_facets.py": "all figures, of any dims",
+    "training/test_compilation.py": "what is compiled, how often, and for which platforms",
     "training/test_epoch_order.py": "more of test_steps.py: the order of samples",
     "training/test_purposes.py": "seeds by purpose, through config and loop",
     "training/test_resume.py": "what a run resumes from, through checkpoint, fingerprint and loop",

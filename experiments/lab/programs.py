@@ -24,7 +24,7 @@ def keep_programs() -> None:
     compiled programs use all that a processor can. JAX locks the folder, so that runs at the same time
     may share it. Programs with host callbacks are not kept.
     """
-    if jax.config.jax_compilation_cache_dir is not None:
+    if jax.config.values.get("jax_compilation_cache_dir") is not None:
         return
     folder = platformdirs.user_cache_path("ibjax") / "programs" / _processor()
     try:
