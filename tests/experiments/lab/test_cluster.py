@@ -80,7 +80,9 @@ def test_processes_without_a_cluster_are_refused(quick, tmp_path, monkeypatch):
 
     monkeypatch.setattr(cluster.jax.distributed, "initialize", initialize)
     said = refusal(quick("--distributed"))
-    assert "distributed: expected processes started by Slurm, Open MPI, Kubernetes or on a TPU pod" in said
+    assert (
+        "distributed: expected processes started by Slurm, Open MPI, Kubernetes or on a TPU pod" in said
+    )
     assert "coordinator_address should be defined." in said
     assert not (tmp_path / "quick").exists()
     monkeypatch.setenv(cluster.PROCESS_ID, "one")
