@@ -78,13 +78,12 @@ def pieces(config: TrainConfig, num_seeds: int, rounds: int) -> dict[str, float]
     params = train(MANY, config, num_seeds)
     split = first_rows_split(len(data.y), config.train_fraction)
     measure = jax.jit(jax.vmap(record, in_axes=(0, None, None)))
-    devices = jax.local_devices()
-    lanes = default_lanes(devices[0].platform)
+    lanes = default_lanes(jax.default_backend())
     blocks = []
-    for i, block in enumerate(blocks_of_seeds(range(num_seeds), lanes)):
+    for block in blocks_of_seeds(range(num_seeds), lanes):
         rows = np.resize(block, lanes)
         of_block = jax.tree.map(lambda p, rows=rows: p[rows], params)
-        blocks.append(jax.device_put((of_block, data, split), devices[i % len(devices)]))
+        blocks.append((of_block, data, split))
 
     def per_epoch(**settings):
         run = functools.partial(
@@ -94,7 +93,7 @@ def pieces(config: TrainConfig, num_seeds: int, rounds: int) -> dict[str, float]
 
     versions = {
         "epoch": per_epoch,
-        "measurement": lambda: timing.seconds(lambda: timing.on_devices(measure, blocks)),
+        "measurement": lambda: timing.seconds(lambda: timing.in_threads(measure, blocks)),
     }
     if config.batch_size is not None:
         versions["unshuffled"] = functools.partial(per_epoch, shuffle=False)
@@ -122,7 +121,6 @@ def main() -> None:
         wall, peak = run_job(options, out)
         with xarray.open_dataset(Path(out) / "sgd_vs_bgd" / "results.nc") as results:
             epochs, recorded = int(results.epoch[-1]), results.sizes["epoch"]
-    timing.use_all_cores()
     print(f"{timing.machine()}\n")
     print(f"{args.seeds} seeds, {epochs} epochs, {recorded} of them recorded: ", end="")
     print(f"{wall:.1f} s, peak memory {peak:.2f} GB\n")

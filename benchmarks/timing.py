@@ -18,25 +18,15 @@ from typing import Any
 import jax
 import numpy as np
 
+from ibjax.training.devices import usable_cores
+
 __all__ = [
-    "interleaved", "machine", "on_devices", "ratio", "seconds", "seconds_per_unit", "table",
-    "use_all_cores", "use_one_core",
+    "in_threads", "interleaved", "machine", "ratio", "seconds", "seconds_per_unit", "table",
+    "use_one_core",
 ]  # fmt: skip
 
 # Seconds of each round, by version.
 Times = Mapping[str, np.ndarray]
-
-
-def num_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def use_all_cores() -> None:
-    """One host device a core, as the experiments' command line asks for; before JAX starts."""
-    jax.config.update("jax_num_cpu_devices", num_cores())
 
 
 def use_one_core() -> None:
@@ -59,7 +49,7 @@ def machine() -> str:
     devices = jax.local_devices()
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return (
-        f"{names[0] if names else platform.processor()}, {num_cores()} of its cores{load}\n"
+        f"{names[0] if names else platform.processor()}, {usable_cores()} of its cores{load}\n"
         f"{', '.join(versions)}\nJAX devices: {len(devices)} {devices[0].device_kind}"
     )
 
@@ -91,19 +81,10 @@ def ratio(times: Times, slower: str, faster: str) -> float:
     return float(np.median(times[slower] / times[faster]))
 
 
-def on_devices(function: Callable[..., Any], blocks: Sequence[tuple]) -> list[Any]:
-    """``function(*block)`` for blocks that lie on devices by turns, each device from a thread.
-
-    As ``ibjax.training.fit`` does: a program with a host callback returns only when it is done.
-    """
-    count = min(len(jax.local_devices()), len(blocks))
-
-    def drive(first):
-        return [jax.block_until_ready(function(*block)) for block in blocks[first::count]]
-
-    with ThreadPoolExecutor(count) as pool:
-        results = list(pool.map(drive, range(count)))
-    return [results[i % count][i // count] for i in range(len(blocks))]
+def in_threads(function: Callable[..., Any], blocks: Sequence[tuple]) -> None:
+    """Call ``function(*block)`` for all blocks, in a thread for each core, as ``fit`` does on a CPU."""
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        list(pool.map(lambda block: jax.block_until_ready(function(*block)), blocks))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

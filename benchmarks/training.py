@@ -4,7 +4,7 @@ What is timed: one epoch of gradient descent for 50 networks 12-10-7-5-4-3-2 (ta
 0.1), each on its own random 3277 of the symmetric task's 4096 inputs, in random batches of 256 (13
 steps, the last of 205). All versions take every training sample once an epoch.
 
-* ibjax: ``fit``, recording epochs 0 and the last only; on one device and on all.
+* ibjax: ``fit``, recording epochs 0 and the last only; in one thread and in one for each core.
 * obvious JAX: ``jit(vmap(scan))`` over seeds, ``jax.random.permutation``, row-major dense layers, a
   gather per step; its loss by a one-hot product.
 * PyTorch: ``nn.Sequential``, ``optim.SGD`` and a loop over ``randperm``, one network after another;
@@ -21,6 +21,7 @@ import argparse
 import functools
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,12 +29,12 @@ import numpy as np
 import torch
 
 from benchmarks import timing
+from benchmarks.obvious import BATCH, WIDTHS, obvious_epoch
 from ibjax.datasets import random_split, symmetric_task
 from ibjax.training import TrainConfig, fit
+from ibjax.training.devices import usable_cores
 
 NUM_SEEDS = 50
-WIDTHS = (12, 10, 7, 5, 4, 3, 2)
-BATCH = 256
 RATE = 0.1
 TRAIN_FRACTION = 0.8
 TIMED_TORCH_NETWORKS = 5
@@ -53,37 +54,6 @@ def ibjax_epochs(num_epochs: int, devices, **settings) -> None:
     fit(config, symmetric_task(), seeds=seeds, record=nothing, schedule=[], devices=devices)
 
 
-def logits(params, x):
-    """Row-major: (batch, inputs) @ (inputs, outputs) + bias."""
-    *hidden, (kernel, bias) = params
-    for w, b in hidden:
-        x = jnp.tanh(x @ w + b)
-    return x @ kernel + bias
-
-
-def loss(params, x, y):
-    return -(jax.nn.one_hot(y, WIDTHS[-1]) * jax.nn.log_softmax(logits(params, x))).sum(1).mean()
-
-
-def sgd_step(params, x, y):
-    grads = jax.grad(loss)(params, x, y)
-    return jax.tree.map(lambda p, g: p - RATE * g, params, grads)
-
-
-@jax.jit
-@functools.partial(jax.vmap, in_axes=(0, 0, 0, None, None))
-def obvious_epoch(params, key, rows, x, y):
-    """One epoch of one network: a scan over full batches, then what is left."""
-    order = rows[jax.random.permutation(key, len(rows))]
-    full = len(rows) // BATCH * BATCH
-
-    def step(params, batch):
-        return sgd_step(params, x[batch], y[batch]), None
-
-    params, _ = jax.lax.scan(step, params, order[:full].reshape(-1, BATCH))
-    return step(params, order[full:])[0]
-
-
 def obvious_epochs(num_epochs: int) -> None:
     """The obvious JAX version for so many epochs."""
     data = symmetric_task()
@@ -96,9 +66,10 @@ def obvious_epochs(num_epochs: int) -> None:
         return [(jax.random.normal(key, s) / s[0] ** 0.5, jnp.zeros(s[1])) for s in shapes]
 
     params = jax.vmap(init)(keys)
-    for epoch in range(num_epochs):
-        epoch_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, epoch)
-        params = obvious_epoch(params, epoch_keys, rows, x, y)
+    epoch = jax.jit(jax.vmap(obvious_epoch, in_axes=(0, 0, 0, None, None, None)))
+    for i in range(num_epochs):
+        epoch_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, i)
+        params = epoch(params, epoch_keys, rows, x, y, RATE)
     jax.block_until_ready(params)
 
 
@@ -129,10 +100,9 @@ def torch_epochs(num_epochs: int, num_threads: int) -> None:
 def versions(epochs: int) -> dict[str, Callable[[], float]]:
     """All versions by name, each returning seconds an epoch for 50 networks."""
     result: dict[str, Callable[[], float]] = {}
-    devices = jax.local_devices()
-    groups = {"1 device": devices[:1]}
-    if len(devices) > 1:
-        groups[f"{len(devices)} devices"] = devices
+    groups: dict[str, Any] = {"1 thread": jax.local_devices()[:1]}
+    if usable_cores() > 1:
+        groups[f"{usable_cores()} threads"] = None
     recipes = {"": {}, ", not shuffled": {"shuffle": False}, ", full batch": {"batch_size": None}}
     for suffix, settings in recipes.items():
         for group, used in groups.items():
@@ -154,7 +124,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--epochs", type=int, default=60, help="of ibjax's long runs")
     args = parser.parse_args()
-    timing.use_all_cores()
     print(timing.machine(), end="\n\n")
     times = timing.interleaved(versions(args.epochs), args.rounds)
     devices = [name for name in times if name.startswith("ibjax") and name.count(",") == 1]

@@ -2,6 +2,7 @@
 
 from experiments.lab.command import LabConfig, main
 from experiments.lab.scale import Scale, scale_of
+from experiments.lab.sweeping import train_grid
 from experiments.lab.tables import (
     Table,
     compresses_note,
@@ -35,4 +36,5 @@ __all__ = [
     "table_of_rows",
     "teacher",
     "train",
+    "train_grid",
 ]

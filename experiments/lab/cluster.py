@@ -54,7 +54,7 @@ def workers_of(cluster: str | None) -> Iterator[Executor | None]:
 
 
 def join_processes() -> None:
-    """Initialise ``jax.distributed`` as Slurm, Open MPI, a TPU pod, Kubernetes or variables say.
+    """Initialise ``jax.distributed`` from what Slurm, Open MPI, a TPU pod, Kubernetes or variables say.
 
     Raises:
         ValueError: if the environment names no cluster, or its processes do not come together.

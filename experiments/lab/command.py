@@ -22,6 +22,7 @@ from PIL import Image
 from experiments.lab.cluster import join_processes, workers_of
 from experiments.lab.ending import ends_on_signals
 from experiments.lab.folder import claimed, discard, has_checkpoints
+from experiments.lab.programs import keep_programs
 from experiments.lab.tables import Table, with_caution
 from ibjax.batching import default_lanes
 from ibjax.checks import as_whole
@@ -71,6 +72,8 @@ class LabConfig:
     """Train on the workers of a Dask cluster: its scheduler's address or file."""
     distributed: bool = False
     """One of several processes (Slurm, Open MPI, TPU pod, Kubernetes) that share the training."""
+    keep_programs: bool = True
+    """Keep compiled programs in the user's cache folder, so that the next run starts sooner."""
 
     def __post_init__(self):
         for name in ("seeds", "epochs", "seeds_per_batch", "seed"):
@@ -138,6 +141,8 @@ def main(
     try:
         config = tyro.cli(config_type, prog=f"python -m experiments.{name}")
         folder, options = config.out / name, _options(config)
+        if config.keep_programs:
+            keep_programs()
         if config.distributed:
             join_processes()
         with (
@@ -243,7 +248,7 @@ def _write_report(
 
 def _options(config: LabConfig) -> dict[str, Any]:
     """Return the options that define a run, as plain values."""
-    ignored = {"out", "resume", "any_version", "overwrite", "cluster", "distributed"}
+    ignored = {"keep_programs", "out", "resume", "any_version", "overwrite", "cluster", "distributed"}
     options = {k: v for k, v in dataclasses.asdict(config).items() if k not in ignored}
     return json.loads(json.dumps(options, default=str))
 

@@ -9,6 +9,7 @@ from ibjax.plots.data_processing import (
 from ibjax.plots.factorial import plot_effects, plot_variance_shares
 from ibjax.plots.levels import plot_by_level
 from ibjax.plots.linear import plot_bounded_plane, plot_learning, plot_parts
+from ibjax.plots.phase_diagram import plot_phase_diagram
 from ibjax.plots.planes import plot_information_plane
 from ibjax.plots.snapshots import animate_snapshots, plot_snapshots
 from ibjax.plots.truth import plot_against_truth, plot_probabilities
@@ -27,6 +28,7 @@ __all__ = [
     "plot_layer_against_next",
     "plot_learning",
     "plot_parts",
+    "plot_phase_diagram",
     "plot_probabilities",
     "plot_snapshots",
     "plot_variance_shares",

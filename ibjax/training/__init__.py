@@ -3,7 +3,6 @@
 from ibjax.training.blocks import Advance
 from ibjax.training.config import TrainConfig, make_model, make_optimizer
 from ibjax.training.loop import fit
-from ibjax.training.optimizers import OPTIMIZERS
 from ibjax.training.schedule import (
     idnns_epochs,
     log_spaced_epochs,
@@ -13,7 +12,6 @@ from ibjax.training.schedule import (
 from ibjax.training.sweep import sweep
 
 __all__ = [
-    "OPTIMIZERS",
     "Advance",
     "TrainConfig",
     "fit",

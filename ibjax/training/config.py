@@ -45,7 +45,8 @@ class TrainConfig:
         loss: loss whose mean over samples is minimised: "cross_entropy" of class labels, in nats (one
             output is the logit of class 1 against class 0, a sigmoid unit), or "squared_error" |f(x) -
             y|^2 of numbers, summed over outputs.
-        optimizer: a name from ``ibjax.training.OPTIMIZERS``; ``fit`` also takes any Optax optimizer.
+        optimizer: "sgd", "momentum", "adam", "adamw" or "rmsprop", with Optax's other settings; ``fit``
+            also takes any Optax optimizer.
         learning_rate: step size, at the start if it follows a schedule.
         learning_rate_schedule: "constant"; "cosine", half a cosine from ``learning_rate`` down to
             ``decay_factor`` times it at ``decay_epochs``, where it stays; or "step", a factor of

@@ -7,9 +7,9 @@ import numpy as np
 import optax
 import pytest
 
-from ibjax.training import OPTIMIZERS, TrainConfig, fit, make_optimizer
+from ibjax.training import TrainConfig, fit, make_optimizer
 from ibjax.training.config import numbers_of
-from ibjax.training.optimizers import RATE_SCHEDULES, NamedOptimizer
+from ibjax.training.optimizers import OPTIMIZERS, RATE_SCHEDULES, NamedOptimizer
 from tests.marks import slow
 from tests.training.test_steps import assert_identical, differ, make_data
 
