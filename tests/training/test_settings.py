@@ -2,18 +2,12 @@
 
 import dataclasses
 import functools
-import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import ibjax
 from ibjax.analysis.records import PlaneRecord
 from ibjax.datasets import random_split
 from ibjax.mi import binned_mi
@@ -130,40 +124,3 @@ def test_settings_change_no_program_that_is_new(plain, set_option):
     for name, value in (*SETTINGS, RANK_PROMOTION):
         set_option(name, value)
     assert_same_bits(RUNS["labels"](), plain["labels"])
-
-
-def test_several_processes_are_refused(monkeypatch):
-    monkeypatch.setattr(jax, "process_count", lambda: 2)
-    with pytest.raises(ValueError, match=r"jax.distributed: expected one process, got 2"):
-        quick_fit(CONFIG, DATA, seeds=[0])
-
-
-PROCESS = """
-import sys
-import jax
-jax.distributed.initialize(sys.argv[1], 2, int(sys.argv[2]))
-from tests.training.test_loop import CONFIG, DATA, quick_fit
-try:
-    quick_fit(CONFIG, DATA, seeds=[0], checkpoint_dir=sys.argv[3])
-except ValueError as error:
-    print(error)
-"""
-
-
-@pytest.mark.slow
-def test_both_of_two_processes_are_refused(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    root = Path(ibjax.__file__).parents[1]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", PROCESS, address, str(i), str(tmp_path / "run")], cwd=root, text=True,
-            stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": str(root), "JAX_PLATFORMS": "cpu"},
-        )
-        for i in range(2)
-    ]  # fmt: skip
-    for process in processes:
-        assert "expected one process, got 2" in process.communicate(timeout=120)[0]
-    assert not (tmp_path / "run").exists()
