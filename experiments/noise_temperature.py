@@ -108,6 +108,21 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[lab.Table]]:
     return figures, [slopes_table(slopes, at_loss), full_batch_table(at_loss), cells_table(cells)]
 
 
+def reaching_positions(results: xr.Dataset) -> xr.DataArray:
+    """Find the first recorded epoch at which the running median of a training loss is at most each loss.
+
+    Returns:
+        Array (loss, batch_size, learning_rate, seed) of positions on the axis of epochs; -1 for none.
+    """
+    losses, epochs = results.train_loss, results.epoch.values
+    curves = losses.values.reshape(-1, len(epochs))
+    reached = np.stack([reaching_epoch(-curves, epochs, -loss) for loss in LOSSES])
+    position = np.where(np.isnan(reached), -1, np.searchsorted(epochs, np.nan_to_num(reached)))
+    dims = ("batch_size", "learning_rate", "seed")
+    coords = {"loss": list(LOSSES), **{d: losses[d].values for d in dims}}
+    return xr.DataArray(position.reshape(-1, *losses.shape[:-1]), coords, ("loss", *dims))
+
+
 def compression_at_losses(results: xr.Dataset) -> xr.DataArray:
     """Compute hidden layers' compression up to the epoch at which training reaches each loss.
 
@@ -115,22 +130,20 @@ def compression_at_losses(results: xr.Dataset) -> xr.DataArray:
         Array (loss, batch_size, learning_rate, layer, halving, seed), bits; NaN for networks that do not
         reach the loss, and in cells where fewer than ``MOST`` of them do.
     """
-    hidden = results.ixt.isel(layer=slice(0, -1))
-    epochs, by_loss = results.epoch.values, []
-    for loss in LOSSES:
-        cells = []
-        for place in np.ndindex(results.train_loss.shape[:2]):
-            curves = results.train_loss.values[place]
-            reached = reaching_epoch(-curves, epochs, -loss)
-            known = np.isfinite(reached) & np.isfinite(hidden.values[place]).all(axis=(1, 2))
-            position = np.where(known, np.searchsorted(epochs, np.nan_to_num(reached)), -1)
-            ixt = np.where(known[:, None, None], hidden.values[place], np.nan)
-            falls = [compression_at(ixt[:, :, k], position) for k in range(ixt.shape[2])]
-            cells.append(np.where(known.mean() >= MOST, np.stack(falls), np.nan))
-        by_loss.append(np.stack(cells).reshape(*results.train_loss.shape[:2], *cells[0].shape))
+    positions = reaching_positions(results)
+    hidden = results.ixt.isel(layer=slice(0, -1)).values
+    finite, cells = np.isfinite(hidden).all(axis=(-2, -1)), []
+    for place in np.ndindex(positions.shape[:-1]):
+        ixt, position = hidden[place[1:]], positions.values[place]
+        known = (position >= 0) & finite[place[1:]]
+        ixt = np.where(known[:, None, None], ixt, np.nan)
+        falls = np.stack([compression_at(ixt[..., k], position) for k in range(ixt.shape[-1])])
+        cells.append(np.where(known.mean() >= MOST, falls, np.nan))
     dims = ("loss", "batch_size", "learning_rate", "layer", "halving", "seed")
-    coords = {name: hidden[name].values for name in ("batch_size", "learning_rate", "layer", "seed")}
-    return xr.DataArray(np.stack(by_loss), coords | {"loss": list(LOSSES)}, dims)
+    shape = (*positions.shape[:-1], *cells[0].shape)
+    coords = {d: positions[d].values for d in ("loss", "batch_size", "learning_rate", "seed")}
+    coords["layer"] = results.layer.values[:-1]
+    return xr.DataArray(np.stack(cells).reshape(shape), coords, dims)
 
 
 def cell_summary(results: xr.Dataset, at_loss: xr.DataArray) -> xr.Dataset:
@@ -140,9 +153,9 @@ def cell_summary(results: xr.Dataset, at_loss: xr.DataArray) -> xr.Dataset:
     names = ("compression", "compression_low", "compression_high")
     data = {name: (dims, value) for name, value in zip(names, interval[:3], strict=True)}
     coords = {d: at_loss[d].values for d in dims}
-    cells = xr.Dataset(data, {**coords, "loss": [f"loss of {loss:g}" for loss in LOSSES]})
-    lowest = results.train_loss.min("epoch")
-    cells["reached"] = xr.concat([(lowest <= x).mean("seed") for x in LOSSES], cells.loss)
+    cells = xr.Dataset(data, {**coords, "loss": [f"loss of {loss:g} nats" for loss in LOSSES]})
+    share = (reaching_positions(results) >= 0).mean("seed")
+    cells["reached"] = share.assign_coords(loss=cells.loss.values)
     cells["reached_first"] = cells.reached.isel(loss=0, drop=True)
     cells["at_end"] = compression_summary(results).compression.isel(layer=slice(0, -1))
     cells["batch_size"] = cells.batch_size.assign_attrs(long_name="batch size")
@@ -327,7 +340,7 @@ def cells_table(cells: xr.Dataset) -> lab.Table:
     shares = cells.reached.transpose("batch_size", "learning_rate", "loss")
     frame = shares.to_series().unstack("loss").reset_index()
     frame["batch_size"] = frame["batch_size"].astype(object)
-    note = "share of a cell's networks that reach that training loss, nats, at a recorded epoch"
+    note = "share of a cell's networks whose training loss, smoothed, falls to that many nats"
     return lab.Table("reached", frame.rename_axis(columns=None), [note])
 
 

@@ -248,10 +248,10 @@ def predictions_of(outcomes: xr.DataArray, controls: xr.DataArray) -> xr.Dataset
         ``_lowest`` and ``_highest`` of intervals that hold for all activations and layers at once;
         ``path``, bits, by how much measured less predicted is larger in cells that start large than in
         those that start small, with such limits; ``inside``, the share of held-out cells within their
-        95% intervals; ``spread``, the standard deviation over cells of what is measured, bits. Over
-        (outcome, control, layer): ``transfer``, the mean over cells of the second activation of measured
-        less predicted by the first one's line, bits, with such limits. Over cells: ``measured``,
-        ``control_value``, ``predicted`` with ``_low`` and ``_high``.
+        95% intervals; ``spread``, the standard deviation over cells of what is measured, without the
+        noise of seeds, bits; ``num_cells``. Over (outcome, control, layer): ``transfer``, the mean over
+        cells of the second activation of measured less predicted by the first one's line, bits, with
+        such limits. Over cells: ``measured``, ``control_value``, ``predicted`` with ``_low``, ``_high``.
     """
     cells = (*CELL_DIMS, "seed", "layer")
     outcomes = outcomes.transpose("outcome", *cells)
@@ -287,7 +287,7 @@ def predictions_of(outcomes: xr.DataArray, controls: xr.DataArray) -> xr.Dataset
     columns["control_value"] = (("control", *CELL_DIMS, "layer"), half_x.mean(axis=0))
     data = xr.Dataset(columns, {d: outcomes[d].values for d in (*CELL_DIMS, "layer", "outcome")})
     data = data.assign_coords(control=controls.control.values)
-    data["spread"] = data.measured.std(["init_scale", "learning_rate"])
+    data["spread"] = (("outcome", "activation", "layer"), _spread(half_y))
     data["num_cells"] = data.measured.notnull().sum(["init_scale", "learning_rate"])
     return data.assign(
         predicted_low=data.predicted - data.half_width, predicted_high=data.predicted + data.half_width
@@ -368,6 +368,20 @@ def _scores(y, x, start) -> np.ndarray:
             misses = np.concatenate([t.measured - t.predicted for t in others] or [[]])
             scores[2, o, c, a, layer] = misses.mean() if misses.size else np.nan
     return scores
+
+
+def _spread(y) -> np.ndarray:
+    """Return the standard deviation over cells, (half, kind, activation, cells..., layer) -> (...).
+
+    The noise of one half of the seeds is not that of the other: their covariance is the cells' variance.
+    """
+    over, known = (2, 3), np.isfinite(y).all(axis=0)
+    count = np.maximum(known.sum(axis=over, keepdims=True), 1)
+    values = np.where(known, y, 0.0)
+    apart = [h - h.sum(axis=over, keepdims=True) / count for h in values]
+    covariance = np.where(known, apart[0] * apart[1], 0.0).sum(axis=over)
+    count = known.sum(axis=over)
+    return np.sqrt(np.where(count > 1, np.maximum(covariance, 0) / np.maximum(count, 1), np.nan))
 
 
 def _by_cell(y, x) -> dict[str, np.ndarray]:

@@ -62,7 +62,8 @@ def scores_table(predicted: xr.Dataset) -> Table:
         "mean of the cells fitted; path: bits by which measured less predicted is larger in cells that "
         f"start at {LARGE_START:g} times the usual weights or more than in those at {SMALL_START:g} "
         "times or less; inside: share of held-out cells in their 95% intervals; spread: standard "
-        "deviation over cells, bits; num_cells: answered by both halves of the seeds"
+        "deviation over cells without the noise of seeds, bits; num_cells: answered by both halves of "
+        "the seeds"
     )
     verdicts = [verdict(predicted, name) for name in predicted.activation.values]
     return table_of("scores", xr.Dataset(columns), [note, *verdicts, transfer_verdict(predicted)])
@@ -98,13 +99,18 @@ def verdict(predicted: xr.Dataset, activation: str) -> str:
         "none": "too few cells that learn in layers",
     }
     facts = [f"{words[key]} {', '.join(layers)}" for key, layers in found.items() if layers]
-    path = (
-        f"the path there matters: at equal pre-activation, bits of compression of cells that start "
-        f"large less those of cells that start small, layers {', '.join(paths)}"
-        if paths
-        else f"no more than {PATH_BITS} bits between cells that start large and small is shown at equal "
-        "pre-activation"
-    )
+    if paths:
+        path = (
+            "the path there matters: at equal pre-activation, bits of compression of cells that start "
+            f"large less those of cells that start small, layers {', '.join(paths)}"
+        )
+    elif np.isfinite(arm.path_lowest).any():
+        path = (
+            f"no more than {PATH_BITS} bits between cells that start large and small is shown at equal "
+            "pre-activation"
+        )
+    else:
+        path = "cells that start large and small cannot be compared"
     return (
         f"{activation}: of the variance of compression over held-out cells the final pre-activation "
         f"explains: {'; '.join(facts)}; {path}."

@@ -118,6 +118,14 @@ class TestPredictions:
         assert found.path_low > 1
         assert found.path_high < 5
 
+    def test_spread_is_that_of_cells_without_the_noise_of_seeds(self):
+        rng = np.random.default_rng(0)
+        cells = rng.normal(size=SHAPE)
+        noise = 0.5 * rng.normal(size=(40, *SHAPE))
+        for size in (0.0, 1.0):
+            found = predicted_from(size * cells + noise, noise)
+            np.testing.assert_allclose(found.spread, size * cells.std(), atol=0.1)
+
     def test_keep_unknown_cells_out(self):
         rng = np.random.default_rng(0)
         x = np.tile(np.add.outer(np.arange(7.0), 0.3 * np.arange(7.0)), (8, 1, 1))

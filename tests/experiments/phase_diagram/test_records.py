@@ -10,6 +10,7 @@ from ibjax.models import MLP
 from ibjax.types import LabelledSamples, Split
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_is_the_twins(activation):
     task = symmetric_task()

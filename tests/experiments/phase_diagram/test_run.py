@@ -78,7 +78,8 @@ class TestVerdicts:
     @pytest.mark.slow
     def test_are_absent_where_too_few_cells_learn(self):
         found = predictions(made_grid(learnt=0.0))
-        assert "explains: too few cells that learn in layers 1, 2;" in verdict(found, "tanh")
+        said = verdict(found, "tanh")
+        assert "explains: too few cells that learn in layers 1, 2; cells that start large and" in said
 
     def test_compare_activations_at_equal_pre_activation(self, predicted):
         (*_, transfer) = scores_table(predicted).sentences
