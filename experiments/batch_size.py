@@ -57,8 +57,9 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         size = None if batch == "full" else int(batch)
         step = 0.1 * ((size or 3277) / 256 if rate == "proportional" else 1)
         training = TrainConfig(activation=activation, batch_size=size, learning_rate=step, **shared)
-        plane = PlaneRecord(make_model(training), convention.estimator)
-        record = JointRecord([plane, GradientRecord(plane.model, size or 256)])
+        model = make_model(training)
+        plane = PlaneRecord(model, convention.estimator)
+        record = JointRecord([plane, GradientRecord(model, size or 256)])
         arms[activation, rate, batch] = lab.Arm(training, scale.task, record)
     return lab.train(
         config,
