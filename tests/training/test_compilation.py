@@ -80,3 +80,43 @@ def test_training_is_lowered_for_accelerators_without_callbacks(platform, batch_
 def test_a_callback_would_be_refused():
     with pytest.raises(NotImplementedError, match="host_callbacks"):
         export_both("cpu", None)
+
+
+SHARDED = """
+import threading
+import jax, numpy as np
+jax.config.update("jax_num_cpu_devices", 4)
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from ibjax.training import TrainConfig
+from ibjax.training.blocks import Block, Watch, run_block
+from ibjax.training.config import numbers_of
+from ibjax.training.devices import LANES
+from ibjax.training.engine import prepared_run
+from tests.training.test_steps import make_data
+
+SEEDS = np.arange(7, dtype=np.int32)  # of 8 lanes
+config = TrainConfig(widths=(4, 3, 2), batch_size=None, num_epochs=4)
+numbers = jax.tree.map(lambda x: np.full(len(SEEDS), x), numbers_of(config))
+
+def trained(lanes, place, chosen):
+    run = prepared_run(
+        config, make_data(50), numbers=numbers, record=lambda params, data, split: params,
+        epochs=np.array([0, 1, 4]), lanes=lanes,
+    )
+    block = Block(SEEDS[chosen], jax.tree.map(lambda x: x[chosen], numbers), {})
+    return run_block(run, block, place, Watch(None, len(SEEDS), threading.Event()))
+
+mesh = Mesh(jax.devices(), (LANES,))
+together = trained(8, NamedSharding(mesh, PartitionSpec(LANES)), slice(None))
+parts = [trained(2, jax.devices()[0], slice(i, i + 2)) for i in range(0, 8, 2)]
+alone = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+jax.tree.map(np.testing.assert_array_equal, together, alone)
+print("equal")
+"""
+
+
+@pytest.mark.slow
+def test_lanes_divided_among_devices_are_those_of_single_devices():
+    """As on several accelerators: one program, of which each device runs its own lanes."""
+    done = subprocess.run([sys.executable, "-c", SHARDED], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "equal", done.stderr
