@@ -1,4 +1,5 @@
 from .plane import information_plane
+from .plane_report import report
 from .version import __version__
 
-__all__ = ["__version__", "information_plane"]
+__all__ = ["__version__", "information_plane", "report"]

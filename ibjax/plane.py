@@ -1,6 +1,7 @@
 """The information plane of the reader's own network."""
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,11 +19,16 @@ from ibjax.checks import (
     kind_of,
 )
 from ibjax.functions import describe_function
-from ibjax.mi import binned_mi
+from ibjax.mi import binned_mi, diagnostics, entropy
 from ibjax.results import environment
 from ibjax.types import MI, Estimator
 
-__all__ = ["information_plane"]
+__all__ = ["FLAGS", "information_plane"]
+
+FLAGS = ("ceiling", "floor", "above H(Y)", "rise", "not finite")
+
+# I(X;T) up to this share of log2 n counts as none.
+FLOOR = 0.01
 
 
 def information_plane(
@@ -46,7 +52,11 @@ def information_plane(
 
     Returns:
         Dataset with ``ixt`` and ``ity`` (epoch, layer), bits, and coordinates ``epoch``, ``layer`` =
-        1..L and ``width`` (layer,), ready for ``ibjax.plots``. Join several networks by
+        1..L and ``width`` (layer,), ready for ``ibjax.plots``. ``flagged`` (flag, epoch, layer) tells
+        which points come from the estimator rather than the network: "ceiling", I(X;T) at least 99% of
+        log2 n; "floor", at most 1% of it; "above H(Y)", an I(T;Y) that cannot be; "rise", more than in
+        the layer before, of X or of Y; "not finite". The ceilings are the coordinates ``log2_n`` and
+        ``entropy_y``, bits. ``ibjax.report`` says it in sentences. Join several networks by
         ``xr.concat(planes, "seed")``.
 
     Raises:
@@ -92,20 +102,27 @@ def information_plane(
     estimator = functools.partial(estimator, **options) if options else estimator
     # Run eagerly, so that estimators see all digits of concrete 64-bit arrays.
     mi = jax.device_get([[_measured(estimator, t, y) for t in at_epoch] for at_epoch in layers])
-    names = {"ixt": "I(X;T)", "ity": "I(T;Y)"}
+    points = {
+        name: np.array([[getattr(m, name) for m in at_epoch] for at_epoch in mi])
+        for name in ("ixt", "ity")
+    }
+    ceilings = {
+        "log2_n": math.log2(len(y)),
+        "entropy_y": float(entropy(np.unique(np.asarray(y), return_counts=True)[1])),
+    }
+    names = {"ixt": "I(X;T)", "ity": "I(T;Y)", "log2_n": "log2 n", "entropy_y": "H(Y)"}
+    described = {name: {"units": "bits", "long_name": names[name]} for name in names}
+    flags = _flags(**points, **ceilings)
+    told = {"units": "1", "long_name": "points that come from the estimator"}
     return xr.Dataset(
-        {
-            name: (
-                ("epoch", "layer"),
-                np.array([[getattr(m, name) for m in at_epoch] for at_epoch in mi]),
-                {"units": "bits", "long_name": names[name]},
-            )
-            for name in names
-        },
+        {name: (("epoch", "layer"), points[name], described[name]) for name in points}
+        | {"flagged": (("flag", "epoch", "layer"), np.stack(list(flags.values())), told)},
         {
             "epoch": ("epoch", np.asarray(numbers)),
             "layer": np.arange(1, len(layers[0]) + 1),
             "width": ("layer", [t.shape[1] for t in layers[0]]),
+            "flag": list(flags),
+            **{name: ((), bits, described[name]) for name, bits in ceilings.items()},
         },
         {
             "estimator": describe_function(estimator),
@@ -114,6 +131,23 @@ def information_plane(
             "ibjax": environment()["ibjax"],
         },
     )
+
+
+def _flags(*, ixt, ity, log2_n: float, entropy_y: float) -> dict[str, np.ndarray]:
+    """Return by name which points (epoch, layer) tell of the estimator."""
+    num_samples = round(2**log2_n)
+    if num_samples < 2:
+        none = np.zeros(ixt.shape, bool)
+        return dict.fromkeys(FLAGS, none)
+    found = diagnostics(ixt, ity, num_samples=num_samples, entropy_y=entropy_y)
+    of_each = (
+        found.ixt_saturated,
+        ixt <= FLOOR * log2_n,
+        found.ity_above_entropy,
+        found.ixt_grows | found.ity_grows,
+        ~np.isfinite(ixt + ity),
+    )
+    return {name: np.asarray(flag) for name, flag in zip(FLAGS, of_each, strict=True)}
 
 
 def _read(activations) -> list[list[Any]]:

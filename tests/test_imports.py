@@ -20,7 +20,7 @@ FLOORS = (
     ("batching", "results", "grid_results"),
     ("datasets", "losses", "models", "mi", "bottleneck"),
     ("training",),
-    ("analysis", "plane", "presets"),
+    ("analysis", "plane", "plane_report", "presets"),
     ("plots",),
 )
 FLOOR = {unit: number for number, units in enumerate(FLOORS) for unit in units}

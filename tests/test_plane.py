@@ -7,6 +7,7 @@ import pytest
 
 import ibjax
 from ibjax.mi import binned_mi
+from ibjax.types import MI
 
 RNG = np.random.default_rng(0)
 Y = RNG.integers(0, 2, 60)
@@ -85,3 +86,39 @@ def test_bad_labels_and_epochs():
         ibjax.information_plane(activations(), Y.astype(float))
     with pytest.raises(ValueError, match="each of the 3 recorded epochs, got 2"):
         ibjax.information_plane(activations(), Y, epochs=[0, 1])
+
+
+# --------------------------------------------------------------------------------------------------
+# Ceilings and flags.
+
+
+def test_ceilings_are_coordinates():
+    y = np.arange(64) % 4
+    plane = ibjax.information_plane([[np.linspace(-1, 1, 64)[:, None]]], y)
+    assert plane.log2_n == 6.0
+    assert plane.entropy_y == pytest.approx(2.0)
+    assert plane.log2_n.attrs["units"] == plane.entropy_y.attrs["units"] == "bits"
+
+
+def test_points_of_the_estimator_are_flagged():
+    n = 64
+    all_apart, constant = np.linspace(-1, 1, n)[:, None], np.zeros((n, 1))
+    half = np.where(np.arange(n) < n // 2, -1.0, 1.0)[:, None]
+    layers = [[all_apart, half, constant], [half, all_apart, half]]
+    plane = ibjax.information_plane(layers, np.arange(n) % 2, bin_width=0.01)
+    flags = {str(flag): plane.flagged.sel(flag=flag).values.tolist() for flag in plane.flag.values}
+    assert flags["ceiling"] == [[True, False, False], [False, True, False]]
+    assert flags["floor"] == [[False, False, True], [False, False, False]]
+    assert flags["rise"] == [[False, False, False], [False, True, False]]
+    assert not np.any(flags["above H(Y)"])
+    assert not np.any(flags["not finite"])
+
+
+def test_what_cannot_be_is_flagged():
+    def biased(t, y):
+        return MI(np.float32(2.0), np.float32(1.5 if t.shape[1] == 1 else np.nan))
+
+    t = np.zeros((8, 1)), np.zeros((8, 2))
+    plane = ibjax.information_plane([t], np.arange(8) % 2, estimator=biased)
+    assert plane.flagged.sel(flag="above H(Y)").values.tolist() == [[True, False]]
+    assert plane.flagged.sel(flag="not finite").values.tolist() == [[False, True]]

@@ -46,7 +46,8 @@ def plot_information_plane(
 
     The mean over seeds is drawn strongly, each seed faintly behind it; the colour is the epoch, on a
     log scale; each layer ends in a marker of its own with its number. If networks differ in depth, the
-    output of each has the same marker.
+    output of each has the same marker. Of a plane of ``information_plane``, the ceilings log2 n and H(Y)
+    are drawn, and a small circle is at every point that is flagged.
 
     Args:
         plane: Dataset with ``ixt``, ``ity`` of dims ``([row], [column], [seed], epoch, layer)``.
@@ -79,6 +80,7 @@ def plot_information_plane(
                 look = {"ms": 17, "mfc": "none", "mec": "crimson", "mew": 1.5, "zorder": 5}
                 axes[i, j].plot(*corner, "*", clip_on=False, **look)
                 _name_layers_at(axes[i, j], panel, corner)
+            _draw_ceilings(axes[i, j], panel)
             axes[i, j].set_title(joined(", ", c, r))
     for ax in axes.flat:
         ax.autoscale_view()
@@ -114,6 +116,31 @@ def _name_layers_at(ax: Axes, panel: xr.Dataset, corner: tuple[float, float]) ->
         text = f"always at the star: {', '.join(map(str, still))}"
         look = {"ha": "right", "fontsize": "small", "bbox": {"fc": "white", "ec": "0.8"}, "zorder": 5}
         ax.text(0.96, 0.05, text, transform=ax.transAxes, **look)
+
+
+def _draw_ceilings(ax: Axes, panel: xr.Dataset) -> None:
+    """Draw log2 n, H(Y) and the flagged points, where the plane tells them."""
+    look = {"color": "0.4", "linestyle": ":", "linewidth": 1.2, "zorder": 0}
+    written = {
+        "color": "0.3",
+        "fontsize": "small",
+        "textcoords": "offset points",
+        "annotation_clip": False,
+    }
+    if "log2_n" in panel.coords:
+        bits = float(np.max(panel.log2_n))
+        ax.axvline(bits, **look)
+        place = {"xycoords": ax.get_xaxis_transform(), "xytext": (-3, 4), "ha": "right", "va": "bottom"}
+        ax.annotate("log$_2$ n", (bits, 0), **place, **written)
+    if "entropy_y" in panel.coords:
+        bits = float(np.max(panel.entropy_y))
+        ax.axhline(bits, **look)
+        place = {"xycoords": ax.get_yaxis_transform(), "xytext": (4, -3), "ha": "left", "va": "top"}
+        ax.annotate("H(Y)", (0, bits), **place, **written)
+    if "flagged" in panel:
+        flagged = panel.flagged.any("flag")
+        x, y = (panel[name].where(flagged).values.ravel() for name in ("ixt", "ity"))
+        ax.plot(x, y, "o", ms=4, mfc="white", mec="crimson", mew=0.8, ls="none", zorder=3)
 
 
 def _draw_paths(ax: Axes, panel: xr.Dataset, norm: LogNorm, *, mark_output: bool) -> None:
