@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -11,7 +11,6 @@ import xarray as xr
 
 from ibjax.arrays import as_array, as_labels
 from ibjax.checks import (
-    check_finite,
     check_function,
     check_nonempty,
     check_rank,
@@ -32,37 +31,45 @@ FLOOR = 0.01
 
 
 def information_plane(
-    activations: Sequence[Sequence[Any]],
+    activations: Any,
     y: Any,
     *,
-    estimator: Estimator = binned_mi,
+    estimator: Estimator | Mapping[str, Estimator] = binned_mi,
     epochs: Sequence[int] | None = None,
+    reduce: str | Callable[[Any], Any] | None = None,
     **options: Any,
 ) -> xr.Dataset:
     """Compute I(X;T) and I(T;Y) from activations that were recorded elsewhere.
 
     Args:
-        activations: nested sequence; ``activations[e][l]`` is the (n_samples, width) array of layer l at
-            recorded epoch e, from NumPy, PyTorch or any framework whose arrays NumPy can read. Widths
-            may differ between layers.
-        y: (n_samples,) integer class labels.
-        estimator: any ``ibjax.mi`` estimator of a layer.
+        activations: for each recorded epoch the layers' (n_samples, width) arrays, from NumPy, PyTorch
+            or any framework whose arrays NumPy can read: ``activations[e][l]``, or dicts
+            ``activations[e][name]`` of layers by name; or an (epoch, n_samples, width) array of one
+            layer. Widths may differ between layers.
+        y: (n_samples,) class labels, whole numbers or texts; also (n_samples, 1), or one-hot
+            (n_samples, classes).
+        estimator: any ``ibjax.mi`` estimator of a layer; or several by name.
         epochs: numbers of the recorded epochs; default 0, 1, 2, ....
+        reduce: what becomes of layers with more axes, such as feature maps: "flatten" takes all entries
+            of a sample as units; a function from (n_samples, ...) to (n_samples, width) arrays may
+            average or choose, such as ``lambda t: t.mean(axis=(2, 3))``.
         **options: keyword arguments of the estimator, for example ``bin_width=0.07``.
 
     Returns:
-        Dataset with ``ixt`` and ``ity`` (epoch, layer), bits, and coordinates ``epoch``, ``layer`` =
-        1..L and ``width`` (layer,), ready for ``ibjax.plots``. ``flagged`` (flag, epoch, layer) tells
-        which points come from the estimator rather than the network: "ceiling", I(X;T) at least 99% of
-        log2 n; "floor", at most 1% of it; "above H(Y)", an I(T;Y) that cannot be; "rise", more than in
-        the layer before, of X or of Y; "not finite". The ceilings are the coordinates ``log2_n`` and
-        ``entropy_y``, bits. ``ibjax.report`` says it in sentences. Join several networks by
-        ``xr.concat(planes, "seed")``.
+        Dataset with ``ixt`` and ``ity`` ([estimator], epoch, layer), bits, and coordinates ``epoch``,
+        ``layer`` = 1..L, ``name`` (layer,) of named layers, and ``width`` (layer,), ready for
+        ``ibjax.plots``. ``flagged`` (flag, [estimator], epoch, layer) tells which points come from the
+        estimator rather than the network: "ceiling", I(X;T) at least 99% of log2 n; "floor", at most 1%
+        of it; "above H(Y)", an I(T;Y) that cannot be; "rise", more than in the layer before, of X or of
+        Y; "not finite", NaN, as for a layer with activations that are not finite. The ceilings are the
+        coordinates ``log2_n`` and ``entropy_y``, bits. ``ibjax.report`` says it in sentences. Join
+        several networks by ``xr.concat(planes, "seed")``.
 
     Raises:
-        ValueError: for no epochs or layers, epochs with different numbers of layers, layers whose width
-            changes, arrays that are not (n_samples, width) with one row per label, NaN or infinite
-            activations, labels that are not integers.
+        ValueError: for no epochs or layers, epochs with other layers than the first, layers whose width
+            changes, arrays that are not (n_samples, width) with one row per label, or have more axes
+            without ``reduce``, labels that are neither whole numbers nor texts, options for several
+            estimators.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -71,9 +78,9 @@ def information_plane(
         >>> information_plane(activations, y, bin_width=0.5).ixt.shape
         (3, 2)
     """
-    check_function("estimator", estimator, "f(t, y) -> MI")
-    layers = _read(activations)
-    y = as_labels("y", y, "activations[0][0]", layers[0][0])
+    estimators = _estimators(estimator, options)
+    names, layers = _read(activations, reduce)
+    y = as_labels("y", _labels(y), _name(names, 0, 0), layers[0][0])
     numbers = np.arange(len(layers)) if epochs is None else as_array("epochs", epochs)
     check_rank("epochs", numbers, 1, "(epoch,)")
     if not np.issubdtype(numbers.dtype, np.integer):
@@ -84,40 +91,40 @@ def information_plane(
             f"got {len(numbers)}"
         )
     for e, at_epoch in enumerate(layers):
-        if len(at_epoch) != len(layers[0]):
-            raise ValueError(
-                f"activations[{e}]: expected {len(layers[0])} layers as at the first epoch, "
-                f"got {len(at_epoch)}"
-            )
         for i, t in enumerate(at_epoch):
-            name = f"activations[{e}][{i}]"
-            check_nonempty(name, t)
-            check_same_length(name, t, "y", y)
-            check_finite(name, t)
+            where = _name(names, e, i)
+            check_nonempty(where, t)
+            check_same_length(where, t, "y", y)
             if t.shape[1] != layers[0][i].shape[1]:
                 raise ValueError(
-                    f"{name}: expected width {layers[0][i].shape[1]} as at the first epoch, "
+                    f"{where}: expected width {layers[0][i].shape[1]} as at the first epoch, "
                     f"got {t.shape[1]}"
                 )
-    estimator = functools.partial(estimator, **options) if options else estimator
     # Run eagerly, so that estimators see all digits of concrete 64-bit arrays.
-    mi = jax.device_get([[_measured(estimator, t, y) for t in at_epoch] for at_epoch in layers])
-    points = {
-        name: np.array([[getattr(m, name) for m in at_epoch] for at_epoch in mi])
+    mi = jax.device_get(
+        [
+            [[_measured(measure, t, y) for t in at_epoch] for at_epoch in layers]
+            for measure in estimators.values()
+        ]
+    )
+    planes = {
+        name: np.array([[[getattr(m, name) for m in row] for row in of_one] for of_one in mi])
         for name in ("ixt", "ity")
     }
     ceilings = {
         "log2_n": math.log2(len(y)),
         "entropy_y": float(entropy(np.unique(np.asarray(y), return_counts=True)[1])),
     }
-    names = {"ixt": "I(X;T)", "ity": "I(T;Y)", "log2_n": "log2 n", "entropy_y": "H(Y)"}
-    described = {name: {"units": "bits", "long_name": names[name]} for name in names}
-    flags = _flags(**points, **ceilings)
+    texts = {"ixt": "I(X;T)", "ity": "I(T;Y)", "log2_n": "log2 n", "entropy_y": "H(Y)"}
+    described = {name: {"units": "bits", "long_name": text} for name, text in texts.items()}
     told = {"units": "1", "long_name": "points that come from the estimator"}
-    return xr.Dataset(
-        {name: (("epoch", "layer"), points[name], described[name]) for name in points}
-        | {"flagged": (("flag", "epoch", "layer"), np.stack(list(flags.values())), told)},
+    dims = ("estimator", "epoch", "layer")
+    flags = _flags(**planes, **ceilings)
+    plane = xr.Dataset(
+        {name: (dims, planes[name], described[name]) for name in planes}
+        | {"flagged": (("flag", *dims), np.stack(list(flags.values())), told)},
         {
+            "estimator": list(estimators),
             "epoch": ("epoch", np.asarray(numbers)),
             "layer": np.arange(1, len(layers[0]) + 1),
             "width": ("layer", [t.shape[1] for t in layers[0]]),
@@ -125,12 +132,51 @@ def information_plane(
             **{name: ((), bits, described[name]) for name, bits in ceilings.items()},
         },
         {
-            "estimator": describe_function(estimator),
+            "estimator": "; ".join(map(describe_function, estimators.values())),
             "num_samples": len(y),
             "device": environment()["device"],
             "ibjax": environment()["ibjax"],
         },
     )
+    if names is not None:
+        plane = plane.assign_coords(name=("layer", list(names)))
+    return plane if isinstance(estimator, Mapping) else plane.isel(estimator=0, drop=True)
+
+
+def _estimators(estimator: Any, options: Mapping[str, Any]) -> dict[str, Estimator]:
+    """Return estimators by name; a single one has its own."""
+    if not isinstance(estimator, Mapping):
+        check_function("estimator", estimator, "f(t, y) -> MI")
+        fixed = functools.partial(estimator, **options) if options else estimator
+        return {describe_function(fixed): fixed}
+    if not estimator:
+        raise ValueError("estimator: expected one or more estimators by name, got none")
+    if options:
+        raise ValueError(
+            "estimator: expected options within each of several estimators, by functools.partial, got "
+            f"{', '.join(options)} for all"
+        )
+    for one in estimator.values():
+        check_function("estimator", one, "f(t, y) -> MI")
+    return {str(name): one for name, one in estimator.items()}
+
+
+def _labels(y: Any) -> Any:
+    """Return labels (n,) of a column, of one-hot rows, or of texts; others as they are."""
+    try:
+        array = y if isinstance(y, jax.Array) else np.asarray(y)
+    except Exception:  # other frameworks' arrays that only as_array can read
+        return y
+    if array.ndim == 2 and array.shape[1] == 1:
+        return array[:, 0]
+    if array.ndim == 2 and array.size and np.issubdtype(array.dtype, np.number):
+        ones = np.asarray(array) == 1
+        if (ones.sum(axis=1) == 1).all() and (ones | (np.asarray(array) == 0)).all():
+            return ones.argmax(axis=1)
+    is_text = array.dtype.kind in "US" or (
+        array.dtype == object and array.size and all(isinstance(label, str) for label in array.flat)
+    )
+    return np.unique(array, return_inverse=True)[1].reshape(array.shape) if is_text else y
 
 
 def _flags(*, ixt, ity, log2_n: float, entropy_y: float) -> dict[str, np.ndarray]:
@@ -150,17 +196,60 @@ def _flags(*, ixt, ity, log2_n: float, entropy_y: float) -> dict[str, np.ndarray
     return {name: np.asarray(flag) for name, flag in zip(FLAGS, of_each, strict=True)}
 
 
-def _read(activations) -> list[list[Any]]:
-    """Return the arrays of the layers, epoch by epoch."""
-    layers = []
+def _read(activations: Any, reduce: Any) -> tuple[tuple[str, ...] | None, list[list[Any]]]:
+    """Return the names of the layers, if they have any, and their arrays, epoch by epoch."""
+    if reduce is not None and reduce != "flatten":
+        check_function("reduce", reduce, "of (n_samples, ...) arrays")
+    if getattr(activations, "ndim", None) == 3:
+        activations = [[t] for t in activations]
+    names, layers = None, []
     for e, at_epoch in enumerate(_items("activations", activations)):
-        items = _items(f"activations[{e}]", at_epoch)
-        layers.append([as_array(f"activations[{e}][{i}]", t) for i, t in enumerate(items)])
-        for i, t in enumerate(layers[-1]):
-            check_rank(f"activations[{e}][{i}]", t, 2, "(n_samples, width)")
+        named = tuple(map(str, at_epoch)) if isinstance(at_epoch, Mapping) else None
+        if e > 0 and (named is None) != (names is None):
+            raise ValueError(
+                f"activations[{e}]: expected layers as at the first epoch, by name or by number"
+            )
+        if e == 0:
+            names = named
+        elif named is not None and set(named) != set(names or ()):
+            raise ValueError(
+                f"activations[{e}]: expected the layers {', '.join(names or ())} as at the first epoch, "
+                f"got {', '.join(named)}"
+            )
+        if isinstance(at_epoch, Mapping):
+            by_name = {str(key): t for key, t in at_epoch.items()}
+            items = [by_name[name] for name in names or ()]
+        else:
+            items = _items(f"activations[{e}]", at_epoch)
+        layers.append([_layer(_name(names, e, i), t, reduce) for i, t in enumerate(items)])
+        if len(layers[-1]) != len(layers[0]):
+            raise ValueError(
+                f"activations[{e}]: expected {len(layers[0])} layers as at the first epoch, "
+                f"got {len(layers[-1])}"
+            )
     if not layers or not layers[0]:
         raise ValueError("activations: expected at least one epoch of at least one layer, got none")
-    return layers
+    return names, layers
+
+
+def _name(names: Sequence[str] | None, e: int, i: int) -> str:
+    return f"activations[{e}][{i if names is None else repr(names[i])}]"
+
+
+def _layer(name: str, t: Any, reduce: Any) -> Any:
+    """Return a layer's activations as an (n_samples, width) array."""
+    if callable(reduce):
+        t = reduce(t)
+    t = as_array(name, t)
+    if t.ndim > 2 and reduce == "flatten":
+        t = t.reshape(t.shape[0], -1)
+    elif t.ndim > 2:
+        raise ValueError(
+            f"{name}: expected shape (n_samples, width), got {t.shape}; "
+            'reduce="flatten" takes all entries of a sample as units, or give a function'
+        )
+    check_rank(name, t, 2, "(n_samples, width)")
+    return t
 
 
 def _items(name, several) -> list[Any]:
@@ -170,6 +259,8 @@ def _items(name, several) -> list[Any]:
 
 
 def _measured(estimator, t, y) -> MI:
+    if not np.isfinite(np.asarray(t)).all():
+        return MI(np.float32(np.nan), np.float32(np.nan))
     mi = estimator(t, y)
     if not isinstance(mi, MI):
         raise ValueError(

@@ -40,8 +40,8 @@ def report(plane: xr.Dataset) -> str:
     """Say what follows from a plane of ``information_plane``, and what does not.
 
     Args:
-        plane: Dataset with ``ixt``, ``ity`` ([seed], epoch, layer), ``flagged`` (flag, [seed], epoch,
-            layer), and the coordinates ``log2_n`` and ``entropy_y``.
+        plane: Dataset with ``ixt``, ``ity`` ([estimator], [seed], epoch, layer), ``flagged`` with a dim
+            ``flag`` more, and the coordinates ``log2_n`` and ``entropy_y``.
 
     Returns:
         Sentences, one in a line: the ceilings; which layers and epochs are flagged, and what that means;
@@ -59,6 +59,11 @@ def report(plane: xr.Dataset) -> str:
         1 network: how others would differ is not known.
     """
     _check(plane)
+    if "estimator" in plane.ixt.dims:
+        by_name = {name: plane.sel(estimator=name) for name in plane.estimator.values}
+        return "\n\n".join(
+            report(one.assign_attrs(estimator=str(name))) for name, one in by_name.items()
+        )
     several = "seed" in plane.ixt.dims
     log2_n, entropy_y = (float(np.max(plane[name])) for name in ("log2_n", "entropy_y"))
     estimator = plane.attrs.get("estimator", "an unknown estimator")

@@ -72,7 +72,9 @@ def test_defaults_are_binned_mis():
         (lambda t: [t[0], t[1][:2]], r"activations\[1\]: expected 3 layers"),
         (lambda t: [[t[0][0][:, 0]]], r"expected shape \(n_samples, width\)"),
         (lambda t: [[t[0][0][:50]]], "got lengths 50 and 60"),
-        (lambda t: [[t[0][0] * np.nan]], r"activations\[0\]\[0\]: expected finite"),
+        (lambda t: [{"a": t[0][0]}, {"b": t[1][0]}], r"activations\[1\]: expected the layers a as at"),
+        (lambda t: [{"a": t[0][0]}, [t[1][0]]], r"activations\[1\]: expected layers as at the first"),
+        (lambda t: [[t[0][0][:, :, None]]], r"got \(60, 5, 1\); reduce=\"flatten\" takes"),
         (lambda t: [[t[0][0]], [t[0][1]]], "expected width 5"),
     ],
 )
@@ -122,3 +124,73 @@ def test_what_cannot_be_is_flagged():
     plane = ibjax.information_plane([t], np.arange(8) % 2, estimator=biased)
     assert plane.flagged.sel(flag="above H(Y)").values.tolist() == [[True, False]]
     assert plane.flagged.sel(flag="not finite").values.tolist() == [[False, True]]
+
+
+# --------------------------------------------------------------------------------------------------
+# Other forms of activations, labels and estimators.
+
+
+def test_layers_may_have_names():
+    t = activations(2)
+    named = [dict(zip("abc", layers, strict=True)) for layers in t]
+    named[1] = dict(reversed(named[1].items()))  # in any order
+    plane = ibjax.information_plane(named, Y, bin_width=0.5)
+    assert plane.name.values.tolist() == ["a", "b", "c"]
+    np.testing.assert_array_equal(plane.ixt, ibjax.information_plane(t, Y, bin_width=0.5).ixt)
+
+
+def test_one_layer_may_be_one_array():
+    t = np.stack([layers[0] for layers in activations(3)])
+    plane = ibjax.information_plane(t, Y, bin_width=0.5)
+    expected = ibjax.information_plane([[layer] for layer in t], Y, bin_width=0.5)
+    np.testing.assert_array_equal(plane.ixt, expected.ixt)
+
+
+def test_feature_maps_are_reduced():
+    maps = np.tanh(RNG.normal(size=(60, 4, 3, 2)))
+    flat = ibjax.information_plane([[maps]], Y, reduce="flatten", bin_width=0.5)
+    expected = ibjax.information_plane([[maps.reshape(60, -1)]], Y, bin_width=0.5)
+    np.testing.assert_array_equal(flat.ixt, expected.ixt)
+    mean = ibjax.information_plane([[maps]], Y, reduce=lambda t: t.mean(axis=(2, 3)), bin_width=0.1)
+    assert mean.width.values.tolist() == [4]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        Y[:, None],
+        np.eye(2)[Y],
+        np.eye(2, dtype=int)[Y],
+        np.array(["no", "yes"])[Y],
+        ["ab"[i] for i in Y],
+    ],
+    ids=["column", "one-hot", "one-hot integers", "texts", "list of texts"],
+)
+def test_labels_of_other_forms(labels):
+    t = activations(1)
+    plane = ibjax.information_plane(t, labels, bin_width=0.5)
+    np.testing.assert_array_equal(plane.ity, ibjax.information_plane(t, Y, bin_width=0.5).ity)
+
+
+def test_several_estimators_side_by_side():
+    t = activations(2)
+    wide, narrow = (functools.partial(binned_mi, bin_width=w) for w in (0.5, 0.1))
+    plane = ibjax.information_plane(t, Y, estimator={"wide": wide, "narrow": narrow})
+    assert plane.ixt.dims == ("estimator", "epoch", "layer")
+    for name, estimator in {"wide": wide, "narrow": narrow}.items():
+        alone = ibjax.information_plane(t, Y, estimator=estimator)
+        np.testing.assert_array_equal(plane.ixt.sel(estimator=name), alone.ixt)
+        np.testing.assert_array_equal(plane.flagged.sel(estimator=name), alone.flagged)
+    with pytest.raises(ValueError, match="estimator: expected options within each"):
+        ibjax.information_plane(t, Y, estimator={"wide": wide}, bin_width=0.5)
+
+
+def test_a_layer_that_is_not_finite_is_nan_and_flagged_and_touches_no_other():
+    t = activations(2)
+    expected = ibjax.information_plane(t, Y, bin_width=0.5)
+    t[1][1] = t[1][1].copy()
+    t[1][1][0, 0] = np.nan
+    plane = ibjax.information_plane(t, Y, bin_width=0.5)
+    bad = plane.flagged.sel(flag="not finite").values
+    assert np.argwhere(bad).tolist() == [[1, 1]]
+    np.testing.assert_array_equal(plane.ixt, expected.ixt.where(~bad))

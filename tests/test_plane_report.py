@@ -1,10 +1,13 @@
 """Sentences on what follows from a plane."""
 
+import functools
+
 import numpy as np
 import pytest
 import xarray as xr
 
 import ibjax
+from ibjax.mi import binned_mi
 
 N = 64
 Y = np.arange(N) % 2
@@ -73,6 +76,15 @@ def test_many_networks_are_said_to_compress_or_not(falls):
     verdict = "compresses: I(X;T) falls by 1.00" if falls else "does not compress beyond chance"
     assert any(line.startswith(f"layer 1 {verdict}") for line in lines)
     assert not any(line.startswith(("layer 2 compresses", "layer 2 does not")) for line in lines)
+
+
+def test_several_estimators_have_a_paragraph_each():
+    by_width = {f"{w}": functools.partial(binned_mi, bin_width=w) for w in (0.01, 0.5)}
+    plane = ibjax.information_plane([[ALL_APART]], Y, estimator=by_width)
+    fine, coarse = ibjax.report(plane).split("\n\n")
+    assert fine.startswith("64 inputs, 0.01: ")
+    assert "log2 n, 6.00 bits" in fine
+    assert "log2 n, 6.00 bits" not in coarse
 
 
 @pytest.mark.usefixtures("as_users")
