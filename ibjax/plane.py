@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
@@ -164,14 +165,14 @@ def _estimators(estimator: Any, options: Mapping[str, Any]) -> dict[str, Estimat
 def _labels(y: Any) -> Any:
     """Return labels (n,) of a column, of one-hot rows, or of texts; others as they are."""
     try:
-        array = y if isinstance(y, jax.Array) else np.asarray(y)
+        array = np.asarray(y)
     except Exception:  # other frameworks' arrays that only as_array can read
         return y
     if array.ndim == 2 and array.shape[1] == 1:
         return array[:, 0]
     if array.ndim == 2 and array.size and np.issubdtype(array.dtype, np.number):
-        ones = np.asarray(array) == 1
-        if (ones.sum(axis=1) == 1).all() and (ones | (np.asarray(array) == 0)).all():
+        ones = array == 1
+        if (ones.sum(axis=1) == 1).all() and (ones | (array == 0)).all():
             return ones.argmax(axis=1)
     is_text = array.dtype.kind in "US" or (
         array.dtype == object and array.size and all(isinstance(label, str) for label in array.flat)
@@ -260,7 +261,7 @@ def _items(name, several) -> list[Any]:
 
 def _measured(estimator, t, y) -> MI:
     if not np.isfinite(np.asarray(t)).all():
-        return MI(np.float32(np.nan), np.float32(np.nan))
+        return MI(*jnp.full(2, jnp.nan))
     mi = estimator(t, y)
     if not isinstance(mi, MI):
         raise ValueError(

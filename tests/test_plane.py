@@ -2,6 +2,7 @@
 
 import functools
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -118,7 +119,7 @@ def test_points_of_the_estimator_are_flagged():
 
 def test_what_cannot_be_is_flagged():
     def biased(t, y):
-        return MI(np.float32(2.0), np.float32(1.5 if t.shape[1] == 1 else np.nan))
+        return MI(jnp.float32(2.0), jnp.float32(1.5 if t.shape[1] == 1 else np.nan))
 
     t = np.zeros((8, 1)), np.zeros((8, 2))
     plane = ibjax.information_plane([t], np.arange(8) % 2, estimator=biased)
