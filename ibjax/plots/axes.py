@@ -1,6 +1,7 @@
 """Code shared by figures: colours, bands over seeds, the axis of epochs, and checks."""
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -77,7 +78,15 @@ def draw_band(
 def epoch_axis(ax: Axes, plane: xr.Dataset) -> None:
     ax.set_xscale("symlog", linthresh=1, linscale=0.4)
     ax.set_xlim(0, max(int(plane.epoch.max()), 2))
+    ax.xaxis.set_major_formatter(_epoch_label)
     ax.grid(alpha=0.3)
+
+
+def _epoch_label(epoch: float, position: int | None) -> str:
+    """Label powers of ten, but not epoch 1, whose label would lie on that of epoch 0."""
+    if epoch in (0, 1):
+        return "" if epoch else "0"
+    return f"$10^{{{round(math.log10(epoch))}}}$" if epoch > 0 else ""
 
 
 class PlainLogFormatter(LogFormatter):
