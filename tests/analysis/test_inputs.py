@@ -122,7 +122,7 @@ def test_other_refusals_give_expected_and_got():
 
 def test_networks_and_samples_are_checked():
     with pytest.raises(ValueError, match=r"estimator: expected a function of \(t, y\), got 'binned_mi'"):
-        as_estimators("estimator", ["binned_mi", "binned_mi"], 2)
+        as_estimators("estimator", ["binned_mi", "binned_mi"], MODEL)
     with pytest.raises(ValueError, match="estimator: expected one for each of the 2 layers, got 3"):
         PlaneRecord(MODEL, [binned_mi] * 3)
     with pytest.raises(ValueError, match="params: expected layers of 5 - 3 - 2 units"):

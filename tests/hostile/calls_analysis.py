@@ -433,6 +433,16 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "column": "estimator",
             "title": "made up",
         },
+        "plot_phase_diagram": {
+            "results": made(ixt="activation optimizer layer", ity="activation optimizer layer"),
+            "x": "activation",
+            "y": "optimizer",
+            "value": "ixt",
+            "contour": "ity",
+            "contour_level": 0.5,
+            "column": "layer",
+            "title": "made up",
+        },
         "plot_learning": {
             "results": made(
                 train_loss="label seed epoch",
