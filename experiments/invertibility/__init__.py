@@ -15,10 +15,14 @@ Expect:   hidden leaky ReLU layers lose nothing; ReLU layers up to 1.9 bits (lay
 (``--paper-split``). On the training samples: H(X) - I(X;T) of the float32 states themselves and in bins
 of 0.07; the share of samples on which a whole layer is exactly 0, of activations that are, and units
 that are 0 on every sample. A layer of float32 numbers can lose information without a flat part, too:
-where rounding merges states, as in saturated tanh units.
+where rounding merges states, as in saturated tanh units. Whether that is for good depends on the
+arithmetic: XLA's float32 tanh on CPUs is exactly 1 from 7.999 on, a correctly rounded one from 9.011,
+and a float64 one from 19. So the trained networks are measured in three: XLA's float32, float32 whose
+layers are computed in float64 by NumPy and rounded, and float64.
 
 Dims: dataset, activation, estimator, seed, epoch, layer; ``zero_state``, ``zero_activations``,
-``dead_units`` without estimator.
+``dead_units`` without estimator. ``shared_samples``, those whose hidden activations all equal another's,
+and ``lost_finally``, H(X|T), after training: dataset, activation, arithmetic, seed, layer.
 """
 
 import dataclasses
@@ -26,11 +30,13 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.invertibility.analysis import ZEROS, ZerosRecord, losses
-from experiments.invertibility.figures import plot_invertibility
+from experiments.invertibility.arithmetic import ARITHMETICS, DOUBLE, ROUNDED, XLA, with_arithmetics
+from experiments.invertibility.figures import plot_arithmetics, plot_invertibility
 from experiments.lab import (
     Table,
     Task,
@@ -41,6 +47,7 @@ from experiments.lab import (
     table_of_rows,
     train,
 )
+from experiments.lab.parameters import ParametersRecord
 from experiments.lab.revisiting import (
     BIN_WIDTH,
     RevisitingConfig,
@@ -71,19 +78,25 @@ class Config(RevisitingConfig):
 
 def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
     """Train and measure all arms; checkpoints go to ``folder`` if given."""
-    return train(
+    arms = dataset_arms(config, activation_trainings(config, ACTIVATIONS), planes_zeros_and_parameters)
+    results = train(
         config,
-        dataset_arms(config, activation_trainings(config, ACTIVATIONS), planes_and_zeros),
+        arms,
         factors=("dataset", "activation"),
         source="Revisiting the Information Plane (2019), discussion",
         folder=folder,
+        derive=lambda levels, arm: with_arithmetics(arm, arms[levels]),
         **provenance(config),
         binning=f"float32 states; bins of {BIN_WIDTH}, edges by activation",
     )
+    results.arithmetic.attrs = {"units": "1", "long_name": "arithmetic of the trained network"}
+    return results.transpose(
+        "dataset", "activation", "estimator", "arithmetic", "seed", "epoch", "layer"
+    )
 
 
-def planes_and_zeros(_: Task, training: TrainConfig) -> Record:
-    """Return the record of the planes of exact states and in bins, and of exact zeros."""
+def planes_zeros_and_parameters(_: Task, training: TrainConfig) -> Record:
+    """Return the record of planes of exact states and in bins, of exact zeros, and of parameters."""
     model = make_model(training)
 
     def record_of(limits: Any) -> Record:
@@ -94,7 +107,7 @@ def planes_and_zeros(_: Task, training: TrainConfig) -> Record:
             rows="train",
             validation_fraction=training.validation_fraction,
         )
-        return JointRecord([planes, ZerosRecord(model)])
+        return JointRecord([planes, ZerosRecord(model), ParametersRecord(model)])
 
     return measured_with_limits(training, record_of)
 
@@ -110,7 +123,16 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
         )
         for name in results.dataset.values
     }
-    return figures, [lost_table(results, lost), seeds_table(results.sel(estimator=EXACT, drop=True))]
+    for name in results.dataset.values:
+        figures[f"arithmetics_{name}.png"] = plot_arithmetics(
+            results[["lost_finally", "shared_samples"]].sel(dataset=name),
+            title=f"{name}, {seeds}: after training, mean with 95% interval",
+        )
+    return figures, [
+        lost_table(results, lost),
+        arithmetics_table(results),
+        seeds_table(results.sel(estimator=EXACT, drop=True)),
+    ]
 
 
 def lost_table(results: xr.Dataset, lost: xr.Dataset) -> Table:
@@ -161,3 +183,44 @@ def verdict(end: xr.Dataset) -> str:
     layer = largest.layer.values[largest.values.argmax()]
     more = mean_interval(binned.sel(layer=layer).values)
     return text + f"Bins show up to {interval_text(more)} bits more of loss, in hidden layer {layer}."
+
+
+def arithmetics_table(results: xr.Dataset) -> Table:
+    """Tabulate by activation, hidden layer and arithmetic who shares a state after training."""
+    rows, verdicts = [], []
+    hidden = results[["shared_samples", "lost_finally"]].isel(layer=slice(0, -1))
+    for cells in levels_of(hidden, ("dataset", "activation")):
+        arm = hidden.sel(cells).transpose("arithmetic", "seed", "layer")
+        for more in levels_of(hidden, ("layer", "arithmetic")):
+            found, of_xla = arm.sel(more), arm.sel(more | {"arithmetic": XLA})
+            rows.append(
+                {
+                    **cells,
+                    **more,
+                    **interval_cells("shared", mean_interval(found.shared_samples.values)),
+                    **interval_cells("lost", mean_interval(found.lost_finally.values)),
+                    **interval_cells("less", mean_interval((of_xla - found).lost_finally.values)),
+                }
+            )
+        verdicts.append(f"{cells['dataset']}, {cells['activation']}: {arithmetics_verdict(arm)}")
+    note = (
+        "after training; shared: training samples whose activations all equal another's; lost: bits of "
+        "H(X) that this loses; less: bits lost less than in XLA float32, within seeds; rounded float32: "
+        "computed in float64 and rounded in every layer"
+    )
+    return table_of_rows("arithmetics", rows, [note, *verdicts])
+
+
+def arithmetics_verdict(arm: xr.Dataset) -> str:
+    """Say what the layer that loses most, in any arithmetic, loses in each of them."""
+    most = arm.lost_finally.mean("seed").max("arithmetic")
+    if np.isnan(most).all():
+        return "all networks have diverged."
+    if float(most.max()) <= KEPT_BITS:
+        return "hidden layers lose nothing, whatever the arithmetic."
+    layer = int(most.idxmax("layer"))
+    lost = arm.lost_finally.sel(layer=layer)
+    bits = [interval_text(mean_interval(lost.sel(arithmetic=name).values)) for name in ARITHMETICS]
+    return (
+        f"layer {layer} loses {bits[0]} bits in {XLA}, {bits[1]} in {ROUNDED} and {bits[2]} in {DOUBLE}."
+    )

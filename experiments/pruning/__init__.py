@@ -5,7 +5,7 @@ hidden layers, end layers whose paths are similar can be removed, step by step, 
 .8768, .8780, .8732, .8805 with tanh, .8780, .8646, .8805 with relu.
 
 Command:  python -m experiments.pruning
-Time:     15 to 25 minutes on 2 cores
+Time:     25 to 40 minutes on 2 cores
 Expect:   one pruning each: layers 7 to 10 go at once. tanh gains 0.4% of accuracy (0.878), relu's does
           not change clearly (0.872); 26 of 50 relu networks are dead with ten layers, 8 with six. The
           paper's accuracies are like these.
@@ -21,29 +21,41 @@ their points (I(X;T), I(T;Y)), mean over networks. Layers at the end that are le
 seeds, until no such layer is left. All networks of a step have the same layers. Those in which a layer
 is dead at the stop take no part in the decision, and are told apart in the accuracies.
 
+Does the criterion matter? Each step that removes layers is compared with the removal of as many others:
+
+- trained anew from the same seeds, and stopped alike, without the layers whose paths are farthest from
+  the layer before ("farthest"), and without two random choices of layers. Networks that are trained anew
+  differ in their widths alone: only choices that leave other widths than the criterion's are made.
+- not trained anew: the trained network as it stops, without the criterion's layers and without every
+  other choice of as many. Gaps are bridged by least squares: the affine map from the activations before
+  a gap to the whole network's pre-activations after it, fitted on the training samples without labels.
+  So is the network without its last 1, 2, ... layers, which shows what other thresholds cost.
+
 I(X;T), I(T;Y) on all training samples in bins of 0.07, with edges by activation.
 
 Dims: dataset, activation, step, seed, epoch, layer; steps that an activation does not need are NaN, and
-so are epochs that a step did not record. ``stop``, an epoch: dataset, activation, step, seed.
+so are epochs that a step did not record. ``stop``, an epoch, and ``dead``: dataset, activation, step,
+seed. Of a step's networks without layers: ``end_accuracy`` with num_removed, ``bridged_accuracy`` with
+choice (0 is the criterion's), ``control_accuracy``, ``control_stop`` and ``control_dead`` with rule;
+``choice_removes`` and ``control_removes`` say by layer which are removed.
 """
 
 import dataclasses
 import functools
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.lab import Table, interval_cells, interval_text, levels_of, table_of_rows, train
+from experiments.lab import Arm, Table, train
 from experiments.lab.revisiting import (
     BIN_WIDTH,
     BINNING,
     RevisitingConfig,
-    binned_plane,
     dataset_arms,
     provenance,
     recorded_with_stops,
@@ -54,29 +66,56 @@ from experiments.lab.revisiting import (
     validation_losses,
 )
 from experiments.pruning.analysis import (
+    FACTORS,
+    accuracy_of_all,
     alive,
     hidden_distances,
+    mean_distances,
     removable,
+    removals_of,
     stop_accuracy,
+    trained_arms,
 )
-from experiments.pruning.figures import plot_pruning
-from ibjax.analysis.intervals import mean_interval, median_interval
-from ibjax.analysis.stopping import at_position, early_stopping, stopped_at
+from experiments.pruning.choices import Layers, other_choices, remaining
+from experiments.pruning.figures import plot_pruning, plot_removals
+from experiments.pruning.records import StoppingRecord, plane_and_parameters
+from experiments.pruning.tables import (
+    PAPER,
+    controls_table,
+    distances_table,
+    ends_table,
+    steps_table,
+    thresholds_table,
+    trained_table,
+)
+from experiments.pruning.trained import DEAD, removal_mask, with_removals
+from ibjax.analysis.stopping import early_stopping, stopped_at
 from ibjax.checks import as_whole, check_positive
 from ibjax.plots import plot_information_plane
 from ibjax.results import stack_arms
+from ibjax.training import TrainConfig, make_model
+from ibjax.types import Record
 
 ACTIVATIONS = ("tanh", "relu")
 HIDDEN, SMOKE_HIDDEN = (10, 7, 5, 4, 3, 3, 3, 3, 3, 3), (5, 3, 3)
-FACTORS = ("dataset", "activation", "step")
 SOURCE = "Revisiting the Information Plane (2019), figure 8, table 2"
-PAPER = {"tanh": (0.8768, 0.8780, 0.8732, 0.8805), "relu": (0.8780, 0.8646, 0.8805)}
 
-# Other thresholds to compare with, bits.
-THRESHOLDS = (0.25, 0.5, 1.0, 2.0)
+# Choices of other layers than the criterion's, to train without.
+NUM_DRAWN = 2
+RULES = ("farthest", *(f"random {i}" for i in range(1, NUM_DRAWN + 1)))
 
-# The networks of one step by dataset, activation and step.
-Arms = Mapping[tuple[str, str, str], xr.Dataset]
+# Controls are trained at first for the epochs divided by this.
+FIRST_PART = 8
+
+# Dimensions of networks without layers.
+REMOVALS = {
+    "rule": "choice of other layers than the criterion's, trained anew",
+    "num_removed": "last layers removed",
+    "choice": "choice of layers removed, the criterion's first",
+}
+
+# Values of a step that was not trained, of variables without NaN.
+NO_VALUE = {"stop": -1, "control_stop": -1, "diverged": False, "dead": False, "control_dead": False}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,8 +143,10 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
             attributes |= trained.attrs
             (training,) = json.loads(trained.arms).values()
             arm = trained.isel(dict.fromkeys(FACTORS, 0)).drop_vars(FACTORS)
-            arms[name, activation, step] = arm.drop_attrs(deep=False).assign_attrs(training)
+            arm = arm.drop_attrs(deep=False).assign_attrs(training)
             count = removable(arm, config.threshold)
+            controls = train_controls(config, (name, activation, step), hidden, arm, folder)
+            arms[name, activation, step] = arm.assign(controls)
             if count == 0:
                 break
             hidden = hidden[:-count]
@@ -114,24 +155,23 @@ def run(config: Config, *, folder: Path | None = None) -> xr.Dataset:
         if (name, activation, str(step)) not in arms:
             arms[name, activation, str(step)] = without_values(arms[name, activation, str(step - 1)])
     results = stack_arms(arms, FACTORS)
+    results = results.transpose(*FACTORS, *REMOVALS, "seed", "epoch", "layer")
+    for name, text in REMOVALS.items():
+        results[name].attrs = {"units": "1", "long_name": text}
     return results.assign_attrs(attributes | results.attrs)
 
 
 def train_step(
     config: Config, levels: tuple[str, str, str], hidden: tuple[int, ...], folder: Path | None
 ) -> xr.Dataset:
-    """Train networks of these hidden layers, the only arm of the results."""
-    name, activation, step = levels
-    config = dataclasses.replace(config, datasets=(name,))
-    options = {"activation": activation, "hidden": hidden, "smoke_hidden": hidden}
-    arms = dataset_arms(
-        config,
-        lambda task: {(activation, step): revisiting_training(config, task, **options)},
-        binned_plane,
-    )
+    """Train networks of these hidden layers, the only arm of the results, and remove layers of them."""
+    arms = arms_of(config, levels, hidden, plane_and_parameters)
     losses = validation_losses(config, arms, factors=FACTORS, source=SOURCE, folder=folder)
-    rule = functools.partial(early_stopping, patience=config.patience)
-    stops = stopping_epochs(losses.isel(dict.fromkeys(FACTORS, 0), drop=True), rule)
+    stops = stopping_epochs(losses.isel(dict.fromkeys(FACTORS, 0), drop=True), stopping_rule(config))
+
+    def stopped(levels: tuple[str, ...], arm: xr.Dataset) -> xr.Dataset:
+        return with_removals(arm.assign(stop=stops), arms[levels], config.threshold)
+
     return train(
         config,
         arms,
@@ -139,7 +179,7 @@ def train_step(
         source=SOURCE,
         schedule=recorded_with_stops(config.num_epochs, stops),
         folder=folder,
-        derive=lambda _, arm: arm.assign(stop=stops),
+        derive=stopped,
         **provenance(config),
         binning=BINNING,
         estimator=f"revisiting_binned_mi(bin_width={BIN_WIDTH})",  # of all arms, trained one by one
@@ -148,22 +188,112 @@ def train_step(
     )
 
 
+def train_controls(
+    config: Config,
+    levels: tuple[str, str, str],
+    hidden: tuple[int, ...],
+    arm: xr.Dataset,
+    folder: Path | None,
+) -> xr.Dataset:
+    """Train anew without as many other layers as the criterion removes, and stop as all steps do.
+
+    Args:
+        config: options from the command line.
+        levels: dataset, activation and step.
+        hidden: widths of the step's hidden layers.
+        arm: the step's networks.
+        folder: folder for checkpoints, or None.
+
+    Returns:
+        By ``rule``: ``control_accuracy`` (rule, seed) at the stop, NaN without a choice of layers;
+        ``control_stop`` and ``control_dead`` (rule, seed); ``control_removes`` (rule, layer).
+    """
+    choices = {}
+    if count := removable(arm, config.threshold):
+        distances = mean_distances(arm)
+        choices = other_choices(hidden, distances, count, num_drawn=NUM_DRAWN, seed=config.seed)
+    shape = len(RULES), arm.sizes["seed"]
+    accuracy, stop, dead = np.full(shape, np.nan), np.full(shape, -1), np.full(shape, False)
+    for i, rule in enumerate(RULES):
+        if rule in choices:
+            control = train_control(config, (*levels, rule), remaining(hidden, choices[rule]), folder)
+            accuracy[i], stop[i] = accuracy_of_all(control), control.stop
+            dead[i] = (stop[i] >= 0) & ~alive(control)
+    removed: list[Layers | None] = [choices.get(rule) for rule in RULES]
+    dims, of_test = ("rule", "seed"), {"units": "1", "long_name": "test accuracy at the stop"}
+    return xr.Dataset(
+        {
+            "control_accuracy": (dims, accuracy, of_test),
+            "control_stop": (dims, stop, dict(arm.stop.attrs)),
+            "control_dead": (dims, dead, {"units": "1", "long_name": DEAD}),
+            "control_removes": removal_mask("rule", removed, arm.sizes["layer"]),
+        },
+        {"rule": [*RULES]},
+    )
+
+
+def train_control(
+    config: Config, levels: tuple[str, str, str, str], hidden: tuple[int, ...], folder: Path | None
+) -> xr.Dataset:
+    """Train networks of these hidden layers until all have stopped, recorded after every epoch.
+
+    They are trained for a part of the epochs at first, and for all if one of them has not stopped by
+    then: the same networks, in less time.
+    """
+    part, num_epochs = max(config.num_epochs // FIRST_PART, 1), config.num_epochs
+    for last in sorted({part, num_epochs}):
+        shorter = dataclasses.replace(config, epochs=last)
+        control = train_control_until(shorter, levels, hidden, folder and folder / f"controls_{last}")
+        if (control.stop < last).all():
+            break
+    return control
+
+
+def train_control_until(
+    config: Config, levels: tuple[str, str, str, str], hidden: tuple[int, ...], folder: Path | None
+) -> xr.Dataset:
+    """Train networks of these hidden layers, recorded after every epoch without their planes."""
+
+    def record(_: object, training: TrainConfig) -> StoppingRecord:
+        return StoppingRecord(make_model(training), training.validation_fraction)
+
+    trained = train(
+        config,
+        arms_of(config, levels, hidden, record),
+        factors=(*FACTORS, "rule"),
+        source=SOURCE,
+        schedule=np.arange(config.num_epochs + 1),
+        folder=folder,
+    )
+    control = trained.isel(dict.fromkeys((*FACTORS, "rule"), 0), drop=True)
+    num_layers = trained.num_layers.item()
+    stops = stopping_epochs(control.validation_loss, stopping_rule(config))
+    return control.assign(stop=stops).assign_coords(num_layers=num_layers)
+
+
+def arms_of(
+    config: Config, levels: tuple[str, ...], hidden: tuple[int, ...], record_of: Callable[..., Record]
+) -> dict[tuple[str, ...], Arm]:
+    """Return networks of these hidden layers as the only arm: dataset, activation, step and others."""
+    name, activation, *others = levels
+    config = dataclasses.replace(config, datasets=(name,))
+    options = {"activation": activation, "hidden": hidden, "smoke_hidden": hidden}
+    return dataset_arms(
+        config,
+        lambda task: {(activation, *others): revisiting_training(config, task, **options)},
+        record_of,
+    )
+
+
+def stopping_rule(config: Config) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Return the rule that all networks stop by, for ``stopping_epochs``."""
+    return functools.partial(early_stopping, patience=config.patience)
+
+
 def without_values(arm: xr.Dataset) -> xr.Dataset:
     """Return NaN in the shape of an arm, for a step that its activation does not need."""
     empty = xr.full_like(arm, np.nan, dtype=float).drop_attrs(deep=False)
-    no_stop, not_diverged = xr.full_like(arm.stop, -1), xr.full_like(arm.diverged, False)
-    return empty.assign(stop=no_stop, diverged=not_diverged)
-
-
-def trained_arms(results: xr.Dataset) -> Arms:
-    """Return the arms of all steps that were trained, at the epochs that they recorded."""
-    arms = {}
-    for levels in levels_of(results, FACTORS):
-        arm = results.sel(levels)
-        recorded = np.isfinite(arm.ixt).any(("seed", "layer"))
-        if recorded.any():
-            arms[tuple(levels.values())] = arm.isel(epoch=recorded.values)
-    return arms
+    return empty.assign({name: xr.full_like(arm[name], value) for name, value in NO_VALUE.items()})
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
@@ -196,78 +326,15 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
             paper=PAPER if name == "symmetric" else {},
             title=f"{name}, networks with no dead layer: mean with 95% interval\n{seeds}",
         )
-    tables = [steps_table(arms, results.threshold), thresholds_table(arms), distances_table(arms)]
-    return figures, tables
-
-
-def steps_table(arms: Arms, threshold: float) -> Table:
-    """Tabulate by step layers, dead and diverged networks, accuracy at the stop, and the paper's."""
-    rows, accuracies = [], {}
-    for (name, activation, step), arm in arms.items():
-        all_accuracy = at_position(arm.test_accuracy, stop_positions(arm, arm.stop.values)).values
-        stops, accuracy = arm.stop.values >= 0, stop_accuracy(arm)
-        steps = accuracies.setdefault((name, activation), [])
-        change = accuracy - (steps[-1] if steps else accuracy)
-        steps.append(accuracy)
-        paper = PAPER[activation][int(step) :] if name == "symmetric" else ()
-        rows.append(
-            {
-                "dataset": name,
-                "activation": activation,
-                "step": step,
-                "hidden": int(arm.num_layers) - 1,
-                "removed_next": removable(arm, threshold),
-                "diverged": int((~stops).sum()),
-                "dead": int((stops & ~alive(arm)).sum()),
-                **interval_cells("stop", median_interval(arm.stop.values[stops])),
-                **interval_cells("accuracy", mean_interval(accuracy)),
-                "of_all": float(np.nanmean(all_accuracy)),
-                **interval_cells("change", mean_interval(change)),
-                "paper": paper[0] if paper else "",
-            }
+        figures[f"removals_{name}.png"] = plot_removals(
+            **removals_of(arms, name, results.threshold),
+            title=f"{name}, step 0 without layers, no dead layer: mean with 95% interval\n{seeds}",
         )
-    note = (
-        "stop: median epoch; accuracy: of test samples at the stop, mean over networks with no dead "
-        "layer; of_all: over all that did not diverge; change: within seeds, from the step before; "
-        "paper: of its one network"
-    )
-    verdicts = [f"{', '.join(levels)}: {verdict(steps)}" for levels, steps in accuracies.items()]
-    return table_of_rows("steps", rows, [note, *verdicts])
-
-
-def verdict(accuracies: list[np.ndarray]) -> str:
-    """Say what pruning costs from the first step to the last, within seeds alive in both."""
-    if len(accuracies) == 1:
-        return "no end layer is similar to the one before; nothing is removed."
-    change = mean_interval(accuracies[-1] - accuracies[0])
-    cost = "costs accuracy" if change.high < 0 else "gains accuracy" if change.low > 0 else "costs none"
-    return (
-        f"{len(accuracies) - 1} prunings; accuracy changes by {interval_text(change, 4)} within the "
-        f"{int(change.num_seeds)} seeds that are alive in the first and the last step: pruning {cost}."
-    )
-
-
-def thresholds_table(arms: Arms) -> Table:
-    """Tabulate by step how many end layers other thresholds would have removed."""
-    rows = []
-    for levels, arm in arms.items():
-        counts = {f"at_{threshold}": removable(arm, threshold) for threshold in THRESHOLDS}
-        hidden = {"hidden": int(arm.num_layers) - 1}
-        rows.append({**dict(zip(FACTORS, levels, strict=True)), **hidden, **counts})
-    note = "at_1.0: end layers whose distance from the one before is less than 1 bit, and so on"
-    return table_of_rows("thresholds", rows, [note])
-
-
-def distances_table(arms: Arms) -> Table:
-    """Tabulate by step the mean distance of each hidden layer's path from that of the layer before."""
-    rows = []
-    for levels, arm in arms.items():
-        for i, distances in enumerate(hidden_distances(arm).T, start=1):
-            mean = mean_interval(distances)
-            row = {**dict(zip(FACTORS, levels, strict=True)), "layers": f"{i}-{i + 1}"}
-            rows.append({**row, **interval_cells("distance", mean), "seeds": int(mean.num_seeds)})
-    note = (
-        "root mean square distance of (I(X;T), I(T;Y)) over recorded epochs until the stop, bits; "
-        "seeds: networks with no dead layer"
-    )
-    return table_of_rows("distances", rows, [note])
+    return figures, [
+        steps_table(arms, results.threshold),
+        controls_table(arms),
+        trained_table(arms),
+        ends_table(arms),
+        thresholds_table(arms),
+        distances_table(arms),
+    ]

@@ -1,8 +1,13 @@
-"""End layers that a network could do without, by their paths through the information plane."""
+"""End layers that a network could do without, by their paths, and accuracies at the stop."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from experiments.lab import levels_of
 from experiments.lab.revisiting import stop_positions
 from ibjax.analysis._inputs import as_numbers, as_positions
 from ibjax.analysis._labelled import check_same_seeds
@@ -12,13 +17,27 @@ from ibjax.checks import check_finite, check_positive, check_same_length
 from ibjax.types import ArrayLike
 
 __all__ = [
+    "FACTORS",
+    "Arms",
+    "accuracy_of_all",
     "alive",
+    "control_accuracies",
     "hidden_distances",
+    "hidden_widths",
+    "known_choices",
+    "mean_distances",
     "removable",
+    "removals_of",
     "similar_end_layers",
     "stop_accuracy",
+    "trained_arms",
     "trajectory_distances",
 ]
+
+FACTORS = ("dataset", "activation", "step")
+
+# The networks of one step by dataset, activation and step.
+Arms = Mapping[tuple[str, str, str], xr.Dataset]
 
 
 def trajectory_distances(ixt: ArrayLike, ity: ArrayLike, stop: ArrayLike) -> np.ndarray:
@@ -97,17 +116,77 @@ def hidden_distances(arm: xr.Dataset) -> np.ndarray:
     return np.where(alive(arm)[:, None], distances, np.nan)
 
 
+def mean_distances(arm: xr.Dataset) -> np.ndarray:
+    """Return mean distances of neighbouring hidden layers, (layer - 1,), bits; NaN if all are dead."""
+    return mean_interval(hidden_distances(arm)).estimate
+
+
 def removable(arm: xr.Dataset, threshold: float) -> int:
     """Count the last hidden layers that are similar to those before; 0 if all networks are dead."""
-    mean = mean_interval(hidden_distances(arm)).estimate
+    mean = mean_distances(arm)
     return similar_end_layers(mean, threshold) if len(mean) and np.isfinite(mean).all() else 0
+
+
+def accuracy_of_all(arm: xr.Dataset) -> np.ndarray:
+    """Return test accuracies at the stop, (seed,), of dead networks too; NaN for diverged ones."""
+    return at_position(arm.test_accuracy, stop_positions(arm, arm.stop.values)).values
 
 
 def stop_accuracy(arm: xr.Dataset) -> np.ndarray:
     """Return test accuracies at the stop, (seed,); NaN for dead networks."""
-    return np.where(
-        alive(arm), at_position(arm.test_accuracy, stop_positions(arm, arm.stop.values)).values, np.nan
-    )
+    return np.where(alive(arm), accuracy_of_all(arm), np.nan)
+
+
+def trained_arms(results: xr.Dataset) -> Arms:
+    """Return the arms of all steps that were trained, at the epochs that they recorded."""
+    arms = {}
+    for levels in levels_of(results, FACTORS):
+        arm = results.sel(levels)
+        recorded = np.isfinite(arm.ixt).any(("seed", "layer"))
+        if recorded.any():
+            arms[tuple(levels.values())] = arm.isel(epoch=recorded.values)
+    return arms
+
+
+def known_choices(arm: xr.Dataset) -> xr.Dataset:
+    """Return a step's choices of layers, without those that only other steps have."""
+    return arm.isel(choice=arm.choice_removes.isel(layer=0).notnull().values)
+
+
+def removals_of(arms: Arms, name: str, threshold: float) -> dict[str, dict[str, Any]]:
+    """Return what ``plot_removals`` draws of a dataset's first step: accuracies of living networks."""
+    ends, counts, choices, anew = {}, {}, {}, {}
+    for (dataset, activation, step), arm in arms.items():
+        if (dataset, step) != (name, "0"):
+            continue
+        living = alive(arm)
+        of_ends = arm.end_accuracy.transpose("num_removed", "seed").values
+        of_choices = known_choices(arm).bridged_accuracy.transpose("choice", "seed").values
+        ends[activation] = np.where(living, of_ends, np.nan)
+        choices[activation] = np.where(living, of_choices, np.nan)
+        counts[activation] = removable(arm, threshold)
+        pruned = arms.get((dataset, activation, "1"))
+        anew[activation] = {} if pruned is None else {"criterion": stop_accuracy(pruned)}
+        for rule, accuracy in control_accuracies(arm).items():
+            anew[activation][rule] = accuracy
+    return {"ends": ends, "counts": counts, "choices": choices, "anew": anew}
+
+
+def control_accuracies(arm: xr.Dataset) -> dict[str, np.ndarray]:
+    """Return accuracies of networks trained anew by rule, (seed,); NaN for dead ones."""
+    living = (arm.control_stop >= 0) & ~arm.control_dead
+    accuracy = arm.control_accuracy.where(living)
+    return {
+        rule: accuracy.sel(rule=rule).values
+        for rule in arm.rule.values.tolist()
+        if arm.control_removes.sel(rule=rule).isel(layer=0).notnull()
+    }
+
+
+def hidden_widths(arm: xr.Dataset) -> tuple[int, ...]:
+    """Return the widths of an arm's hidden layers, from its results' provenance."""
+    levels = "/".join(arm[name].item() for name in FACTORS)
+    return tuple(json.loads(json.loads(arm.attrs["arms"])[levels]["widths"])[:-1])
 
 
 def _hidden(arm: xr.Dataset, *variables: str) -> xr.Dataset:

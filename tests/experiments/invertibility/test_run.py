@@ -19,9 +19,17 @@ def test_a_small_run_keeps_the_contract_and_reports_everything():
     # Untrained, without biases, every layer maps the word of all zeros to zeros.
     leaky = results.zero_state.sel(activation="leaky_relu").isel(layer=slice(0, -1))
     assert float(leaky.max()) <= 1 / 410 + 1e-6
+    assert results.lost_finally.dims == ("dataset", "activation", "arithmetic", "seed", "layer")
+    assert "parameters" not in results
+    labelled = [*results.data_vars, "arithmetic"]
+    assert [name for name in labelled if "units" not in results[name].attrs] == []
+    # Recorded within training's program, and measured on the host: the same states.
+    finally_lost = exact.isel(epoch=-1, layer=slice(0, -1))
+    of_xla = results.lost_finally.sel(arithmetic="XLA float32").isel(layer=slice(0, -1))
+    np.testing.assert_allclose(of_xla, finally_lost.transpose(*of_xla.dims), atol=1e-4)
     figures, tables = invertibility.report(results)
-    assert set(figures) == {"lost_symmetric.png"}
-    assert [table.name for table in tables] == ["lost", "seeds"]
+    assert set(figures) == {"lost_symmetric.png", "arithmetics_symmetric.png"}
+    assert [table.name for table in tables] == ["lost", "arithmetics", "seeds"]
 
 
 def test_full_scale_is_the_default():
@@ -44,11 +52,21 @@ def made_up():
     for name in invertibility.ZEROS:
         results[name] = results.ixt.isel(estimator=0, drop=True) * 0
     results.zero_state[:, 0, :, :, 1] = 0.25
-    return results
+    # After training relu loses as much in any arithmetic; tanh 1 bit in XLA float32, 0.5 when rounded.
+    dims = ("dataset", "activation", "arithmetic", "seed", "layer")
+    for name, (relu, tanh) in {
+        "lost_finally": ((2.0,) * 3, (1.0, 0.5, 0.0)),
+        "shared_samples": ((16.0,) * 3, (8.0, 4.0, 0.0)),
+    }.items():
+        values = np.zeros((1, 3, 3, 8, 3))
+        values[:, 0, :, :, 1], values[:, 2, :, :, 0] = (np.array([x])[..., None] for x in (relu, tanh))
+        values[..., 2] = np.nan
+        results[name] = dims, values
+    return results.assign_coords(arithmetic=[*invertibility.ARITHMETICS])
 
 
 def test_the_verdict_says_what_is_lost_exactly_and_where(made_up):
-    _, (table, _) = invertibility.report(made_up)
+    _, (table, *_) = invertibility.report(made_up)
     _, relu, leaky, _ = table.sentences
     assert "lose bits exactly: 2 by 2.00 (2.00 to 2.00)." in relu
     assert "a share of 0.50 (0.50 to 0.50) is in their state of zeros (8 networks" in relu
@@ -56,6 +74,23 @@ def test_the_verdict_says_what_is_lost_exactly_and_where(made_up):
     assert "Bins show up to 1.50 (1.50 to 1.50) bits more of loss" in leaky
     by_layer = table.frame.set_index(["activation", "layer"])
     assert by_layer.lost_in_zero["relu", 2] == pytest.approx(1.0)
+
+
+def test_the_verdict_says_what_the_arithmetic_loses(made_up):
+    table = invertibility.arithmetics_table(made_up)
+    _, relu, leaky, tanh = table.sentences
+    assert relu == (
+        "symmetric, relu: layer 2 loses 2.00 (2.00 to 2.00) bits in XLA float32, "
+        "2.00 (2.00 to 2.00) in rounded float32 and 2.00 (2.00 to 2.00) in float64."
+    )
+    assert leaky == "symmetric, leaky_relu: hidden layers lose nothing, whatever the arithmetic."
+    assert "layer 1 loses 1.00 (1.00 to 1.00) bits in XLA float32, 0.50 (" in tanh
+    cells = table.frame.set_index(["activation", "layer", "arithmetic"])
+    assert len(cells) == 3 * 2 * 3
+    assert cells.less["tanh", 1, "rounded float32"] == 0.5
+    assert cells.shared["tanh", 1, "XLA float32"] == 8
+    diverged = made_up.sel(dataset="symmetric", activation="tanh") * np.nan
+    assert invertibility.arithmetics_verdict(diverged) == "all networks have diverged."
 
 
 @pytest.mark.slow

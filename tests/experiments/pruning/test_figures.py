@@ -1,8 +1,9 @@
 """What pruning changes."""
 
 import numpy as np
+import pytest
 
-from experiments.pruning.figures import plot_pruning
+from experiments.pruning.figures import plot_pruning, plot_removals
 
 
 def test_pruning_shows_distances_and_accuracies_by_step():
@@ -17,3 +18,24 @@ def test_pruning_shows_distances_and_accuracies_by_step():
     crosses = [line for line in right.get_lines() if line.get_marker() == "x"]
     assert crosses[0].get_ydata().tolist() == [0.87, 0.88, 0.89]
     assert not [line for line in last.get_lines() if line.get_marker() == "x"]
+
+
+def test_removals_are_shown_beside_those_of_others():
+    """The criterion's is the second best of three choices; relu's networks lose no layer."""
+    ends = {"tanh": np.full((3, 5), 0.9), "relu": np.full((3, 5), 0.8)}
+    choices = {"tanh": np.array([[0.7] * 5, [0.6] * 5, [0.8] * 5]), "relu": np.full((1, 5), 0.8)}
+    anew = {"tanh": {"criterion": np.full(5, 0.85), "random 1": np.full(5, 0.75)}, "relu": {}}
+    counts = {"tanh": 2, "relu": 0}
+    figure = plot_removals(ends, counts, choices, anew, title="made")
+    left, middle, right, _, none, empty = figure.axes
+    assert [line.get_xdata() for line in left.get_lines() if line.get_linestyle() == "--"] == [[2, 2]]
+    (cross,) = [line for line in middle.get_lines() if line.get_marker() == "x"]
+    assert (cross.get_xdata().tolist(), cross.get_ydata().tolist()) == ([1], [0.7])
+    assert middle.get_lines()[0].get_ydata().tolist() == pytest.approx([0.8, 0.7, 0.6])
+    assert [tick.get_text() for tick in right.get_xticklabels()] == ["criterion", "random 1"]
+    assert not none.get_lines()
+    assert not empty.get_lines()
+    with pytest.raises(ValueError, match="ends, counts: expected the same arms"):
+        plot_removals(ends, {"tanh": 2}, choices, anew)
+    with pytest.raises(ValueError, match="ends: expected"):
+        plot_removals({}, counts, choices, anew)
