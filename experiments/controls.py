@@ -77,6 +77,12 @@ REFERENCES = {
 }
 RELABELLED = ("random labels", FEW_RANDOM)
 
+# Panels of the two figures of planes: networks made of the trained ones, and networks trained otherwise.
+PLANES = {
+    "information_plane.png": ("trained", "rescaled", "rotated", "permuted"),
+    "information_plane_labels.png": ("trained", "random labels", FEW_TRAINED, FEW_RANDOM),
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Config(LabConfig):
@@ -127,11 +133,11 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
             rows=["control"],
             column="activation",
             title=f"Compression of I(X;T), bits, mean: {seeds}",
-        ),
-        "information_plane.png": plot_information_plane(
-            shown, row="activation", column="control", title=seeds
-        ),
+        )
     }
+    for name, controls in PLANES.items():
+        planes = shown.sel(control=list(controls))
+        figures[name] = plot_information_plane(planes, row="activation", column="control", title=seeds)
     verdicts = [verdict(results, summary, activation) for activation in ACTIVATIONS]
     quality = ("train_loss", "train_accuracy", "test_accuracy")
     return figures, [

@@ -84,7 +84,7 @@ def plot_bin_histograms(seen: xr.Dataset, *, title: str = "") -> Figure:
     for ax, activation in zip(axes[:, 0], activations, strict=True):
         ax.set_ylabel(f"{activation}\nshare of activations")
     _layer_titles(axes, layers)
-    axes[0, -1].legend(title="epoch", fontsize="x-small", title_fontsize="x-small")
+    axes[0, 0].legend(title="epoch", fontsize="x-small", title_fontsize="x-small", loc="lower center")
     add_title(figure, title)
     return figure
 

@@ -13,6 +13,8 @@ from ibjax.plots.axes import ARM_COLOURS, add_title, check_labels, log_axis
 
 __all__ = ["plot_by_level"]
 
+MOST_COLUMNS = 3
+
 
 def plot_by_level(
     values: xr.Dataset, over: str, *, labels: Mapping[str, str], ylabel: str, title: str = ""
@@ -24,7 +26,7 @@ def plot_by_level(
     Args:
         values: Dataset of variables of dims ``(over, "seed")``; NaN for seeds without a value.
         over: name of the factor, whose levels are numbers.
-        labels: labels of the variables, one panel each.
+        labels: labels of the variables, one panel each, three in a row.
         ylabel: label of the vertical axis of all panels.
         title: title of the figure.
 
@@ -36,8 +38,13 @@ def plot_by_level(
     check_text("ylabel", ylabel)
     check_results("values", values, dict.fromkeys(labels, (over, "seed")))
     as_numbers(f"values.{over}", values[over].values, "(level,)")
-    figure = Figure(figsize=(3.8 * len(labels) + 0.4, 3.6), layout="constrained")
-    axes = figure.subplots(1, len(labels), squeeze=False, sharex=True, sharey=True)[0]
+    num_columns = min(len(labels), MOST_COLUMNS)
+    num_rows = -(-len(labels) // num_columns)
+    figure = Figure(figsize=(3.8 * num_columns + 0.4, 3.2 * num_rows + 0.4), layout="constrained")
+    grid = figure.subplots(num_rows, num_columns, squeeze=False, sharex=True, sharey=True)
+    axes, spare = np.split(grid.ravel(), [len(labels)])
+    for ax in spare:
+        ax.remove()
     levels = values[over].values
     for ax, (name, label) in zip(axes, labels.items(), strict=True):
         level_values = values[name].clip(min=1).transpose(over, "seed").values
@@ -53,9 +60,12 @@ def plot_by_level(
         ax.errorbar(levels[known], middle, ends, fmt="o-", color=ARM_COLOURS[1], capsize=3, zorder=3)
         log_axis(ax)
         ax.set_xticks(levels)
-        ax.set_xlabel(values[over].attrs.get("long_name", over))
         ax.set_title(label, fontsize="medium")
         ax.grid(alpha=0.3)
-    axes[0].set_ylabel(ylabel)
+    for ax in grid[:, 0]:
+        ax.set_ylabel(ylabel)
+    for ax in axes[-num_columns:]:  # the last panel of every column
+        ax.set_xlabel(values[over].attrs.get("long_name", over))
+        ax.tick_params(labelbottom=True)
     add_title(figure, title)
     return figure

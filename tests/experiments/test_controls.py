@@ -72,7 +72,8 @@ def test_differences_are_within_seeds_and_at_equal_loss():
 
 def test_report_draws_every_control_but_the_one_that_is_equal_by_construction():
     figures, (compression, differences, seeds) = controls.report(made_up(ALL))
-    assert set(figures) == {"compression_of_controls.png", "information_plane.png"}
+    assert set(figures) == {"compression_of_controls.png", *controls.PLANES}
+    assert set().union(*controls.PLANES.values()) == set(ALL) - {"shuffled"}
     assert len(compression.frame) == 2 * 7 * 3
     assert "shuffled" not in compression.frame.control.values
     assert len(compression.sentences) == 3
