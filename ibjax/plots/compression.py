@@ -179,8 +179,8 @@ def plot_compression_table(
         for (i, j), value in np.ndenumerate(level_arms.compression.values):
             weight = "bold" if level_arms.compresses.values[i, j] else "normal"
             colour = "white" if abs(value) > 0.6 * scale else "black"
-            text = f"{round(value, 1) + 0.0:.1f}"  # 0.0, not -0.0
-            ax.text(j, i, text, ha="center", va="center", weight=weight, color=colour, size=8)
+            look = {"ha": "center", "va": "center", "weight": weight, "color": colour, "size": 8}
+            ax.text(j, i, f"{round(value, 1) + 0.0:.1f}", **look)
         ax.set_xticks(range(len(layers)), layers)
         ax.set_yticks(range(len(names)), names)
         ax.set_title(joined("", level))
