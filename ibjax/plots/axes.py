@@ -82,7 +82,7 @@ def epoch_axis(ax: Axes, plane: xr.Dataset) -> None:
     ax.grid(alpha=0.3)
 
 
-def _epoch_label(epoch: float, position: float) -> str:
+def _epoch_label(epoch: Any, _: Any) -> str:
     """Label powers of ten, but not epoch 1, whose label would lie on that of epoch 0."""
     if epoch in (0, 1):
         return "" if epoch else "0"
