@@ -19,19 +19,20 @@ from ibjax.mi import (
     revisiting_binned_mi,
 )
 from ibjax.types import MI
+from tests.marks import slow
 
 NOISY = functools.partial(noisy_mi, noise_variance=1e-3, key=jax.random.key(0), num_draws=2)
 ESTIMATORS = [
     pytest.param(binned_mi, id="binned_mi"),
     pytest.param(functools.partial(binned_mi, bin_width=0.07), id="binned_mi(bin_width)"),
     pytest.param(functools.partial(adaptive_binned_mi, bins=8), id="adaptive_binned_mi"),
-    pytest.param(idnns_binned_mi, id="idnns_binned_mi"),
+    slow(idnns_binned_mi, id="idnns_binned_mi"),
     pytest.param(revisiting_binned_mi, id="revisiting_binned_mi"),
-    pytest.param(functools.partial(revisiting_binned_mi, activation="relu"), id="revisiting(relu)"),
+    slow(functools.partial(revisiting_binned_mi, activation="relu"), id="revisiting(relu)"),
     pytest.param(functools.partial(quantised_mi, bits=4), id="quantised_mi"),
     pytest.param(exact_mi, id="exact_mi"),
     pytest.param(kde_mi, id="kde_mi"),
-    pytest.param(functools.partial(kde_mi, bound="lower"), id="kde_mi(lower)"),
+    slow(functools.partial(kde_mi, bound="lower"), id="kde_mi(lower)"),
     pytest.param(NOISY, id="noisy_mi"),
 ]
 pytestmark = pytest.mark.parametrize("estimator", ESTIMATORS)

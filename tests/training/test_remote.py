@@ -86,6 +86,7 @@ def assert_same_history(got, wanted):
     )
 
 
+@pytest.mark.slow
 def test_dask_trains_the_same_networks_as_blocks_by_name(dask_here, straight):
     shares = []
     trained = quick_fit(executor=dask_here.get_executor(pure=False), on_advance=shares.append)

@@ -96,6 +96,7 @@ def test_sharing_is_counted_by_hand():
     assert np.isnan(sharing([[0.0], [np.nan]])).all()
 
 
+@pytest.mark.slow
 def test_a_network_loses_what_its_weights_make_it_lose():
     """A unit tanh(8.5 x1 + 12 x2): XLA's float32 knows whether either is set, as 8.5 is beyond 7.999.
 

@@ -18,6 +18,7 @@ from ibjax.training import TrainConfig, fit, make_model
 WORDS = symmetric(every=32).data
 
 
+@pytest.mark.slow
 def test_a_networks_layers_are_found_among_its_parameters():
     """With ten layers, whose names sort as layer_1, layer_10, layer_2."""
     model = MLP((5, 4, 3, 3, 3, 3, 3, 3, 3, 2), ("tanh",) * 9)
@@ -39,6 +40,7 @@ def test_activations_on_the_host_are_those_of_the_library(name):
     assert HOST_ACTIVATIONS[name](z.astype(np.float64)).dtype == np.float64
 
 
+@pytest.mark.slow
 def test_splits_and_parameters_are_those_of_training():
     config = TrainConfig(widths=(3, 2), batch_size=32, num_epochs=1)
     history = fit(config, WORDS, seeds=(3, 5), record=lambda p, _, split: (ravel_pytree(p)[0], split))

@@ -171,6 +171,7 @@ class TestCells:
         assert not cells.compresses[0, 0, 0].any()
         assert all("units" in cells[name].attrs for name in cells)
 
+    @pytest.mark.slow
     def test_are_predicted_by_their_final_pre_activation(self):
         end = np.log2(np.multiply.outer(SCALES, 1 + 10 * np.asarray(RATES)))
         bits = np.stack([0.5 * end + 2, np.zeros_like(end)])[..., None]  # tanh by the number, relu none

@@ -107,6 +107,7 @@ class TestTables:
         assert set(table.frame.layer) == {2}
         assert set(table.frame.activation) == {"tanh"}
 
+    @pytest.mark.slow
     def test_count_the_cells_that_compress(self):
         bits = np.zeros((2, *END.shape, 3))
         bits[0, 2, 3, 1] = 2.0

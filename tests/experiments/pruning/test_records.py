@@ -18,6 +18,7 @@ ROWS = jax.random.permutation(jax.random.key(0), len(TASK.data.x))
 SPLIT = Split(ROWS[:90], ROWS[90:])
 
 
+@pytest.mark.slow
 def test_stopping_is_recorded_as_planes_record_it():
     """With a layer dead on the training samples: only the word of all ones makes it vary."""
     model = MLP((5, 3, 2), ("relu", "relu"))

@@ -63,6 +63,7 @@ def test_all_choices_of_layers_against_the_twin(name, function):
     assert len(set(found.tolist())) > 4
 
 
+@pytest.mark.slow
 def test_without_a_removal_it_is_the_network_itself():
     model = MLP((6, 4, 2), ("tanh", "tanh"))
     params = model.init(jax.random.key(1), WORDS.x)
