@@ -6,6 +6,7 @@
 
 import contextlib
 import functools
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -172,12 +173,14 @@ def run_block(run: Run, block: Block, place: Any, watch: Watch) -> tuple[PyTree,
     Raises:
         StoppedError: if training is to stop before the last recorded epoch.
     """
+    saved_at = time.monotonic()
     mesh, devices = getattr(place, "mesh", None), list(getattr(place, "device_set", [place]))
     everywhere = place if mesh is None else NamedSharding(mesh, PartitionSpec())
     with training_settings(devices[0]):
         data = jax.device_put(run.data, everywhere)
         lanes = jax.device_put(untrained_lanes(run, block), place)
         lanes, records = _resumed(run, lanes, data, block, place)
+        is_new = not records
         if len(records) < len(run.epochs):
             with watch.compiling(run) as first:
                 if first:  # no epochs: this only compiles
@@ -186,7 +189,7 @@ def run_block(run: Run, block: Block, place: Any, watch: Watch) -> tuple[PyTree,
                 if first or not records:
                     at_start = jax.device_get(measure(lanes, data, run.record, mesh))
                     records = records or [at_start]
-    num_networks, num_resumed, saved_at = len(block.seeds), len(records), time.monotonic()
+    num_networks, num_recorded = len(block.seeds), len(records)
 
     def report(last, epoch):
         if watch.on_advance is not None:
@@ -194,19 +197,24 @@ def run_block(run: Run, block: Block, place: Any, watch: Watch) -> tuple[PyTree,
             at_epoch = jax.tree.map(lambda x: x[:num_networks], records[-1])
             watch.on_advance(Advance(float(fraction), int(epoch), at_epoch))
 
-    report(0, run.epochs[num_resumed - 1])
-    for i in range(num_resumed, len(run.epochs)):
+    def save_if_due():
+        nonlocal saved_at
+        due = time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
+        if block.checkpoint and (due or len(records) == len(run.epochs)):
+            block.checkpoint.save(len(records), jax.device_get(lanes.state), _stacked(records))
+            saved_at = time.monotonic()
+
+    if is_new:
+        save_if_due()
+    report(0, run.epochs[num_recorded - 1])
+    for last, epoch in itertools.pairwise(run.epochs[num_recorded - 1 :]):
         if watch.stop.is_set():
             raise StoppedError
         with training_settings(devices[0]):
-            last, epoch = run.epochs[i - 1], run.epochs[i]
             state = _advance(lanes, data, last, epoch - last, run.recipe, mesh)
             lanes = lanes._replace(state=state)
             records.append(jax.device_get(measure(lanes, data, run.record, mesh)))
-            due = time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
-            if block.checkpoint and (due or i == len(run.epochs) - 1):
-                block.checkpoint.save(i + 1, jax.device_get(lanes.state), _stacked(records))
-                saved_at = time.monotonic()
+            save_if_due()
         report(last, epoch)
     kept = jax.device_get(lanes.state.params), _stacked(records)
     return jax.tree.map(lambda x: x[:num_networks], kept)

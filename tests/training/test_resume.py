@@ -97,7 +97,7 @@ def test_the_message_tells_functions_from_values(tmp_path):
     text = str(error.value)
     assert "learning_rate: 0.1 -> 0.2" in text
     assert "record: computes something else" in text
-    assert "optimizer_steps: computes something else" in text
+    assert "optimizer_steps" not in text  # the same steps, with other numbers
     assert "versions" not in text
     assert len(text) < 400
 

@@ -294,7 +294,7 @@ def test_optimizers_equal_optax_applied_by_hand(optimizer, batch_size):
 @pytest.mark.parametrize("batch_size", [8, slow(None)])
 def test_noise_changes_training_only_where_it_has_variance(batch_size):
     quiet, noisy = (make_recipe(batch_size, noise_variance=v) for v in (0.0, 0.1))
-    network = make_network(quiet)
+    network = make_network(noisy)
     other = network._replace(keys=network.keys._replace(noise=jax.random.key(99)))
     assert_identical(run(network, quiet, 2), run(other, quiet, 2))
     assert_identical(run(network, noisy, 2), run(network, noisy, 2))
@@ -322,7 +322,7 @@ def test_every_batch_and_epoch_has_its_own_noise():
     one_batch = [output_gradient(run(network, recipe, 1, epoch=e)) for e in range(4)]
     assert len(np.unique(one_batch)) == np.size(one_batch)
     # Batches of opposite labels would cancel if they had the same noise.
-    fixed = make_recipe(8, False, recipe.optimizer, noise_variance=1.0)
+    fixed = make_recipe(8, False, recipe.optimizer.optimizer, noise_variance=1.0)
     network = silent_network(fixed, [0] * 8 + [1] * 8)
     assert np.abs(output_gradient(run(network, fixed, 1))).min() > 1e-3
 
