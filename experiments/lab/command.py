@@ -196,19 +196,17 @@ def _few_words() -> Iterator[None]:
     def warn(message: Warning | str, *_: Any) -> None:
         print(f"warning: {message}", file=sys.stderr)
 
-    def crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        # TensorStore raises this for writes that continue after one has failed, which is raised itself.
-        if str(error) != "Event loop is closed":
-            former(kind, error, trace)
-
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax also raises what it logs
-    former, sys.excepthook = sys.excepthook, crash
-    try:
-        with warnings.catch_warnings():
-            warnings.showwarning = warn
-            yield
-    finally:
-        sys.excepthook = former
+    sys.excepthook = _crash  # for good: such writes may go on until the process ends
+    with warnings.catch_warnings():
+        warnings.showwarning = warn
+        yield
+
+
+def _crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    # TensorStore raises this for writes that continue after one has failed, which is raised itself.
+    if str(error) != "Event loop is closed":
+        sys.__excepthook__(kind, error, trace)
 
 
 def _results(
