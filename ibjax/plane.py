@@ -120,7 +120,7 @@ def information_plane(
     described = {name: {"units": "bits", "long_name": text} for name, text in texts.items()}
     told = {"units": "1", "long_name": "points that come from the estimator"}
     dims = ("estimator", "epoch", "layer")
-    flags = _flags(**planes, **ceilings)
+    flags = _flags(**planes, num_samples=len(y), entropy_y=ceilings["entropy_y"])
     plane = xr.Dataset(
         {name: (dims, planes[name], described[name]) for name in planes}
         | {"flagged": (("flag", *dims), np.stack(list(flags.values())), told)},
@@ -180,16 +180,15 @@ def _labels(y: Any) -> Any:
     return np.unique(array, return_inverse=True)[1].reshape(array.shape) if is_text else y
 
 
-def _flags(*, ixt, ity, log2_n: float, entropy_y: float) -> dict[str, np.ndarray]:
+def _flags(*, ixt, ity, num_samples: int, entropy_y: float) -> dict[str, np.ndarray]:
     """Return by name which points (epoch, layer) tell of the estimator."""
-    num_samples = round(2**log2_n)
     if num_samples < 2:
         none = np.zeros(ixt.shape, bool)
         return dict.fromkeys(FLAGS, none)
     found = diagnostics(ixt, ity, num_samples=num_samples, entropy_y=entropy_y)
     of_each = (
         found.ixt_saturated,
-        ixt <= FLOOR * log2_n,
+        ixt <= FLOOR * math.log2(num_samples),
         found.ity_above_entropy,
         found.ixt_grows | found.ity_grows,
         ~np.isfinite(ixt + ity),

@@ -125,8 +125,9 @@ class Watch:
 
 @contextlib.contextmanager
 def training_settings(device: Any = None) -> Iterator[None]:
-    """Set ibjax's own JAX settings, full float32 products and a default device, in this thread."""
-    with own_settings(), jax.default_matmul_precision("float32"), jax.default_device(device):
+    """Set ibjax's own JAX settings, full float32 products and a device, if given, in this thread."""
+    there = contextlib.nullcontext() if device is None else jax.default_device(device)
+    with own_settings(), jax.default_matmul_precision("float32"), there:
         yield
 
 

@@ -163,9 +163,9 @@ def numbers_of(config: TrainConfig) -> Numbers:
     return Numbers(**{k: np.float32(v) for k, v in values.items()}, decay_epochs=np.float32(period))
 
 
-def named_optimizer(config: TrainConfig) -> NamedOptimizer:
-    """Return the config's optimizer without its numbers."""
-    return NamedOptimizer(config.optimizer, config.learning_rate_schedule, config.weight_decay > 0)
+def named_optimizer(config: TrainConfig, *, decays: bool) -> NamedOptimizer:
+    """Return the config's optimizer without its numbers; ``decays`` tells whether weights decay."""
+    return NamedOptimizer(config.optimizer, config.learning_rate_schedule, decays)
 
 
 def make_optimizer(config: TrainConfig, steps_per_epoch: int = 1) -> optax.GradientTransformation:
@@ -176,7 +176,8 @@ def make_optimizer(config: TrainConfig, steps_per_epoch: int = 1) -> optax.Gradi
         steps_per_epoch: number of steps in an epoch, for schedules of the learning rate.
     """
     steps = as_whole("steps_per_epoch", steps_per_epoch)
-    return _made_optimizer(named_optimizer(config), numbers_of(config), steps)
+    named = named_optimizer(config, decays=config.weight_decay > 0)
+    return _made_optimizer(named, numbers_of(config), steps)
 
 
 @functools.lru_cache(maxsize=64)

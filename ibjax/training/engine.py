@@ -14,10 +14,10 @@ from ibjax.batching import default_lanes
 from ibjax.checks import as_whole
 from ibjax.training.blocks import Advance, Block, Run, Watch, run_block
 from ibjax.training.checkpoint import code_versions
-from ibjax.training.config import LOSSES, TrainConfig, make_model
+from ibjax.training.config import LOSSES, TrainConfig, make_model, named_optimizer
 from ibjax.training.data import DrawData, DrawLabels, check_drawn_form, checked_data
 from ibjax.training.devices import one_at_a_time, run_tasks
-from ibjax.training.optimizers import GivenOptimizer, NamedOptimizer, Numbers
+from ibjax.training.optimizers import GivenOptimizer, Numbers
 from ibjax.training.processes import SECONDS_TO_END, check_equal, gathered, raise_together, share
 from ibjax.training.remote import check_workers, train_remotely
 from ibjax.training.steps import Recipe
@@ -81,7 +81,7 @@ def prepared_run(
     if draw_own is not None:
         check_drawn_form(config, model, draw_own, shared)
     decays = bool((numbers.weight_decay > 0).any())
-    named = NamedOptimizer(config.optimizer, config.learning_rate_schedule, decays)
+    named = named_optimizer(config, decays=decays)
     recipe = Recipe(
         model=model,
         optimizer=named if optimizer is None else GivenOptimizer(optimizer),

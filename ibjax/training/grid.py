@@ -83,7 +83,6 @@ def checked_grid(config: TrainConfig, over: Any, *, model: Any = None, optimizer
     known = [field.name for field in dataclasses.fields(TrainConfig)]
     levels = {name: _levels(name, values, known) for name, values in over.items()}
     numeric = [name for name in levels if name in Numbers._fields]
-    check_numbers_used("over", (), config, model=model, optimizer=optimizer)
     for name in numeric:
         for value in levels[name]:
             dataclasses.replace(config, **{name: value})  # checks the number

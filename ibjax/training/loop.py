@@ -157,13 +157,13 @@ def fit(
             Block(all_seeds[i], *jax.tree.map(lambda x, i=i: x[i], (own_numbers, purposes)))
             for i in of_block
         ]
-        # What is drawn for single seeds is checked before any is trained.
-        checked = blocks if run.draw_own is not None else blocks[:1]
-        first, *_ = [untrained_lanes(run, block) for block in checked]
+        if run.draw_own is not None:  # what is drawn for single seeds is checked before any is trained
+            for block in blocks:
+                untrained_lanes(run, block)
         if folder is not None:
             description = run_description(
                 run,
-                first,
+                untrained_lanes(run, blocks[0]),
                 seeds_of=seeds_of,
                 purposes=purposes,
                 numbers=numbers,

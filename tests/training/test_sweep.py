@@ -143,8 +143,7 @@ def quick_sweep_of(over):
 
 @pytest.mark.slow
 def test_results_in_a_file_are_those_in_memory(tmp_path, swept):
-    over = OVER | {"learning_rate": OVER["learning_rate"]}
-    written = quick_sweep(over=over, save_to=tmp_path / "sweep.nc")
+    written = quick_sweep(over=OVER, save_to=tmp_path / "sweep.nc")
     assert written.ixt._in_memory is False
     xr.testing.assert_equal(written.load(), swept)
     assert written.ixt.attrs == swept.ixt.attrs
