@@ -13,7 +13,7 @@ import scipy.stats
 
 from ibjax.analysis._inputs import as_numbers
 from ibjax.analysis._labelled import check_same_seeds
-from ibjax.analysis.intervals import Interval
+from ibjax.analysis.intervals import Interval, jackknife_variance
 from ibjax.checks import check_number
 from ibjax.types import ArrayLike
 
@@ -205,9 +205,8 @@ def _log_odds(values: np.ndarray) -> np.ndarray:
 
 def _jackknife_variance(values: np.ndarray, axis: int) -> np.ndarray:
     """Return the variance of the log-odds, leaving out rows (axis 0) or columns (axis 1) one by one."""
-    n = values.shape[axis]
-    without = np.stack([_log_odds(np.delete(values, i, axis)) for i in range(n)])
-    return (n - 1) / n * ((without - without.mean(axis=0)) ** 2).sum(axis=0)
+    left_out = range(values.shape[axis])
+    return jackknife_variance(np.stack([_log_odds(np.delete(values, i, axis)) for i in left_out]))
 
 
 def _complement(share: Interval) -> Interval:

@@ -18,6 +18,7 @@ __all__ = [
     "halving_interval",
     "halvings",
     "jackknife_interval",
+    "jackknife_variance",
     "mean_interval",
     "median_interval",
     "rank_correlation",
@@ -213,6 +214,26 @@ def rank_correlation(a: ArrayLike, b: ArrayLike) -> Interval:
     most = 1 - 6 / (count**3 - count)
     low, high = np.tanh(np.arctanh(np.clip(rho, -most, most)) + np.array([-half, half]))
     return Interval(rho, min(float(low), rho), max(float(high), rho), count)
+
+
+def jackknife_variance(without: ArrayLike) -> np.ndarray:
+    """Variance of a statistic by the jackknife, from its values without each of n replicates.
+
+    (n - 1)/n sum_i (s_i - mean_j s_j)^2 (Efron & Stein 1981: never too small on average).
+
+    Args:
+        without: (n, ...) the statistic computed without each replicate, such as a seed.
+
+    Returns:
+        (...) variances, in squared units of the statistic; NaN where one of its values is.
+
+    Raises:
+        ValueError: for anything but an array of numbers with two replicates or more.
+    """
+    without = as_numbers("without", without, "(n, ...)")
+    if without.ndim < 1 or len(without) < 2:
+        raise ValueError(f"without: expected two replicates or more, got shape {without.shape}")
+    return (len(without) - 1) / len(without) * ((without - without.mean(axis=0)) ** 2).sum(axis=0)
 
 
 def jackknife_interval(pairs: ArrayLike, level: float | int = 0.95) -> Interval:

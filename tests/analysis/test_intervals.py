@@ -8,6 +8,7 @@ from ibjax.analysis.intervals import (
     halving_interval,
     halvings,
     jackknife_interval,
+    jackknife_variance,
     mean_interval,
     median_interval,
     rank_correlation,
@@ -157,6 +158,12 @@ def test_jackknife_of_a_mean_is_the_mean_s_own_interval():
     for name in ("estimate", "low", "high"):
         assert float(getattr(found, name)) == pytest.approx(float(getattr(expected, name)))
     assert int(found.num_seeds) == 12
+
+
+def test_jackknife_variance_of_a_mean_is_its_own():
+    values = np.random.default_rng(0).normal(size=(9, 2))
+    without = [np.delete(values, i, axis=0).mean(axis=0) for i in range(9)]
+    np.testing.assert_allclose(jackknife_variance(without), values.var(axis=0, ddof=1) / 9)
 
 
 def test_jackknife_twin():

@@ -223,6 +223,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "halving_interval": {"values": FALLING[None], "level": 0.9},
         "halvings": {"num_seeds": 7},
         "jackknife_interval": {"pairs": np.ones((4, 4, 2)), "level": 0.9},
+        "jackknife_variance": {"without": FALLING},
         "mean_interval": {"values": FALLING, "axis": 0, "level": 0.9},
         "median_interval": {"values": FALLING[:, 0]},
         "rank_correlation": {"a": FALLING[:, 0], "b": FALLING[:, 1]},
