@@ -111,16 +111,17 @@ class Watch:
             stop: event that is set when training is to stop.
         """
         self.on_advance, self.num_networks, self.stop = on_advance, num_networks, stop
-        self._compiled: set[int] = set()
-        self._locks: dict[int, threading.Lock] = {}
+        self._compiled: set[tuple[str, int]] = set()
+        self._locks: dict[tuple[str, int], threading.Lock] = {}
 
     @contextlib.contextmanager
-    def compiling(self, run: Run) -> Iterator[bool]:
-        """Let one thread compile a run's programs while the others wait; tell whether this one does."""
-        lock = self._locks.setdefault(id(run), threading.Lock())
-        with lock if id(run) not in self._compiled else contextlib.nullcontext():
-            yield id(run) not in self._compiled
-            self._compiled.add(id(run))
+    def compiling(self, programs: str, run: Run) -> Iterator[bool]:
+        """Let one thread compile programs of a run while others wait; tell whether this one does."""
+        key = programs, id(run)
+        lock = self._locks.setdefault(key, threading.Lock())
+        with lock if key not in self._compiled else contextlib.nullcontext():
+            yield key not in self._compiled
+            self._compiled.add(key)
 
 
 @contextlib.contextmanager
@@ -179,11 +180,12 @@ def run_block(run: Run, block: Block, place: Any, watch: Watch) -> tuple[PyTree,
     everywhere = place if mesh is None else NamedSharding(mesh, PartitionSpec())
     with training_settings(devices[0]):
         data = jax.device_put(run.data, everywhere)
-        lanes = jax.device_put(untrained_lanes(run, block), place)
+        with watch.compiling("draws", run):
+            lanes = jax.device_put(untrained_lanes(run, block), place)
         lanes, records = _resumed(run, lanes, data, block, place)
         is_new = not records
         if len(records) < len(run.epochs):
-            with watch.compiling(run) as first:
+            with watch.compiling("training", run) as first:
                 if first:  # no epochs: this only compiles
                     now = run.epochs[len(records)]
                     jax.block_until_ready(_advance(lanes, data, now, now - now, run.recipe, mesh))

@@ -138,7 +138,7 @@ class _HostWriter:
             return x.__code__, x.__defaults__, x.__kwdefaults__, cells, read
         if hasattr(x, "__wrapped__"):
             return self._parts(x.__wrapped__)
-        if isinstance(x, types.FunctionType):
+        if isinstance(x, types.FunctionType | np.ufunc):  # NumPy keeps signatures asked for in ufuncs
             return (_name(x),)
         if dataclasses.is_dataclass(x):
             return _name(x), *(getattr(x, field.name) for field in dataclasses.fields(x))

@@ -1,6 +1,7 @@
 """What a function computes is told by its program: changes are seen, names and processes are not."""
 
 import functools
+import inspect
 import os
 import subprocess
 import sys
@@ -163,6 +164,12 @@ def test_what_computes_something_else_is_told_apart(name):
     digests = of_group(name)
     assert len(set(digests)) == len(digests)
     assert of_group(name) == digests
+
+
+def test_numpy_functions_are_the_same_after_a_look_at_their_signature(monkeypatch):
+    before = of_host(np.exp2)
+    monkeypatch.setattr(np.exp2, "__signature__", inspect.signature(scaled), raising=False)
+    assert of_host(np.exp2) == before
 
 
 def test_values_that_a_host_function_reads_count(monkeypatch):
