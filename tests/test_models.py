@@ -213,6 +213,7 @@ def glorot_uniform(fan_in, fan_out):
     return scipy.stats.uniform(-limit, 2 * limit)
 
 
+@pytest.mark.slow
 def test_fan_in_is_cut_at_two_sigma_without_correcting_the_variance():
     hidden, output = initial_kernels("fan_in")
     assert_drawn_from(hidden, cut_normal(300))

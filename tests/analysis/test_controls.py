@@ -42,6 +42,7 @@ def seen(network):
     return jax.jit(ControlsRecord(MODEL, ESTIMATORS))(*network)
 
 
+@pytest.mark.slow
 def test_every_control_has_a_plane_of_every_estimator(seen):
     assert seen["ixt"].shape == seen["ity"].shape == (len(CONTROLS), 2, 2)
     assert seen["train_loss"].shape == (len(CONTROLS),)
@@ -55,6 +56,7 @@ def test_trained_is_the_network_itself(network, seen):
         np.testing.assert_allclose(seen[name][CONTROLS.index("trained")], value, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_shuffled_keeps_ixt_and_loses_the_labels(network, seen):
     params, data, _ = network
     trained, shuffled = (CONTROLS.index(name) for name in ("trained", "shuffled"))

@@ -118,6 +118,7 @@ def test_samples_left_over_are_not_used(params, data, split):
     np.testing.assert_array_equal(statistics(test), before)
 
 
+@pytest.mark.slow
 def test_equal_batches_have_no_spread_at_all(params, data):
     rows = jnp.tile(jnp.arange(BATCH), 4)
     mean, std = minibatch_gradients(MODEL, params, data, rows, batch_size=BATCH)

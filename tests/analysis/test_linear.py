@@ -71,6 +71,7 @@ def test_information_is_that_of_the_joint_covariance(data, params, layer):
     assert irrelevant == pytest.approx(mi_of_blocks(covariance, x[NUM_RELEVANT:], t), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_input_information_is_that_of_linear_gaussian_mi(data, params):
     w = linear.layer_maps(params)[1]
     expected = float(linear_gaussian_mi(w, input_covariance=np.eye(D) / D, noise_variance=NOISE))

@@ -49,7 +49,7 @@ def numpy_network(params, x):
 
 
 def test_losses_and_accuracies_equal_numpy_on_their_own_rows(params, data, split):
-    got = PlaneRecord(MODEL, binned_mi)(params, data, split)
+    got = jax.jit(PlaneRecord(MODEL, binned_mi))(params, data, split)
     assert set(got) == NAMES
     x, y = map(np.asarray, data)
     p = numpy_network(params, x)[-1]
@@ -67,7 +67,7 @@ def test_losses_and_accuracies_equal_numpy_on_their_own_rows(params, data, split
 @pytest.mark.slow
 def test_losses_are_in_nats(data, split):
     params = MODEL.init(jax.random.key(0), jnp.zeros((1, 6)))
-    got = PlaneRecord(MODEL, binned_mi)(jax.tree.map(jnp.zeros_like, params), data, split)
+    got = jax.jit(PlaneRecord(MODEL, binned_mi))(jax.tree.map(jnp.zeros_like, params), data, split)
     assert got["train_loss"] == pytest.approx(np.log(3), rel=1e-6)
     assert got["test_loss"] == pytest.approx(np.log(3), rel=1e-6)
 
@@ -75,7 +75,7 @@ def test_losses_are_in_nats(data, split):
 @pytest.mark.parametrize("rows", [slow("all"), slow("train"), "test"])
 @pytest.mark.parametrize("estimator", [slow(binned_mi, id="bins"), pytest.param(by_width, id="width")])
 def test_information_is_the_estimators_of_each_layers_activations(params, data, split, rows, estimator):
-    got = PlaneRecord(MODEL, estimator, rows=rows)(params, data, split)
+    got = jax.jit(PlaneRecord(MODEL, estimator, rows=rows))(params, data, split)
     chosen = slice(None) if rows == "all" else np.asarray(getattr(split, rows))
     logits, hidden = MODEL.apply(params, data.x)
     layers = [*hidden, jax.nn.softmax(logits)]
@@ -91,7 +91,7 @@ def test_information_is_the_estimators_of_each_layers_activations(params, data, 
 @pytest.mark.slow
 def test_information_of_other_rows_is_another(params, data, split):
     values = [
-        np.asarray(PlaneRecord(MODEL, binned_mi, rows=rows)(params, data, split)["ixt"])
+        np.asarray(jax.jit(PlaneRecord(MODEL, binned_mi, rows=rows))(params, data, split)["ixt"])
         for rows in ("all", "train", "test")
     ]
     assert (values[0] != values[1]).any()
@@ -101,11 +101,12 @@ def test_information_of_other_rows_is_another(params, data, split):
 @pytest.mark.slow
 def test_noise_of_training_is_not_measured(params, data, split):
     noisy = MLP(MODEL.widths, MODEL.activations, noise_variance=0.5)
-    quiet = PlaneRecord(MODEL, binned_mi)(params, data, split)
-    for name, value in PlaneRecord(noisy, binned_mi)(params, data, split).items():
+    quiet = jax.jit(PlaneRecord(MODEL, binned_mi))(params, data, split)
+    for name, value in jax.jit(PlaneRecord(noisy, binned_mi))(params, data, split).items():
         np.testing.assert_array_equal(value, quiet[name])
 
 
+@pytest.mark.slow
 def test_a_network_that_is_not_finite_has_nan_everywhere(params, data, split):
     broken = jax.tree.map(lambda p: jnp.full_like(p, jnp.nan), params)
     record = jax.jit(PlaneRecord(MODEL, binned_mi))
@@ -116,6 +117,7 @@ def test_a_network_that_is_not_finite_has_nan_everywhere(params, data, split):
         assert np.isnan(value).all(), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", ["all", slow("test")])
 def test_units_that_vary_are_counted_over_the_samples_measured(data, split, rows):
     params = jax.tree.map(jnp.zeros_like, MODEL.init(jax.random.key(0), data.x))
@@ -125,7 +127,7 @@ def test_units_that_vary_are_counted_over_the_samples_measured(data, split, rows
     first["kernel"] = first["kernel"].at[0, 1].set(1e-3).at[5, 2].set(1.0)
     first["bias"] = first["bias"] + 0.5
     second["bias"] = second["bias"] - 1.0  # relu units that are never on
-    got = PlaneRecord(MODEL, by_width, rows=rows)(params, data._replace(x=x), split)
+    got = jax.jit(PlaneRecord(MODEL, by_width, rows=rows))(params, data._replace(x=x), split)
     assert got["num_varying"].dtype == jnp.int32
     assert got["num_varying"].tolist() == [2 if rows == "all" else 1, 0, 0]
     # The first of the two varies within one bin, and one sample in 60 is in a bin of its own.
@@ -196,7 +198,7 @@ def test_several_estimators_see_what_each_sees_alone(params, data, split):
     record = PlanesRecord(MODEL, {"bins": binned_mi, "width": by_width}, rows="test")
     got = record(params, data, split)
     for i, estimator in enumerate((binned_mi, by_width)):
-        alone = PlaneRecord(MODEL, estimator, rows="test")(params, data, split)
+        alone = jax.jit(PlaneRecord(MODEL, estimator, rows="test"))(params, data, split)
         for name, value in alone.items():
             np.testing.assert_array_equal(got[name][i] if name in ("ixt", "ity") else got[name], value)
 
@@ -206,7 +208,7 @@ def test_settings_lie_between_estimators_and_layers(params, data, split):
     record = PlanesRecord(MODEL, {"width": in_two_widths}, settings=("fine", "coarse"))
     got = record(params, data, split)
     assert got["ixt"].shape == got["ity"].shape == (1, 2, 3)
-    alone = PlaneRecord(MODEL, by_width)(params, data, split)
+    alone = jax.jit(PlaneRecord(MODEL, by_width))(params, data, split)
     for name in ("ixt", "ity"):
         np.testing.assert_array_equal(got[name][0, 0], alone[name])
 
@@ -219,9 +221,9 @@ def test_one_output_is_a_sigmoid_unit(data, split):
     layers = params["params"]
     padded = jax.tree.map(lambda p: jnp.concatenate([jnp.zeros_like(p), p], -1), layers["layer_2"])
     binary = LabelledSamples(data.x, (data.y > 0).astype(jnp.int32))
-    got = PlaneRecord(one, by_width)(params, binary, split)
+    got = jax.jit(PlaneRecord(one, by_width))(params, binary, split)
     of_two = {"params": {"layer_1": layers["layer_1"], "layer_2": padded}}
-    expected = PlaneRecord(two, by_width)(of_two, binary, split)
+    expected = jax.jit(PlaneRecord(two, by_width))(of_two, binary, split)
     for name in NAMES - {"ixt", "ity", "num_varying"}:
         assert got[name] == pytest.approx(float(expected[name]), abs=1e-6), name
     h = np.tanh(np.asarray(data.x) @ layers["layer_1"]["kernel"])
@@ -233,11 +235,13 @@ def test_one_output_is_a_sigmoid_unit(data, split):
 def test_each_layer_may_have_an_estimator_of_its_own(params, data, split):
     widths = (0.1, 0.25, 0.5)
     own = tuple(functools.partial(binned_mi, bin_width=w) for w in widths)
-    got = PlaneRecord(MODEL, own, rows="train")(params, data, split)
+    got = jax.jit(PlaneRecord(MODEL, own, rows="train"))(params, data, split)
     for i, estimator in enumerate(own):
-        alone = PlaneRecord(MODEL, estimator, rows="train")(params, data, split)
+        alone = jax.jit(PlaneRecord(MODEL, estimator, rows="train"))(params, data, split)
         assert got["ixt"][i] == alone["ixt"][i]
-    both = PlanesRecord(MODEL, {"own": own, "width": by_width}, rows="train")(params, data, split)
+    both = jax.jit(PlanesRecord(MODEL, {"own": own, "width": by_width}, rows="train"))(
+        params, data, split
+    )
     np.testing.assert_array_equal(both["ixt"][0], got["ixt"])
     assert PlaneRecord(MODEL, own) == PlaneRecord(MODEL, list(own))
 
@@ -288,6 +292,7 @@ def test_several_estimators_have_names():
             PlanesRecord(MODEL, wrong)
 
 
+@pytest.mark.slow
 def test_validation_rows_are_the_last_training_rows(params, data, split):
     plain = PlaneRecord(MODEL, by_width, rows="train")
     held = dataclasses.replace(plain, validation_fraction=0.25)

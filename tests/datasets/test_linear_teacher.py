@@ -11,6 +11,7 @@ def draw(seed=0, **options):
     return linear_teacher(jax.random.key(seed), **{"num_samples": 20_000, "snr": 4.0, **options})
 
 
+@pytest.mark.slow
 def test_shapes_and_law_of_the_samples():
     data = draw(weight_variance=9.0, num_inputs=20)
     assert data.x.shape == (20_000, 20)

@@ -93,6 +93,7 @@ def test_signed_zeros_are_one_value():
     assert adaptive_edges(np.float32([-0.0, 0.0, 1.0]), bins=2)[:2].tolist() == [0.0, 1.0]
 
 
+@pytest.mark.slow
 def test_many_values_and_bins():
     """100,000 values times 30,000 bins exceed an int32."""
     t = np.random.default_rng(0).normal(size=(100_000, 1)).astype(np.float32)

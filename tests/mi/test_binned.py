@@ -85,6 +85,7 @@ def test_default_equals_twin(layer):
     assert_equals_twin(*layer)
 
 
+@pytest.mark.slow
 @given(
     layers(any_float | near_one | notable),
     st.tuples(any_float, any_float).filter(lambda ends: ends[0] < ends[1]),
@@ -99,6 +100,7 @@ def test_any_range_equals_twin(layer, ends):
             binned_mi(*layer, bins=7, range=ends)
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(deadline=None)
 def test_any_edges_equal_twin(data):

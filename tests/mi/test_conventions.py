@@ -14,7 +14,6 @@ from ibjax.mi import (
 )
 from ibjax.mi.conventions import RANGES
 from ibjax.models import ACTIVATIONS
-from tests.marks import slow
 
 
 def entropy_of_rows(rows):
@@ -75,7 +74,8 @@ def codes_edges(activation, width, limits):
     return edges
 
 
-@pytest.mark.parametrize("activation", ["relu", *(slow(name) for name in UNBOUNDED if name != "relu")])
+@pytest.mark.slow
+@pytest.mark.parametrize("activation", UNBOUNDED)
 def test_bins_of_unbounded_activations_are_the_codes_for_each_networks_own_limits(activation):
     """Networks side by side, their limits traced, against NumPy's edges for each of them."""
     rng = np.random.default_rng(0)

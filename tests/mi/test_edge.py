@@ -93,6 +93,7 @@ words = {"words": lambda rng: rng.integers(0, 2, (N, 4)).astype(np.uint8)}
 labels = {"labels": lambda rng: rng.integers(-2, 3, N).astype(np.int32)}
 
 
+@pytest.mark.slow
 @given(st.sampled_from([*cut, "words"]), st.sampled_from([*cut, "labels"]), st.integers(0, 2**32 - 1))
 @settings(deadline=None, max_examples=8)
 def test_equals_twin(name_x, name_y, seed):

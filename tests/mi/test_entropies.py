@@ -176,6 +176,7 @@ def test_mean_of_the_plug_in_over_random_samples():
     assert h.mean() == pytest.approx(2.2081231, abs=4 * h.std() / math.sqrt(len(h)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "correction", ["miller_madow", "jackknife", "grassberger88", "grassberger03", "shrinkage"]
 )

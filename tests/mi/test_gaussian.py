@@ -90,6 +90,7 @@ def test_weak_and_strong_correlation_keep_their_digits(rho):
 # The twin.
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from([(20, 1, 1), (60, 3, 2), (120, 25, 25)]),
     st.floats(-3, 1),

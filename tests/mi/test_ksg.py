@@ -164,7 +164,7 @@ def samples():
     return x.astype(np.float32), y.astype(np.float32)
 
 
-@pytest.mark.parametrize(("k", "variant"), [slow(1, 1), (3, 1), (3, 2), slow(20, 2)])
+@pytest.mark.parametrize(("k", "variant"), [slow(1, 1), (3, 1), slow(3, 2), slow(20, 2)])
 def test_agrees_with_twin(samples, k, variant):
     x, y = samples
     assert ksg_mi(x, y, k=k, variant=variant) == pytest.approx(ksg_twin(x, y, k, variant), abs=1e-5)

@@ -84,6 +84,7 @@ def test_kernels_beyond_float32_together():
 DIMS = [[3, 5], [5, 3], [12, 10, 7, 5, 4, 3], [12, 3, 2, 12]]
 
 
+@pytest.mark.slow
 @given(st.sampled_from(DIMS), st.floats(-8, 6), st.integers(0, 2**32 - 1))
 @settings(deadline=None, max_examples=40)
 def test_equals_twin(dims, log_noise, seed):

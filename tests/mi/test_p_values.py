@@ -33,6 +33,7 @@ def test_discrete_equals_the_g_test():
     assert got == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_discrete_null_estimates_are_uniform():
     rng, lanes, n = np.random.default_rng(0), 4000, 600
     joint = rng.integers(0, 3, (lanes, n)) * 4 + rng.integers(0, 4, (lanes, n))

@@ -97,6 +97,7 @@ def test_an_offset_does_not_matter_to_layers_with_noise(estimator, offset):
     np.testing.assert_allclose(got, expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_traced_subnormal_numbers_keep_their_differences():
     x = (np.round(X * 2**10) * 2.0**-149).astype(np.float32)
     y = Y.astype(np.float32)

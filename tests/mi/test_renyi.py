@@ -170,6 +170,7 @@ def test_constant_variable_gives_none(samples):
     assert renyi_mi(np.ones((60, 100)) / 3, samples[1]) == pytest.approx(0.0, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_order_and_sides_do_not_matter(samples):
     x, y = samples
     expected = float(renyi_mi(x, y))

@@ -60,6 +60,7 @@ def test_mixed_distribution(m, nats):
     assert -0.01 - 3.5 * standard_error < got.mean() - nats < 3.5 * standard_error
 
 
+@pytest.mark.slow
 def test_binary_input_in_gaussian_noise():
     """+-1 with noise of variance 1: 0.336831 nats by quadrature."""
     rng = np.random.default_rng(0)
@@ -114,6 +115,7 @@ def test_agrees_with_scikit_learn(rare):
 # Small classes and ties.
 
 
+@pytest.mark.slow
 def test_classes_of_one_sample_are_left_out(samples):
     x, labels = samples
     x = x[:, 0]  # in one dimension the scale, which is of all samples, does not matter
@@ -194,6 +196,7 @@ def test_jit_and_vmap_agree_with_eager(samples):
     np.testing.assert_allclose(jax.vmap(ross_mi)(*lanes), loop, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_number_of_classes_is_no_part_of_the_program(samples):
     x, labels = samples
     traces = []

@@ -62,6 +62,7 @@ def test_shuffles_equal_twin(rho, seed):
     assert got.p_value == pytest.approx(expected[1], abs=1 / 31 + 1e-6)  # a tie within rounding
 
 
+@pytest.mark.slow
 def test_dependence_gives_the_smallest_p_value_and_never_zero():
     test = shuffle_test(correlation_mi, *gaussian(0.95, (40,)), key=KEY, num_shuffles=49)
     assert test.p_value == pytest.approx(1 / 50)

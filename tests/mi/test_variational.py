@@ -162,6 +162,7 @@ def test_parts():
     assert _sizes(50, 10, 0.2) == (10, 10, 20)
 
 
+@pytest.mark.slow
 def test_batches_hold_different_rows_and_cover_the_held_out_halves():
     plan = Plan(
         "infonce", "separable", (8,), 5.0, 1, 1e-3, (0.0,), batch_size=7, num_train=31, num_half=23

@@ -91,6 +91,7 @@ def test_a_resumed_run_is_the_straight_run_bit_for_bit(tmp_path, straight, save_
         assert len(advances) < 2 * NUM_RECORDED  # it went on, and not from the start
 
 
+@pytest.mark.slow
 def test_a_run_may_be_interrupted_again_and_again(tmp_path, straight, save_always):
     interrupted_fit(tmp_path, 3)
     for _ in range(3):

@@ -27,6 +27,7 @@ def test_an_order_has_every_sample_once(num_samples):
         assert (orders[0] == np.arange(num_samples)).sum() < 10
 
 
+@pytest.mark.slow
 def test_an_order_is_the_same_for_lanes_and_alone():
     keys = jax.vmap(jax.random.key)(jnp.arange(3))
     epoch = jnp.asarray(4)

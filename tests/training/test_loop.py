@@ -85,7 +85,8 @@ def momentum_step(config):
     return step
 
 
-@pytest.mark.parametrize("config", [pytest.param(CONFIG, id="batches"), slow(FULL, id="full")])
+@pytest.mark.slow
+@pytest.mark.parametrize("config", [pytest.param(CONFIG, id="batches"), pytest.param(FULL, id="full")])
 def test_epoch_e_is_the_network_after_exactly_e_epochs(config):
     history = quick_fit(config, DATA, seeds=[11, 7], schedule=[0, 1, 2, 3])
     assert history.seeds.tolist() == [11, 7]
@@ -113,7 +114,8 @@ def test_records_do_not_depend_on_which_epochs_are_recorded(straight):
     assert_identical(every.params, straight.params)
 
 
-@pytest.mark.parametrize("seeds_per_batch", [1, slow(2), slow(50)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds_per_batch", [1, 2, 50])
 def test_results_do_not_depend_on_seeds_per_batch(straight, seeds_per_batch):
     history = quick_fit(CONFIG, DATA, seeds=SEEDS, seeds_per_batch=seeds_per_batch)
     assert_identical(all_of(history), all_of(straight))
@@ -147,6 +149,7 @@ def test_other_lanes_agree_up_to_rounding(straight):
     assert_close(quick_fit(CONFIG, DATA, seeds=SEEDS, lanes=5).params, straight.params)
 
 
+@pytest.mark.slow
 def test_record_decides_what_is_kept_and_sees_the_seeds_own_split():
     history = quick_fit(CONFIG, DATA, seeds=[5, 6], record=keep_all)
     assert set(history.records) == {"params", "labels", "train", "test"}
@@ -162,6 +165,7 @@ def test_record_decides_what_is_kept_and_sees_the_seeds_own_split():
     assert (history.records["train"][0] != history.records["train"][1]).any()
 
 
+@pytest.mark.slow
 def test_first_rows_split_is_the_same_for_all_seeds():
     records = quick_fit(EXPLODING, DATA, seeds=[0, 1], record=keep_all).records
     split = Split(*(np.broadcast_to(rows, (2, 4, len(rows))) for rows in first_rows_split(50, 0.8)))
@@ -271,7 +275,7 @@ def test_programs_are_compiled_once():
     assert traced == once
 
 
-@pytest.mark.parametrize("seeds_per_batch", [1, 2])
+@pytest.mark.parametrize("seeds_per_batch", [slow(1), 2])
 def test_progress_adds_up_to_one(straight, seeds_per_batch):
     advances = []
     quick_fit(CONFIG, DATA, seeds=SEEDS, seeds_per_batch=seeds_per_batch, on_advance=advances.append)

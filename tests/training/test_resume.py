@@ -64,7 +64,7 @@ def labels(threshold):
 OTHERS = [
     slow({"record": plane(bin_width=0.07)}, {"record": plane(bin_width=0.08)}, "record"),
     slow({"record": plane(bins=30)}, {"record": PlaneRecord(make_model(CONFIG), exact_mi)}, "record"),
-    ({"record": first_layer(1.0)}, {"record": first_layer(1.5)}, "record"),
+    slow({"record": first_layer(1.0)}, {"record": first_layer(1.5)}, "record"),
     ({"optimizer": optax.sgd(0.1)}, {"optimizer": optax.sgd(0.2)}, "optimizer_steps"),
     slow(
         {"optimizer": optax.sgd(optax.exponential_decay(0.1, 10, 0.9))},

@@ -121,7 +121,7 @@ def differ(a, b):
 
 @pytest.mark.parametrize(
     ("batch_size", "num_train", "shuffle"),
-    [slow(8, 40, True), (8, 43, True), slow(8, 43, False), slow(1, 5, True), (None, 43, True)],
+    [slow(8, 40, True), (8, 43, True), slow(8, 43, False), slow(1, 5, True), slow(None, 43, True)],
 )
 def test_epochs_equal_a_loop_by_hand(batch_size, num_train, shuffle):
     recipe = make_recipe(batch_size, shuffle)
@@ -193,7 +193,7 @@ def test_full_batch_follows_the_gradient_of_the_mean_over_all_training_samples(n
     assert_close(got, gradient, atol=1e-6)
 
 
-@pytest.mark.parametrize("batch_size", [8, None])
+@pytest.mark.parametrize("batch_size", [slow(8), None])
 def test_test_rows_never_influence_the_parameters(batch_size):
     recipe = make_recipe(batch_size)
     network = make_network(recipe, 40)
@@ -224,12 +224,13 @@ def gradients_only() -> optax.GradientTransformation:
     return optax.GradientTransformation(lambda params: jax.tree.map(jnp.zeros_like, params), update)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("num_train", "batch_size", "shuffle"),
     [
-        slow(10, 4, True),
-        slow(10, 4, False),
-        slow(300, 7, True),
+        (10, 4, True),
+        (10, 4, False),
+        (300, 7, True),
         (600, None, True),
     ],
 )

@@ -30,6 +30,7 @@ def test_bins_of_bounded_activations_are_numpys():
     np.testing.assert_array_equal(counts, np.histogram(t, revisiting_edges("tanh", 0.3))[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
 def test_bins_of_unbounded_activations_reach_to_the_limits(activation):
     t = np.random.default_rng(0).uniform(-0.5, 3, (400, 3)).astype(np.float32)

@@ -58,6 +58,7 @@ def test_what_is_sure_is_the_optimum_less_the_margin():
     assert (sure.guaranteed.diff("num_samples") >= 0).all()
 
 
+@pytest.mark.slow
 def test_r_of_n_is_nan_where_nothing_is_sure(monkeypatch):
     monkeypatch.setattr(curves, "BOUND_SAMPLES", (10, 10**6))
     computed = curves.information_curves(binary(), np.geomspace(1, 300, 12))

@@ -209,6 +209,7 @@ def test_wide_inputs_are_trained_one_by_one_on_a_cpu(monkeypatch, backend, lanes
     assert asked["lanes"] == [None, lanes]
 
 
+@pytest.mark.slow
 def test_arms_of_all_combinations_are_wanted():
     arms = {("tanh", "sgd"): arm_of(), ("relu", "bgd"): arm_of("relu")}
     with pytest.raises(ValueError, match="of all combinations of activation, optimizer"):

@@ -54,6 +54,7 @@ def test_records_without_limits_are_those_of_one_pass():
     assert (once.measured_on, once.num_samples) == (twice.measured_on, twice.num_samples)
 
 
+@pytest.mark.slow
 def test_bins_are_those_of_each_networks_own_limits(two_passes):
     """Against NumPy's edges from the parameters that training gives."""
     history = fit(
