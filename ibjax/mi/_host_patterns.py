@@ -1,8 +1,9 @@
-"""Entropies of patterns on a CPU: XLA bins and packs, NumPy sorts and counts.
+"""Entropies of patterns on a CPU: XLA bins and packs or hashes, NumPy sorts and counts.
 
 XLA's CPU sort is 10 to 16 times slower than NumPy's. XLA's part is the same for all lanes of a ``vmap``
 and works for nearly every layer of a network: one 32-bit word holds half of the units and the label,
-another the other half. Layers that do not fit are binned, and packed or hashed, by NumPy.
+another the other half; patterns of many units are hashed. Layers for which neither will do are binned,
+and packed or hashed, by NumPy.
 """
 
 import functools
@@ -16,11 +17,12 @@ from jax import lax
 from jax.experimental.buffer_callback import buffer_callback
 
 from ibjax.mi._binnings import EXACT_SPAN, TINY, Binning
+from ibjax.mi._words import hashed_rows, shift_in
 from ibjax.numerics import clog2c_table
 
-__all__ = ["entropies_on_host"]
+__all__ = ["PACKED_WIDTH", "entropies_on_host"]
 
-# Wider layers are left to NumPy, so that the compiled program does not grow with the width.
+# Patterns of wider layers are hashed, so that the compiled program does not grow with the width.
 PACKED_WIDTH = 16
 
 # NumPy processes this many words at a time, so that they stay in a core's cache.
@@ -32,28 +34,51 @@ LOW = 0 if sys.byteorder == "little" else 1
 
 def entropies_on_host(binning: Binning, columns, bounds, usable, rank, label_bits, *parameters):
     """Return (3,): H(T), H(Y) and H(T,Y) in bits; see ``pattern_entropies``."""
-    width = len(columns)
-    if width <= PACKED_WIDTH:
-        fits = binning.is_easy(bounds, *parameters)
-        numbers = binning.easy_number(columns, *parameters).astype(jnp.uint32)
-        # A bound that reads as 0 may be a subnormal.
-        bounds = jnp.where(bounds == 0, jnp.asarray([[-TINY], [TINY]]), bounds)
-        smallest, largest = binning.easy_number(bounds, *parameters).astype(jnp.uint32)
-        halves = np.array_split(np.arange(width), 2)
-        words = [_mixed_radix_number(numbers, smallest, largest, units) for units in halves]
-        (high, _, high_fits), (low, low_bits, low_fits) = words
-        low_bits += label_bits
-        fits = fits & high_fits & low_fits & (low_bits <= 32)
+    is_wide = len(columns) > PACKED_WIDTH
+    if is_wide:
+        # As rows, the way activations come, so that XLA need not copy what NumPy rarely reads.
+        columns = columns.T
+        fits, high, low = _hashed(binning, columns, bounds, label_bits, *parameters)
+        (high, low), low_bits = shift_in(high, low, label_bits, rank), jnp.uint32(32)
     else:
-        fits, low_bits, high, low = jnp.zeros((), bool), label_bits, rank, rank
+        fits, low_bits, high, low = _packed(binning, columns, bounds, label_bits, *parameters)
+        low = (low << label_bits) | rank
     call = buffer_callback(
-        functools.partial(_numpy_entropies, binning.numpy_index),
+        functools.partial(_numpy_entropies, binning.numpy_index, is_wide),
         jax.ShapeDtypeStruct((3,), jnp.float32),
         vmap_method="expand_dims",
     )
-    low = (low << label_bits) | rank
     fits = fits | ~usable  # the words do not matter if activations are not usable
     return call(high, low, low_bits, label_bits, fits, columns, rank, *parameters)
+
+
+def _packed(binning, columns, bounds, label_bits, *parameters):
+    """Return whether two words hold the patterns, the lower one's bit length with labels, and both."""
+    smallest, largest = _easy_bounds(binning, bounds, *parameters)
+    numbers = binning.easy_number(columns, *parameters).astype(jnp.uint32)
+    halves = np.array_split(np.arange(len(columns)), 2)
+    words = [_mixed_radix_number(numbers, smallest, largest, units) for units in halves]
+    (high, _, high_fits), (low, low_bits, low_fits) = words
+    low_bits += label_bits
+    fits = binning.is_easy(bounds, *parameters) & high_fits & low_fits & (low_bits <= 32)
+    return fits, low_bits, high, low
+
+
+def _hashed(binning, rows, bounds, label_bits, *parameters):
+    """Return whether patterns should be hashed, since 64 bits cannot hold them, and both words."""
+    smallest, largest = _easy_bounds(binning, bounds, *parameters)
+    num_bits = jnp.log2((largest - smallest + 1).astype(jnp.float32)).sum()
+    # NumPy counts radices exactly, and packs where they are on the edge.
+    too_many = num_bits + label_bits.astype(jnp.float32) > 65
+    words = hashed_rows(rows, lambda t: binning.easy_number(t, *parameters).astype(jnp.uint32))
+    return binning.is_easy(bounds, *parameters) & too_many, *words
+
+
+def _easy_bounds(binning, bounds, *parameters):
+    """Return the units' smallest and largest numbers, correct where the binning is easy."""
+    # A bound that reads as 0 may be a subnormal.
+    bounds = jnp.where(bounds == 0, jnp.asarray([[-TINY], [TINY]]), bounds)
+    return binning.easy_number(bounds, *parameters).astype(jnp.uint32)
 
 
 def _mixed_radix_number(numbers, smallest, largest, units):
@@ -70,7 +95,7 @@ def _mixed_radix_number(numbers, smallest, largest, units):
     return total - offset, 32 - lax.clz(product - 1), estimate <= 2.0**31
 
 
-def _numpy_entropies(numpy_index, _, out, *arguments):
+def _numpy_entropies(numpy_index, by_row, _, out, *arguments):
     """Write H(T), H(Y), H(T,Y) of every lane to ``out``; axes that all lanes share may have length 1."""
     out = np.asarray(out)
     lanes = out.shape[:-1]
@@ -84,6 +109,7 @@ def _numpy_entropies(numpy_index, _, out, *arguments):
         words = _joined(high[some], low[some], low_bits[some], narrow=fits[some].all())
         for i in np.flatnonzero(~fits[some]):
             columns, rank, *parameters = (_of_lanes(a, lanes)[first + i] for a in arguments[5:])
+            columns = np.ascontiguousarray(columns.T) if by_row else columns
             indices = numpy_index(columns, *parameters)
             words[i] = _numpy_words(indices, rank, int(label_bits[first + i]))
         words.sort(axis=1)

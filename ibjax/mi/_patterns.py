@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Float, Shaped, UInt32
 from ibjax.checks import is_concrete
 from ibjax.mi._binnings import EXACT_SPAN, Binning
 from ibjax.mi._host_patterns import entropies_on_host
+from ibjax.mi._words import hashed_words, over_units, shift_in, zero_words
 from ibjax.numerics import clog2c_table
 from ibjax.sorting import on_platform, sort_words, sort_words_64
 
@@ -24,11 +25,9 @@ __all__ = [
     "PatternEntropies",
     "as_words",
     "blockwise_sum",
-    "hashed_words",
     "label_ranks",
     "pattern_entropies",
     "rank_of_pairs",
-    "shift_in",
 ]
 
 # Labels that differ by less fit into 4 bits, ranked or not.
@@ -184,47 +183,8 @@ def _packed_words(indices, label_bits):
         value = jnp.minimum(row - offset, EXACT_SPAN).astype(jnp.uint32)
         return shift_in(high, low, bits, value)
 
-    high, low = _over_units(append, _zero_words(indices), (indices, smallest, num_bits))
+    high, low = over_units(append, zero_words(indices), (indices, smallest, num_bits))
     return high, low, fits
-
-
-def hashed_words(indices):
-    """Hash each pattern to 64 bits, by two coupled 32-bit streams over the units' float bits."""
-
-    def absorb(words, unit):
-        (row,) = unit
-        bits = lax.bitcast_convert_type(row + 0.0, jnp.uint32)  # -0.0 and 0.0 are the same state
-        a, b = words
-        a = _mixed(a ^ bits, 0x7FEB352D)
-        b = _mixed((b + bits) ^ (a >> 7), 0x846CA68B)
-        return a, b
-
-    a, b = _over_units(absorb, _zero_words(indices), (indices,))
-    high = _mixed(_mixed(a, 0x2C1B3C6D) + b, 0x297A2D39)
-    low = _mixed(_mixed(b, 0x297A2D39) ^ high, 0x2C1B3C6D)
-    return high, low
-
-
-def _mixed(x, multiplier):
-    """Mix the bits of 32-bit words bijectively (multipliers from Wellons' low-bias hashes)."""
-    x = (x ^ (x >> 16)) * jnp.uint32(multiplier)
-    return x ^ (x >> 15)
-
-
-def _over_units(step, words, units):
-    """Fold ``step`` over the leading axis of ``units``, in a loop that keeps compiled programs small."""
-    return lax.scan(lambda words, unit: (step(words, unit), None), words, units)[0]
-
-
-def _zero_words(indices):
-    zero = jnp.zeros_like(indices[0], dtype=jnp.uint32)
-    return zero, zero
-
-
-def shift_in(high, low, num_bits, value):
-    """Shift the 64-bit word left by ``num_bits`` (0 to 31), with ``value`` in the freed bits."""
-    carried = (low >> 1) >> (31 - num_bits)  # a shift by 32 is undefined
-    return (high << num_bits) | carried, (low << num_bits) | value
 
 
 def _bit_length(x: UInt32[Array, "..."]) -> UInt32[Array, "..."]:

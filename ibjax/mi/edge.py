@@ -13,7 +13,8 @@ from ibjax.checks import as_key, as_whole, check_positive, is_concrete
 from ibjax.mi._binnings import sort_floats
 from ibjax.mi._columns import standardised
 from ibjax.mi._inputs import checked_variables, scaled
-from ibjax.mi._patterns import blockwise_sum, hashed_words, shift_in
+from ibjax.mi._patterns import blockwise_sum
+from ibjax.mi._words import hashed_words, shift_in
 from ibjax.numerics import to_bits, to_nats
 from ibjax.sorting import sort_words_64
 from ibjax.tracing import own_settings

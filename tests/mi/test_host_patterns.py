@@ -129,5 +129,5 @@ def test_entropies_of_lanes_that_fit_and_do_not(n):
     out = np.empty((lanes, 3), np.float32)
     low_bits, label_bits = np.full(lanes, 3, np.uint32), np.ones(1, np.uint32)
     words = high, low, low_bits, label_bits, fits
-    _numpy_entropies(lambda t: t, None, out, *words, indices, rank)
+    _numpy_entropies(lambda t: t, False, None, out, *words, indices, rank)
     np.testing.assert_allclose(out, [entropies_twin(t, rank[0]) for t in indices], atol=1e-5)

@@ -139,6 +139,15 @@ def test_lanes_that_pack_and_lanes_that_hash_do_not_mix():
     np.testing.assert_allclose(jax.vmap(on_accelerator)(t, y), expected, atol=1e-5)
 
 
+@pytest.mark.slow
+def test_wide_lanes_that_pack_and_that_hash_do_not_mix():
+    names = ("wide and binary", "wide and hashed, binary", "wide, 64 bits and the label's")
+    t = np.stack([LAYERS[name] for name in names] + [padded(spans(3, 29) * np.float32(1e37), 200)])
+    y = (np.arange(300) % np.array([[1], [2], [3], [2]])).astype(np.int32)
+    expected = np.array([twin(*lane) for lane in zip(t, y, strict=True)]).T
+    np.testing.assert_allclose(jax.vmap(on_host)(t, y), expected, atol=1e-5)
+
+
 def as_halves(words):
     return tuple(jnp.asarray(half.astype(np.uint32)) for half in (words >> np.uint64(32), words))
 
