@@ -12,13 +12,18 @@ What is timed: H(T) and I(T;Y) with bins of width 0.07 for every layer (10, 7, 5
 
 The process stays on one core, where the system can keep it there. Each round runs every version for
 each width and epoch. Microseconds are per layer of one network: medians over rounds of means over
-epochs. How far the results differ is printed too. Run::
+epochs. How far the results differ is printed too.
 
-    python -m benchmarks.binned [--rounds 7]
+With ``--wide`` instead: single layers of 1024 and 4096 units, random tanh units of few different inputs,
+as a device's array and as one of NumPy. Memory is what the program takes beyond the layer. Run::
+
+    python -m benchmarks.binned [--rounds 7] [--wide]
 """
 
 import argparse
+import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -39,6 +44,8 @@ EPOCHS = (0, 100, 1000)
 REPEATS = 5
 UNITS = (10, 7, 5, 4, 3, 2)
 GOAL = "goal 25, aim 40"
+WIDE = ((10_000, 128), (10_000, 1024), (10_000, 4096), (60_000, 1024))
+WIDE_GOAL = "goal 10"
 
 
 def trained_layers() -> list[np.ndarray]:
@@ -115,12 +122,48 @@ def largest_difference(layers: list[np.ndarray], y: np.ndarray) -> float:
     return float(np.abs(ours - [[mi_2018(t, y) for t in networks] for networks in some]).max())
 
 
+def wide_versions(t: np.ndarray, y: np.ndarray) -> dict[str, Callable[[], Any]]:
+    """By name, each a call for one layer (n, units)."""
+    of_layer = jax.jit(functools.partial(binned_mi, bin_width=BIN_WIDTH))
+    on_device = jnp.asarray(t), jnp.asarray(y)
+    return {
+        "2018 code": lambda: mi_2018(t, y),
+        "ibjax": lambda: of_layer(*on_device),
+        "of NumPy's": lambda: binned_mi(t, y, bin_width=BIN_WIDTH),
+    }
+
+
+def compare_wide(rounds: int) -> None:
+    """Print seconds of single wide layers, and the memory that they take beyond the layer."""
+    rows = []
+    for n, units in WIDE:
+        rng = np.random.default_rng(0)
+        inputs = rng.normal(size=(n // 4, 30))[rng.integers(0, n // 4, n)]
+        t = np.tanh(inputs @ rng.normal(size=(30, units)) / 4).astype(np.float32)
+        y = (inputs[:, 0] > 0).astype(np.int32)
+        calls = wide_versions(t, y)
+        times = timing.interleaved(
+            {name: functools.partial(timing.seconds, call) for name, call in calls.items()}, rounds
+        )
+        program = jax.jit(functools.partial(binned_mi, bin_width=BIN_WIDTH)).lower(t, y).compile()
+        memory = program.memory_analysis().temp_size_in_bytes / 2**20
+        seconds = [float(np.median(of_version)) for of_version in times.values()]
+        ratios = [timing.ratio(times, "2018 code", name) for name in ("ibjax", "of NumPy's")]
+        rows.append([f"{n} x {units}", *seconds, *ratios, f"{memory:.1f}"])
+    print(f"seconds a layer, both on one core; {WIDE_GOAL} times\n")
+    print(timing.table(["layer", *calls, "times", "times", "MB beyond the layer"], rows))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="binned_mi against the 2018 code's method.")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--wide", action="store_true", help="single wide layers instead")
     args = parser.parse_args()
     timing.use_one_core()
     print(timing.machine(), end="\n\n")
+    if args.wide:
+        compare_wide(args.rounds)
+        return
     layers, y = trained_layers(), np.asarray(symmetric_task().y)
     print(f"results differ by at most {largest_difference(layers, y):.2g} bits\n")
     measured = [timing.interleaved(versions(layer, y), args.rounds) for layer in layers]

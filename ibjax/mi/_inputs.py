@@ -119,11 +119,12 @@ def smallest_to_zero(name: str, x: Any) -> Any:
 
 
 def float32_of(name: str, x: Any) -> Any:
-    """Round to float32; concrete numbers beyond its range raise a ValueError."""
+    """Round finite numbers to float32; concrete ones beyond its range raise a ValueError."""
     with np.errstate(over="ignore", under="ignore"):  # overflow gives infinity, refused below
-        x = jnp.asarray(x, jnp.float32)
-    check_finite(name, x)
-    return x
+        rounded = jnp.asarray(x, jnp.float32)
+    if x.dtype != jnp.float32:
+        check_finite(name, rounded)
+    return rounded
 
 
 def _about_median(x) -> np.ndarray:
