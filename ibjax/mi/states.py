@@ -10,7 +10,7 @@ from jaxtyping import Array, Int
 from ibjax.arrays import as_array, as_float32
 from ibjax.checks import check_nonempty, check_positive, check_rank
 from ibjax.mi._binnings import BY_EDGES, BY_WIDTH, checked_edges, checked_width
-from ibjax.mi._patterns import hashed_words
+from ibjax.mi._words import hashed_words
 from ibjax.tracing import own_settings
 from ibjax.types import ArrayLike
 
