@@ -19,9 +19,10 @@ def plot_generalisation(
 ) -> Figure:
     """Plot cross-entropy and accuracy against the epoch, and when each layer fits and compresses.
 
-    Curves are means over seeds with 95% bands, those of losses with bands of their logarithms; dashed lines are the median epoch of the smallest
-    validation loss; bars extend from the median start of compression to its median end; dots are median
-    ends of fitting. They are left out for layers in which fewer than half of the seeds get there.
+    Curves are means over seeds with 95% bands, those of losses with bands of their logarithms; dashed
+    lines are the median epoch of the smallest validation loss; bars extend from the median start of
+    compression to its median end; dots are median ends of fitting. They are left out for layers in which
+    fewer than half of the seeds get there.
 
     Args:
         results: Dataset with losses, nats, and accuracies (activation, seed, epoch).
