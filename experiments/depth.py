@@ -4,9 +4,12 @@ Claim: Shwartz-Ziv & Tishby (2017), figure 5 and section 3.6: with more hidden l
 fewer epochs for the same I(T;Y), and compression of the last hidden layer is faster.
 
 Command:  python -m experiments.depth
-Time:     8 to 12 minutes on 2 cores
-Expect:   narrowing layers: compression of the last hidden layer is complete the sooner, the deeper the
-          network; but that layer has 12 units with one layer and 2 with six.
+Time:     8 to 20 minutes on 2 cores
+Expect:   narrowing layers: the last hidden layer has done nine tenths of its compression at epoch 4974
+          with two layers, at 1421 with six; but it has 10 units with two layers and 2 with six.
+          Equal widths: not sooner with more layers (correlation with depth -0.05, -0.17 to 0.07); but
+          networks of 4 units a layer learn 94% of the training samples. The output reaches I(T;Y) = 0.9
+          bits soonest with two layers, at epoch 217, and with equal widths never.
 
 Networks of 1 to 6 tanh hidden layers, 50 of each on the 12-bit symmetric task: "narrowing" ones as in
 the paper, 12-(12)-2 to 12-(12-10-8-6-4-2)-2, and ones of "equal" widths, 12-(4)-2 to 12-(4-4-4-4-4-4)-2;
@@ -124,12 +127,8 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     needed = epochs_needed(results)
     title = f"tanh, {results.binning}, {results.sizes['seed']} seeds"
     figures = {
-        f"depth_{shape}.png": plot_by_level(
-            needed.sel(shape=shape, drop=True),
-            "depth",
-            labels=MEASURES,
-            ylabel="epochs",
-            title=f"{shape} widths, {title}: medians, 95% intervals",
+        f"depth_{shape}.png": depth_figure(
+            needed.sel(shape=shape, drop=True), f"{shape} widths, {title}: medians, 95% intervals"
         )
         for shape in needed.shape.values.tolist()
     }
@@ -138,6 +137,12 @@ def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
     )
     seeds = seeds_table(results, ["train_loss", "train_accuracy", "test_accuracy"])
     return figures, [depth_table(results, needed), seeds]
+
+
+def depth_figure(needed: xr.Dataset, title: str) -> Figure:
+    """Draw the epochs needed by depth, of what any network reaches."""
+    reached = {name: label for name, label in MEASURES.items() if needed[name].notnull().any()}
+    return plot_by_level(needed, "depth", labels=reached or MEASURES, ylabel="epochs", title=title)
 
 
 def depth_table(results: xr.Dataset, needed: xr.Dataset) -> Table:

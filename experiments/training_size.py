@@ -38,7 +38,7 @@ from experiments.lab import (
     train,
 )
 from ibjax.analysis.compression import compression_summary
-from ibjax.analysis.intervals import mean_interval
+from ibjax.analysis.intervals import mean_interval, simultaneous_level
 from ibjax.analysis.records import PlaneRecord
 from ibjax.datasets.splits import num_training_samples
 from ibjax.plots import plot_information_plane
@@ -111,34 +111,51 @@ def at_epochs(arm: xr.Dataset, epochs: np.ndarray) -> xr.Dataset:
 
 
 def report(results: xr.Dataset) -> tuple[dict[str, Figure], list[Table]]:
-    """Draw the planes, and tabulate what layers lose of the label."""
-    title = (
-        f"tanh, {results.binning}, {results.sizes['seed']} seeds; columns: share of the data trained on"
-    )
-    figure = plot_information_plane(results, row="network", column="training", title=title)
-    return {"training_size.png": figure}, [fall_table(results), quality_table(results)]
+    """Draw the planes of equal epochs and of equal updates; tabulate what layers lose of the label."""
+    updates = [f"{size}{EQUAL_UPDATES}" for size in SIZES]
+    as_many = [
+        name if name in results.training else size for name, size in zip(updates, SIZES, strict=True)
+    ]
+    columns = "columns: share of the data trained on"
+    figures = {
+        name: plot_information_plane(
+            results.sel(training=chosen),
+            row="network",
+            column="training",
+            title=f"tanh, {results.binning}, {results.sizes['seed']} seeds; {title}",
+        )
+        for name, chosen, title in (
+            ("training_size.png", list(SIZES), columns),
+            ("equal_updates.png", as_many, f"{columns}; epoch: that of 85% with as many updates"),
+        )
+    }
+    return figures, [fall_table(results), quality_table(results)]
 
 
 def fall_table(results: xr.Dataset) -> Table:
     """Tabulate by network, size and layer I(T;Y) at its peak and last, its fall, compression; bits."""
     limits = ("compression", "compression_low", "compression_high")
-    falls = compression_summary(results, "ity").drop_vars("num_seeds")
+    falls = compression_summary(results, "ity").drop_vars(["num_seeds", "compresses"])
     falls = falls.rename({name: name.replace("compression", "fall") for name in limits})
+    at_once = compression_summary(results, "ity", simultaneous_level(max(falls.num_intervals, 1)))
+    falls["falls"] = at_once.compression_low > FALL_BITS
     sentences = [
         verdict(f"{network} network, {size}", falls.sel(network=network, training=size))
         for network, size in itertools.product(results.network.values, results.training.values)
     ]
     note = (
         "fall: I(T;Y) at the epoch where the mean of the other half of the seeds peaks, less its last; "
-        "compression: the same of I(X;T); both with 95% intervals over seeds"
+        "compression: the same of I(X;T); both with 95% intervals over seeds; falls, a layer loses "
+        f"I(T;Y): by more than {FALL_BITS} bits, by intervals that hold for all {falls.num_intervals} "
+        "layers and arms at once"
     )
     summary = falls.assign(compression_summary(results)[[*limits]].data_vars)
     return table_of("training_size", summary, [note, *sentences])
 
 
 def verdict(arm: str, falls: xr.Dataset) -> str:
-    """Say which layers lose I(T;Y), by their intervals."""
-    losing = falls.isel(layer=(falls.fall_low > FALL_BITS).values)
+    """Say which layers lose I(T;Y), by intervals that hold for all layers and arms at once."""
+    losing = falls.isel(layer=falls.falls.values)
     columns = (losing[name].values for name in ("layer", "fall", "fall_low", "fall_high"))
     amounts = [
         f"{layer} by {fall:.2f} ({low:.2f} to {high:.2f})"

@@ -57,7 +57,7 @@ def plot_stops(results: xr.Dataset, *, title: str = "") -> Figure:
     axes = figure.subplots(len(activations), len(layers) + 1, squeeze=False, sharex=True)
     for row, activation in zip(axes, activations, strict=True):
         arm = results.sel(activation=activation)
-        draw_band(row[0], arm.validation_loss, "epoch", ARM_COLOURS[0], "")
+        draw_band(row[0], arm.validation_loss, "epoch", ARM_COLOURS[0], "", of_log=True)
         log_axis(row[0])
         row[0].set_ylabel(f"{activation}\nvalidation loss [nats]")
         for ax, layer in zip(row[1:], layers, strict=True):

@@ -19,9 +19,10 @@ def plot_generalisation(
 ) -> Figure:
     """Plot cross-entropy and accuracy against the epoch, and when each layer fits and compresses.
 
-    Curves are means over seeds with 95% bands; dashed lines are the median epoch of the smallest
-    validation loss; bars extend from the median start of compression to its median end; dots are median
-    ends of fitting. They are left out for layers in which fewer than half of the seeds get there.
+    Curves are means over seeds with 95% bands, those of losses with bands of their logarithms; dashed
+    lines are the median epoch of the smallest validation loss; bars extend from the median start of
+    compression to its median end; dots are median ends of fitting. They are left out for layers in which
+    fewer than half of the seeds get there.
 
     Args:
         results: Dataset with losses, nats, and accuracies (activation, seed, epoch).
@@ -47,7 +48,14 @@ def plot_generalisation(
         onset = float(np.nanmedian(rises.epoch.sel(activation=activation)))
         for ax, (quantity, label) in zip(row, QUANTITIES.items(), strict=False):
             for colour, (part, name) in zip(ARM_COLOURS, PARTS.items(), strict=False):
-                draw_band(ax, arm[f"{part}_{quantity}"], "epoch", colour, name)
+                draw_band(
+                    ax,
+                    arm[f"{part}_{quantity}"],
+                    "epoch",
+                    colour,
+                    name,
+                    of_log=quantity == "loss",
+                )
             ax.set_ylabel(f"{activation}\n{label}" if ax is row[0] else label)
         log_axis(row[0])
         _draw_phases(row[2], phases.sel(activation=activation))

@@ -68,11 +68,22 @@ def draw_band(
     label: str,
     linestyle: str = "-",
     linewidth: float | None = None,
+    *,
+    of_log: bool = False,
 ) -> None:
-    """Draw the mean over seeds and its 95% interval."""
-    band = mean_interval(ixt.transpose("seed", over).values)
-    ax.plot(ixt[over], band.estimate, color=colour, label=label, ls=linestyle, lw=linewidth)
-    ax.fill_between(ixt[over], band.low, band.high, color=colour, alpha=0.25, lw=0)
+    """Draw the mean over seeds and its 95% interval.
+
+    Args:
+        of_log: whether the interval is that of the mean's logarithm (delta method), for log axes: it has
+            no limit below 0. Of 50 values that are not negative its limits are within a factor of 8.
+    """
+    mean, low, high, _ = mean_interval(ixt.transpose("seed", over).values)
+    if of_log:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio = np.exp((high - mean) / mean)
+        low, high = mean / ratio, mean * ratio
+    ax.plot(ixt[over], mean, color=colour, label=label, ls=linestyle, lw=linewidth)
+    ax.fill_between(ixt[over], low, high, color=colour, alpha=0.25, lw=0)
 
 
 def epoch_axis(ax: Axes, plane: xr.Dataset) -> None:

@@ -71,7 +71,8 @@ def plot_variance_shares(
     Bars stand for the whole variance: the first factor's main effect from below, the second's from above
     and their interaction between. Whiskers are the intervals of the two main effects, and hence of the
     total effects, which are the rest of the bar. The standard deviation stands above each bar, because
-    shares of almost nothing mean nothing. Estimates and limits beyond 0 or 1 are drawn there.
+    shares of almost nothing mean nothing. Estimates and limits beyond 0 or 1 are drawn there; NaN leaves
+    its place empty.
 
     Args:
         shares: Dataset with ``std`` (the values' standard deviation, bits) and, for each of the two
@@ -103,7 +104,7 @@ def plot_variance_shares(
         line[0].set_ylabel(joined("\n", r, "share of the variance"))
     for ax in axes[-1]:
         ax.set_xlabel("layer (above: standard deviation in bits)")
-    axes[0, 0].set_ylim(0, 1)
+    axes[0, 0].set(xlim=(layers[0] - 0.6, layers[-1] + 0.6), ylim=(0, 1))
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=len(names), title="explained by")
     add_title(figure, title)

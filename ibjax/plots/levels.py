@@ -26,7 +26,7 @@ def plot_by_level(
     Args:
         values: Dataset of variables of dims ``(over, "seed")``; NaN for seeds without a value.
         over: name of the factor, whose levels are numbers.
-        labels: labels of the variables, one panel each, three in a row.
+        labels: labels of the variables, one panel each, at most three in a row.
         ylabel: label of the vertical axis of all panels.
         title: title of the figure.
 
@@ -38,8 +38,8 @@ def plot_by_level(
     check_text("ylabel", ylabel)
     check_results("values", values, dict.fromkeys(labels, (over, "seed")))
     as_numbers(f"values.{over}", values[over].values, "(level,)")
-    num_columns = min(len(labels), MOST_COLUMNS)
-    num_rows = -(-len(labels) // num_columns)
+    num_rows = -(-len(labels) // MOST_COLUMNS)
+    num_columns = -(-len(labels) // num_rows)
     figure = Figure(figsize=(3.8 * num_columns + 0.4, 3.2 * num_rows + 0.4), layout="constrained")
     grid = figure.subplots(num_rows, num_columns, squeeze=False, sharex=True, sharey=True)
     axes, spare = np.split(grid.ravel(), [len(labels)])

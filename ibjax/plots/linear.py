@@ -77,7 +77,6 @@ def plot_bounded_plane(
         ixt = np.linspace(0, max(ax.get_xlim()[1], 0.0), CURVE_POINTS)
         curve = gaussian_ib_bound([rho2.sel(chosen).item()], ixt)
         ax.plot(*curve, color="black", linestyle="--", linewidth=1, zorder=1)
-    figure.axes[0].legend(title="layer", loc="upper left", fontsize="small", ncols=2)
     return figure
 
 
@@ -92,7 +91,8 @@ def plot_learning(
 ) -> Figure:
     """Plot errors (above) and I(X;T) and I(T;Y) of every layer (below) against the epoch.
 
-    Curves are means over seeds with 95% bands; each level of ``column`` has a column of panels.
+    Curves are means over seeds with 95% bands, those of errors with bands of their logarithms; each
+    level of ``column`` has a column of panels.
 
     Args:
         results: Dataset with ``train_loss``, ``test_loss`` ([column], seed, epoch) and ``ixt``, ``ity``
@@ -130,8 +130,8 @@ def plot_learning(
     axes = figure.subplots(3, len(columns), squeeze=False, sharex=True, sharey="row")
     for (errors, *information), level in zip(axes.T, columns, strict=True):
         arm = at_levels(results, {column: level})
-        draw_band(errors, arm.train_loss, "epoch", TRAIN_COLOUR, "training")
-        draw_band(errors, arm.test_loss, "epoch", TEST_COLOUR, "new samples")
+        draw_band(errors, arm.train_loss, "epoch", TRAIN_COLOUR, "training", of_log=True)
+        draw_band(errors, arm.test_loss, "epoch", TEST_COLOUR, "new samples", of_log=True)
         for (label, name), style in zip(
             references.items(), itertools.cycle(REFERENCE_STYLES), strict=False
         ):
@@ -145,8 +145,8 @@ def plot_learning(
             epoch_axis(ax, results)
     for ax, label in zip(axes[:, 0], (loss, "I(X;T) [bits]", "I(T;Y) [bits]"), strict=True):
         ax.set_ylabel(label)
-    # Bands of errors near 0 extend below 0.
-    axes[0, 0].set_ylim(bottom=axes[0, 0].get_ylim()[1] / LARGEST_RATIO)
+    bottom, top = axes[0, 0].get_ylim()
+    axes[0, 0].set_ylim(bottom=max(bottom, top / LARGEST_RATIO))
     axes[0, 0].legend(fontsize="x-small")
     axes[2, 0].legend(fontsize="x-small")
     label_epochs(axes)

@@ -30,6 +30,9 @@ EPOCH_COLOURS = "viridis"
 # Number of epochs at which the faint paths of single seeds are drawn: enough to show their spread.
 SPREAD_EPOCHS = 60
 
+# Markers are translucent and shrink from the first layer to the last: those at one place are all seen.
+MARKER_COLOUR, MARKER_SIZES = (1.0, 1.0, 1.0, 0.4), (10.0, 7.0)
+
 # Bits within which a layer counts as being at the corner.
 AT_CORNER = 0.05
 
@@ -149,6 +152,7 @@ def _draw_paths(ax: Axes, panel: xr.Dataset, norm: LogNorm, *, mark_output: bool
     panel = panel.transpose("seed", "epoch", "layer", ...)
     colour_of = np.maximum(panel.epoch.values, 1)
     output = _depths(panel) - 1 if mark_output else None
+    sizes = np.linspace(*MARKER_SIZES, panel.sizes["layer"])
     for i, layer in enumerate(panel.layer.values):
         x, y = panel.ixt.values[:, :, i], panel.ity.values[:, :, i]  # (seed, epoch)
         if not np.isfinite(x).any():
@@ -160,11 +164,16 @@ def _draw_paths(ax: Axes, panel: xr.Dataset, norm: LogNorm, *, mark_output: bool
         mean_x, mean_y = mean_interval(x).estimate, mean_interval(y).estimate
         _add_path(ax, mean_x[None], mean_y[None], colour_of, norm, linewidth=2.2, alpha=1.0)
         marker = OUTPUT_MARKER if i == output else MARKERS[i % len(MARKERS)]
-        look = {"marker": marker, "markersize": 7, "markeredgecolor": "black", "linestyle": "none"}
+        look = {
+            "marker": marker,
+            "markersize": sizes[i],
+            "markeredgecolor": "black",
+            "linestyle": "none",
+        }
         ax.plot(
             mean_x[-1],
             mean_y[-1],
-            color="white",
+            color=MARKER_COLOUR,
             label="output" if i == output else str(layer),
             zorder=4,
             **look,

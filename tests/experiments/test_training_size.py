@@ -17,7 +17,7 @@ def test_a_small_run_keeps_the_contract_and_reports_everything():
     assert results.test_loss.dims == dims[:-1]
     assert np.isfinite(results.ixt).all()
     figures, tables = training_size.report(results)
-    assert set(figures) == {"training_size.png"}
+    assert set(figures) == {"training_size.png", "equal_updates.png"}
     assert [table.name for table in tables] == ["training_size", "seeds"]
     assert results.training.values.tolist() == LEVELS
     trained = results.epochs_trained.sel(network="standard")
@@ -49,12 +49,18 @@ def test_the_verdict_names_the_layers_that_lose():
         {"network": ["sigmoid", "standard"], "training": LEVELS},
         binning="bins of 0.07",
     ).assign_coords(num_layers=3)
-    _, (falls, seeds) = training_size.report(results)
+    figures, (falls, seeds) = training_size.report(results)
+    titles = {name: [ax.get_title() for ax in figure.axes[:3]] for name, figure in figures.items()}
+    assert titles["training_size.png"] == [f"{size}, sigmoid" for size in LEVELS[:3]]
+    updates = [LEVELS[3], LEVELS[4], "85%"]
+    assert titles["equal_updates.png"] == [f"{size}, sigmoid" for size in updates]
     note, *verdicts = falls.sentences
     assert note.startswith("fall:")
     assert verdicts[0].startswith("sigmoid network, 5%: layers that lose I(T;Y): 3 by 0.30")
     assert all(verdict.endswith("lose I(T;Y): none.") for verdict in verdicts[1:])
     assert len(falls.frame) == 30
+    assert falls.frame.falls.sum() == 1
+    assert "all 30 layers and arms at once" in note
     assert seeds.frame.gap[0] == pytest.approx(0.4)
 
 

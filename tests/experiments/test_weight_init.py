@@ -72,6 +72,14 @@ def made_up():
     return results.assign_coords(init=("seed", init), draw=("seed", draw))
 
 
+def test_shares_of_next_to_nothing_are_not_drawn(made_up):
+    figures, _ = weight_init.report(made_up)
+    final = figures["variance_symmetric.png"].axes[4]
+    heights = np.array([bar.get_height() for bar in final.patches]).reshape(3, -1)
+    assert np.isnan(heights[:, 0]).all()
+    assert not np.isnan(heights[:, 1:3]).any()
+
+
 def test_the_verdict_says_where_the_variance_comes_from(made_up):
     _, (table, _) = weight_init.report(made_up)
     _, *verdicts = table.sentences

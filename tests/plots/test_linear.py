@@ -30,6 +30,8 @@ def test_every_panel_of_the_plane_has_its_own_bound(results, dims):
         np.testing.assert_allclose(ity, gaussian_ib_bound([value], ixt).ity)
         assert ixt[0] == 0
         assert ixt[-1] == pytest.approx(ax.get_xlim()[1], rel=0.2)
+    assert [ax for ax in figure.axes if ax.get_legend()] == []
+    assert len(figure.legends) == 1
     assert rendered(figure).startswith(b"\x89PNG")
 
 
@@ -61,6 +63,19 @@ def test_learning_draws_errors_and_information(results):
     assert axes[0, 0].get_yscale() == "log"
     assert {ax.get_xlabel() for ax in axes[2]} == {"epoch"}
     assert rendered(figure).startswith(b"\x89PNG")
+
+
+def test_errors_fill_their_axis_and_their_bands_stay_on_it(results):
+    few = np.array([1e-3, 1e-3, 1e-3, 1e-3, 1.0])  # a plain interval of the mean goes below 0
+    results["train_loss"] = results.train_loss * few[:, None]
+    figure = plot_learning(
+        results, column="optimizer", layers=[1], loss="error", references={"noise": "noise"}
+    )
+    errors = figure.axes[0]
+    lowest = min(band.get_paths()[0].vertices[:, 1].min() for band in errors.collections)
+    mean = results.train_loss.mean("seed")
+    assert 0 < lowest < errors.get_ylim()[0] * 2  # no empty decades below what is drawn
+    assert float(mean.min()) / lowest < np.exp(2.78)  # Student's t of five seeds
 
 
 def test_parts_have_axes_of_their_own(results):

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgba
 
 from ibjax.plots import plot_information_plane
 from ibjax.plots.axes import MARKERS, OUTPUT_MARKER
@@ -59,6 +60,15 @@ def test_the_legend_of_layers_is_outside_the_panels(planes):
     assert [ax for ax in figure.axes if ax.get_legend()] == []
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["1", "2", "3"]
+
+
+def test_layers_at_one_place_are_all_seen(planes):
+    figure = plot_information_plane(planes.isel(activation=0, optimizer=0))
+    lines = figure.axes[0].get_lines()
+    sizes = [line.get_markersize() for line in lines]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len({*sizes}) == len(sizes)
+    assert all(to_rgba(line.get_markerfacecolor())[3] < 1 for line in lines)
 
 
 def test_no_layer_is_marked_as_the_corner_is():
