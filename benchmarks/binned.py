@@ -146,7 +146,8 @@ def compare_wide(rounds: int) -> None:
             {name: functools.partial(timing.seconds, call) for name, call in calls.items()}, rounds
         )
         program = jax.jit(functools.partial(binned_mi, bin_width=BIN_WIDTH)).lower(t, y).compile()
-        memory = program.memory_analysis().temp_size_in_bytes / 2**20
+        analysis = program.memory_analysis()
+        memory = analysis.temp_size_in_bytes / 2**20 if analysis else float("nan")
         seconds = [float(np.median(of_version)) for of_version in times.values()]
         ratios = [timing.ratio(times, "2018 code", name) for name in ("ibjax", "of NumPy's")]
         rows.append([f"{n} x {units}", *seconds, *ratios, f"{memory:.1f}"])
