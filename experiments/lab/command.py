@@ -196,17 +196,29 @@ def _few_words() -> Iterator[None]:
     def warn(message: Warning | str, *_: Any) -> None:
         print(f"warning: {message}", file=sys.stderr)
 
-    logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax also raises what it logs
-    sys.excepthook = _crash  # for good: such writes may go on until the process ends
+    former_crash, former_unraisable = sys.excepthook, sys.unraisablehook
+
+    def crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not _is_of_a_lost_write(error):
+            former_crash(kind, error, trace)
+
+    def unraisable(args: "sys.UnraisableHookArgs") -> None:
+        if not _is_of_a_lost_write(args.exc_value):
+            former_unraisable(args)
+
+    # Orbax also raises what it logs, and asyncio logs writes of it that nobody waits for any longer.
+    for logger in ("absl", "asyncio"):
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
+    # For good: such writes may go on until the process ends.
+    sys.excepthook, sys.unraisablehook = crash, unraisable
     with warnings.catch_warnings():
         warnings.showwarning = warn
         yield
 
 
-def _crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    # TensorStore raises this for writes that continue after one has failed, which is raised itself.
-    if str(error) != "Event loop is closed":
-        sys.__excepthook__(kind, error, trace)
+def _is_of_a_lost_write(error: BaseException | None) -> bool:
+    """Return whether TensorStore raises this for a write that continues after one has failed."""
+    return str(error) == "Event loop is closed"
 
 
 def _results(
