@@ -14,7 +14,7 @@ The process stays on one core, where the system can keep it there. Each round ru
 each width and epoch. Microseconds are per layer of one network: medians over rounds of means over
 epochs. How far the results differ is printed too.
 
-With ``--wide`` instead: single layers of 1024 and 4096 units, random tanh units of few different inputs,
+With ``--wide`` instead: single layers of 128 to 4096 units, random tanh units of few different inputs,
 as a device's array and as one of NumPy. Memory is what the program takes beyond the layer. Run::
 
     python -m benchmarks.binned [--rounds 7] [--wide]
